@@ -1,0 +1,1 @@
+"""Evaluation of predictions: every number with its support and its confidence interval."""

@@ -1,0 +1,1 @@
+"""An experiment tracker that lives in Jupyter."""
