@@ -66,9 +66,45 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604, RUF022 - the names above, nothing else
-    "__version__", "load_ipython_extension", "unload_ipython_extension", *_HOME,
-]  # fmt: skip
+__all__ = [
+    "DamagedError",
+    "InputError",
+    "ModelLabError",
+    "NoActiveRunError",
+    "NotFoundError",
+    "Run",
+    "StoreBusyError",
+    "StoreError",
+    "StoreNewerError",
+    "StoreUnreadableError",
+    "__version__",
+    "active_run",
+    "artifacts",
+    "compare",
+    "configure",
+    "dashboard",
+    "datasets",
+    "end_run",
+    "evaluation",
+    "evaluations",
+    "load_ipython_extension",
+    "log_artifact",
+    "log_dataset",
+    "log_latency",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
+    "projects",
+    "runs",
+    "set_note",
+    "set_tags",
+    "sql",
+    "start_run",
+    "train",
+    "trash",
+    "unload_ipython_extension",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,9 +30,7 @@ class Blobs:
     def path(self, digest: str) -> Path:
         """Return where the blob with this digest lies; it need not be there."""
         if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
-            raise InputError(
-                f"digest must be 64 hexadecimal digits, found {digest[:80]!r}; take it from the store."
-            )
+            raise InputError(f"digest must be 64 hexadecimal digits, found {digest[:80]!r}; take it from the store.")
         return self.folder / digest[:2] / digest[2:]
 
     def put(self, data: bytes) -> str:
@@ -80,9 +78,7 @@ class Blobs:
         """Return the path of a blob that is there."""
         path = self.path(digest)
         if not path.is_file():
-            raise NotFoundError(
-                f"the stored bytes of {digest[:12]}… are missing; restore {path} from a copy."
-            )
+            raise NotFoundError(f"the stored bytes of {digest[:12]}… are missing; restore {path} from a copy.")
         return path
 
     def is_intact(self, digest: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from modellab_jupyter import data as data_
 from modellab_jupyter import environment, schema, session, tracking
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, NotFoundError, hint
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class _Collection(Generic[_Record]):
                 raise InputError(f"field {name!r} of a {self.kind} cannot be set{near}")
             wanted = bool if name == "baseline" else str
             if not isinstance(value, wanted) or (name == "name" and not str(value).strip()):
-                raise InputError(
-                    f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}."
-                )
+                raise InputError(f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}.")
         if fields:
             owner.submit(schema.Changed(time=time.time_ns(), kind=self.kind, id=found, fields=fields))
         return self.get(found)
@@ -90,15 +89,11 @@ class Projects(_Collection[schema.ProjectRecord]):
     def create(self, name: str, description: str = "") -> schema.ProjectRecord:
         """Make a project, or return the one of that name."""
         if not isinstance(name, str) or not name.strip() or name.startswith("proj_"):
-            raise InputError(
-                f"name must be a text that is not empty and does not begin with 'proj_', found {name!r}."
-            )
+            raise InputError(f"name must be a text that is not empty and does not begin with 'proj_', found {name!r}.")
         owner = session.current()
         project_id = owner.project(name)
         owner.submit(
-            schema.ProjectAdded(
-                time=time.time_ns(), project_id=project_id, name=name, description=description
-            )
+            schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name, description=description)
         )
         return self.get(project_id)
 
@@ -126,7 +121,7 @@ class Projects(_Collection[schema.ProjectRecord]):
         """
         store = session.current().store
         found = store.resolve(self.kind, id)
-        row = store.projects(project_id=found).to_pylist()[0]
+        row: dict[str, Any] = store.projects(project_id=found).to_pylist()[0]
         table = store.runs(found)
         status = table.column("status").to_pylist()
         return row | {
@@ -203,9 +198,7 @@ class Datasets(_Collection[schema.DatasetRecord]):
             raise InputError(f"rows must be a whole number of at least 0, found {rows!r}.")
         chosen = self._version(id, version)
         if chosen["preview"] is None:
-            raise InputError(
-                f"dataset {id!r} is no table, so it has no preview; its bytes are at {chosen['path']!r}."
-            )
+            raise InputError(f"dataset {id!r} is no table, so it has no preview; its bytes are at {chosen['path']!r}.")
         return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(chosen["preview"]))).head(rows)
 
     def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
@@ -220,12 +213,10 @@ class Datasets(_Collection[schema.DatasetRecord]):
         if data is not None:
             found: str | None = data_.frame_digest(data_.as_frame(data))
         elif chosen["path"] is None:
-            raise InputError(
-                f"data must be given for {id!r}, which was registered from a frame and not from a file."
-            )
+            raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
         else:
             path = Path(chosen["path"])
-            found = data_.file_digest(path) if path.is_file() else None
+            found = file_digest(path) if path.is_file() else None
         intact = found == chosen["digest"]
         reason = (
             f"the content is that of version {chosen['version']}"
@@ -241,9 +232,7 @@ class Datasets(_Collection[schema.DatasetRecord]):
         for one in record.versions:
             if one["version"] == (record.version if version is None else version):
                 return one
-        raise NotFoundError(
-            f"dataset {record.name!r} has no version {version!r}; it has 1 to {record.version}."
-        )
+        raise NotFoundError(f"dataset {record.name!r} has no version {version!r}; it has 1 to {record.version}.")
 
 
 class Runs(_Collection[schema.RunRecord]):
@@ -396,9 +385,7 @@ class Artifacts(_Collection[schema.ArtifactRecord]):
         """
         record = self.get(id)
         if record.kind == "folder":
-            raise InputError(
-                f"artifact {record.name!r} is a folder; copy it out with ml.artifacts.download(id, path)."
-            )
+            raise InputError(f"artifact {record.name!r} is a folder; copy it out with ml.artifacts.download(id, path).")
         return session.current().store.blobs.get(record.digest)
 
     def download(self, id: str, path: str | Path) -> Path:  # noqa: A002
@@ -413,9 +400,7 @@ class Artifacts(_Collection[schema.ArtifactRecord]):
         record = self.get(id)
         if not blobs.is_intact(record.digest):
             return False
-        return record.kind == "file" or all(
-            blobs.is_intact(str(m["digest"])) for m in blobs.members(record.digest)
-        )
+        return record.kind == "file" or all(blobs.is_intact(str(m["digest"])) for m in blobs.members(record.digest))
 
 
 class Evaluations(_Collection[schema.EvaluationRecord]):
@@ -439,9 +424,7 @@ class Evaluations(_Collection[schema.EvaluationRecord]):
         found = store.resolve(self.kind, id, trash=True)
         row = store.read(queries.rows, "SELECT * FROM evaluations WHERE evaluation_id = ?", [found])[0]
         estimates = store.read(queries.estimates, [found]).to_pylist()
-        return schema.EvaluationRecord(
-            **{**row, "settings": json.loads(row["settings"])}, estimates=estimates
-        )
+        return schema.EvaluationRecord(**{**row, "settings": json.loads(row["settings"])}, estimates=estimates)
 
     def predictions(self, id: str) -> pd.DataFrame:  # noqa: A002
         """Return the rows that were judged: label, prediction, probabilities."""
@@ -500,9 +483,7 @@ def best_run(table: pa.Table) -> str | None:
         if f"{name}.n" in table.column_names:
             values = [
                 (value if greater else -value, run)
-                for value, run in zip(
-                    table.column(name).to_pylist(), table.column("run_id").to_pylist(), strict=True
-                )
+                for value, run in zip(table.column(name).to_pylist(), table.column("run_id").to_pylist(), strict=True)
                 if value is not None
             ]
             if values:
@@ -513,9 +494,7 @@ def best_run(table: pa.Table) -> str | None:
 def _parts(record: schema.RunRecord) -> dict[tuple[str, str], Any]:
     parts: dict[tuple[str, str], Any] = {("param", key): value for key, value in record.params.items()}
     parts |= {("metric", key): value for key, value in record.metrics.items()}
-    parts |= {
-        ("dataset", f"{d['name']} {d['split']}".strip()): f"version {d['version']}" for d in record.datasets
-    }
+    parts |= {("dataset", f"{d['name']} {d['split']}".strip()): f"version {d['version']}" for d in record.datasets}
     parts |= {("run", "seed"): record.seed, ("run", "git commit"): record.git_commit}
     content = environment.flat(record.environment or {})
     return parts | {("environment", key): value for key, value in content.items()}

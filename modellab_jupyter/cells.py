@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def shell() -> InteractiveShell | None:
     """Return the running IPython, None in plain Python; IPython is not imported for the question."""
     module = sys.modules.get("IPython")
-    return module.get_ipython() if module is not None else None  # type: ignore[no-any-return]
+    return module.get_ipython() if module is not None else None
 
 
 class Recorder:
@@ -45,9 +45,7 @@ class Recorder:
         ip.events.register("post_run_cell", self._after)
         manager: Any = ip.history_manager
         earlier = list(manager.input_hist_raw) if manager is not None else []
-        running = (
-            len(earlier) - 1 if ip.execution_count == len(earlier) - 1 else None
-        )  # told by `_after` when it ends
+        running = len(earlier) - 1 if ip.execution_count == len(earlier) - 1 else None  # told by `_after` when it ends
         for count, source in enumerate(earlier):
             if count and count != running and source.strip():
                 self._tell(source, "unknown", count=count)

@@ -54,16 +54,12 @@ def settings(store: str | os.PathLike[str] | None = None, project: str | None = 
     text = os.fspath(store)
     scheme = text.partition(":")[0]
     if len(scheme) > 1 and scheme.isalpha() and len(text) > len(scheme):
-        raise InputError(
-            f"store must be the path of a DuckDB file in this version, found {text!r}; give a path."
-        )
+        raise InputError(f"store must be the path of a DuckDB file in this version, found {text!r}; give a path.")
     path = Path(text).expanduser().absolute()
     if path.is_dir():
         path = path / STORE_NAME
     if path.suffix in {"", ".files"}:
-        raise InputError(
-            f"store must be a path that ends in .duckdb, found {text!r}; try {path.name + '.duckdb'!r}."
-        )
+        raise InputError(f"store must be a path that ends in .duckdb, found {text!r}; try {path.name + '.duckdb'!r}.")
     name = os.environ.get("MODELLAB_PROJECT", DEFAULT_PROJECT) if project is None else project
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"project must be a name or an id, found {name!r}; give a text that is not empty.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modellab_jupyter import schema
-from modellab_jupyter.blobs import Blobs, file_digest  # noqa: F401 - part of this door
+from modellab_jupyter.blobs import Blobs, file_digest
 from modellab_jupyter.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def describe(
     """
     if name is not None and (not isinstance(name, str) or not name.strip()):
         raise InputError(f"name must be a text that is not empty, found {name!r}.")
+    source: Literal["frame", "csv", "parquet", "file"] = "frame"
+    frame: pd.DataFrame | None
+    size: int | None = None
+    place: str | None = None
     if isinstance(data, str | os.PathLike):
         path = Path(data).expanduser()
         if not path.is_file():
@@ -56,8 +60,8 @@ def describe(
         name = name or path.name.partition(".")[0] or path.name
         place = str(path.absolute())
     else:
-        frame, source = as_frame(data), "frame"
-        digest, size, place = frame_digest(frame), None, None
+        frame = as_frame(data)
+        digest = frame_digest(frame)
         name = name or "data"
     return schema.DatasetAdded(
         time=time.time_ns(),
@@ -88,9 +92,7 @@ def read_file(path: Path) -> tuple[pd.DataFrame | None, Literal["csv", "parquet"
             return pd.read_csv(path, sep=delimiter(path), low_memory=False), "csv"
     except (ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"data must be a table that can be read, but {path.name!r} cannot: {reason}."
-        ) from error
+        raise InputError(f"data must be a table that can be read, but {path.name!r} cannot: {reason}.") from error
     return None, "file"
 
 
@@ -121,9 +123,7 @@ def as_frame(data: Any) -> pd.DataFrame:
         try:
             return pd.DataFrame(data)
         except ValueError as error:
-            raise InputError(
-                f"data must be a table, but its columns do not fit together: {error}."
-            ) from error
+            raise InputError(f"data must be a table, but its columns do not fit together: {error}.") from error
     raise InputError(
         f"data must be a frame, a file or a dataset of the store, found {type(data).__name__}; "
         "give a DataFrame, an Arrow table or a path."
@@ -170,9 +170,7 @@ def _canonical(array: Any) -> bytes:
         or pa.types.is_temporal(kind)
     ):
         if pa.types.is_temporal(kind):
-            array = (
-                array.cast(pa.int64()) if kind.bit_width == 64 else array.cast(pa.int32()).cast(pa.int64())
-            )
+            array = array.cast(pa.int64()) if kind.bit_width == 64 else array.cast(pa.int32()).cast(pa.int64())
         values = array.fill_null(0).to_numpy(zero_copy_only=False)
         return missing + np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes()
     texts = [

@@ -142,9 +142,7 @@ class Journal:
         if self._fd < 0:
             self._open()
         written = os.write(self._fd, line)
-        if written != len(
-            line
-        ):  # a disk that fills up takes a part: take it back, so that the next line is whole
+        if written != len(line):  # a disk that fills up takes a part: take it back, so that the next line is whole
             os.ftruncate(self._fd, self._size)
             raise OSError(28, "the disk took only a part of a record", str(self.path))
         self._size += written

@@ -58,7 +58,7 @@ def judge(
         task_type=report.task_type,
         n=report.n,
         labels_digest=report.labels_digest,
-        rows_digest=report.rows_digest,
+        rows_digest=report.rows_digest or "",
         predictions=Blobs(files / "blobs").put(buffer.getvalue()),
         folder=f"evaluations/{evaluation_id}",
         estimates=estimates(report),

@@ -60,7 +60,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, 
     time: int
 
 
-class SegmentOpened(Event, tag="opened"):
+class SegmentOpened(Event, frozen=True, kw_only=True, tag="opened"):
     """First line of a segment: who writes it."""
 
     host: str
@@ -69,11 +69,11 @@ class SegmentOpened(Event, tag="opened"):
     version: str
 
 
-class SegmentClosed(Event, tag="closed"):
+class SegmentClosed(Event, frozen=True, kw_only=True, tag="closed"):
     """Last line of a segment that will not grow any more."""
 
 
-class ProjectAdded(Event, tag="project"):
+class ProjectAdded(Event, frozen=True, kw_only=True, tag="project"):
     """A project; where one of that name lives already, `project_id` becomes another name for it."""
 
     project_id: str
@@ -81,7 +81,7 @@ class ProjectAdded(Event, tag="project"):
     description: str = ""
 
 
-class DatasetAdded(Event, tag="dataset"):
+class DatasetAdded(Event, frozen=True, kw_only=True, tag="dataset"):
     """One exact content of a named source; a content that is known already adds no version."""
 
     dataset_id: str
@@ -98,7 +98,7 @@ class DatasetAdded(Event, tag="dataset"):
     description: str | None = None
 
 
-class DatasetUsed(Event, tag="used"):
+class DatasetUsed(Event, frozen=True, kw_only=True, tag="used"):
     """A run read one version of a dataset."""
 
     run_id: str
@@ -107,14 +107,14 @@ class DatasetUsed(Event, tag="used"):
     split: str = ""
 
 
-class EnvironmentCaptured(Event, tag="environment"):
+class EnvironmentCaptured(Event, frozen=True, kw_only=True, tag="environment"):
     """Python, packages, platform; `digest` is that of `content`."""
 
     digest: str
     content: dict[str, Any]
 
 
-class RunStarted(Event, tag="started"):
+class RunStarted(Event, frozen=True, kw_only=True, tag="started"):
     """A run begins."""
 
     run_id: str
@@ -132,7 +132,7 @@ class RunStarted(Event, tag="started"):
     first_cell: int | None = None
 
 
-class RunResumed(Event, tag="resumed"):
+class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
     """A run that had ended, or whose process is gone, goes on in this process."""
 
     run_id: str
@@ -142,7 +142,7 @@ class RunResumed(Event, tag="resumed"):
     session_id: str
 
 
-class RunDescribed(Event, tag="described"):
+class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
     """What was found about a run's surroundings after it had started."""
 
     run_id: str
@@ -151,7 +151,7 @@ class RunDescribed(Event, tag="described"):
     git_dirty: bool | None = None
 
 
-class RunEnded(Event, tag="ended"):
+class RunEnded(Event, frozen=True, kw_only=True, tag="ended"):
     """A run ends; `lost` counts records that could not be written anywhere."""
 
     run_id: str
@@ -162,20 +162,20 @@ class RunEnded(Event, tag="ended"):
     lost: int = 0
 
 
-class Beat(Event, tag="beat"):
+class Beat(Event, frozen=True, kw_only=True, tag="beat"):
     """The process of a run is alive."""
 
     run_id: str
 
 
-class ParamsLogged(Event, tag="params"):
+class ParamsLogged(Event, frozen=True, kw_only=True, tag="params"):
     """Params as JSON texts (Python's dialect, which has NaN and Infinity)."""
 
     run_id: str
     params: dict[str, str]
 
 
-class MetricsLogged(Event, tag="metrics"):
+class MetricsLogged(Event, frozen=True, kw_only=True, tag="metrics"):
     """Values of one step; what JSON has no number for stands in `odd` as a word."""
 
     run_id: str
@@ -184,7 +184,7 @@ class MetricsLogged(Event, tag="metrics"):
     odd: dict[str, str] = {}
 
 
-class TagsSet(Event, tag="tags"):
+class TagsSet(Event, frozen=True, kw_only=True, tag="tags"):
     """Tags added to a run, with a value or none; `removed` ones go."""
 
     run_id: str
@@ -192,7 +192,7 @@ class TagsSet(Event, tag="tags"):
     removed: list[str] = []
 
 
-class LatencyLogged(Event, tag="latency"):
+class LatencyLogged(Event, frozen=True, kw_only=True, tag="latency"):
     """Durations in seconds."""
 
     run_id: str
@@ -201,7 +201,7 @@ class LatencyLogged(Event, tag="latency"):
     warmup: bool = False
 
 
-class ArtifactLogged(Event, tag="artifact"):
+class ArtifactLogged(Event, frozen=True, kw_only=True, tag="artifact"):
     """A file or folder of a run; a folder's blob is the list of its members with their digests."""
 
     artifact_id: str
@@ -226,7 +226,7 @@ class Estimate(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str | None = None
 
 
-class EvaluationLogged(Event, tag="evaluation"):
+class EvaluationLogged(Event, frozen=True, kw_only=True, tag="evaluation"):
     """One evaluation of a run: what was judged, on which rows, and what was found."""
 
     evaluation_id: str
@@ -243,7 +243,7 @@ class EvaluationLogged(Event, tag="evaluation"):
     settings: dict[str, Any] = {}
 
 
-class CellExecuted(Event, tag="cell"):
+class CellExecuted(Event, frozen=True, kw_only=True, tag="cell"):
     """One cell that a kernel ran."""
 
     session_id: str
@@ -256,7 +256,7 @@ class CellExecuted(Event, tag="cell"):
     error: str | None = None
 
 
-class Changed(Event, tag="changed"):
+class Changed(Event, frozen=True, kw_only=True, tag="changed"):
     """Fields of one object got other values."""
 
     kind: Kind
@@ -264,21 +264,21 @@ class Changed(Event, tag="changed"):
     fields: dict[str, Any]
 
 
-class Trashed(Event, tag="trashed"):
+class Trashed(Event, frozen=True, kw_only=True, tag="trashed"):
     """Objects went to the trash."""
 
     kind: Kind
     ids: list[str]
 
 
-class Restored(Event, tag="restored"):
+class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     """Objects came back from the trash."""
 
     kind: Kind
     ids: list[str]
 
 
-class Purged(Event, tag="purged"):
+class Purged(Event, frozen=True, kw_only=True, tag="purged"):
     """Everything that was in the trash is gone for good."""
 
 

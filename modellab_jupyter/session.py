@@ -60,9 +60,7 @@ class Session:
     def run(self) -> Run:
         """The innermost active run."""
         if not self.active:
-            raise NoActiveRunError(
-                "no run is active; start one with ml.start_run(name=...) or %modellab start."
-            )
+            raise NoActiveRunError("no run is active; start one with ml.start_run(name=...) or %modellab start.")
         return self.active[-1]
 
     def project(self, ref: str | None) -> str:
@@ -226,9 +224,7 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
     with _guard:
         if _session is not None and _session.active:
             name = _session.run.name
-            raise InputError(
-                f"store cannot change while run {name!r} is active; end it first with ml.end_run()."
-            )
+            raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
         chosen = config.settings(store, project)
         if _session is not None:
             _session.finish()

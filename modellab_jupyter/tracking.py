@@ -41,9 +41,7 @@ class Run:
     seed : int or None
     """
 
-    def __init__(
-        self, owner: session.Session, run_id: str, name: str, project_id: str, seed: int | None
-    ) -> None:
+    def __init__(self, owner: session.Session, run_id: str, name: str, project_id: str, seed: int | None) -> None:
         self.id = run_id
         self.name = name
         self.seed = seed
@@ -91,7 +89,7 @@ class Run:
         odd: dict[str, str] | None = None
         for key, value in metrics.items():
             number = value if type(value) is float else _number(key, value)
-            if number != number or number in _INFINITE:  # noqa: PLR0124 - NaN
+            if number != number or number in _INFINITE:
                 odd = odd or {}
                 odd[key] = repr(number)
             else:
@@ -154,9 +152,7 @@ class Run:
         """Log one param; see `log_params`."""
         self.log_params({key: value})
 
-    def log_latency(
-        self, seconds: float | Iterable[float], name: str = "latency", *, warmup: bool = False
-    ) -> None:
+    def log_latency(self, seconds: float | Iterable[float], name: str = "latency", *, warmup: bool = False) -> None:
         """Log durations, shown as quantiles with their number and interval.
 
         Parameters
@@ -177,18 +173,12 @@ class Run:
                 "log the difference of two readings of time.perf_counter()."
             )
         self._record(
-            schema.LatencyLogged(
-                time=time.time_ns(), run_id=self.id, name=name, seconds=values, warmup=warmup
-            )
+            schema.LatencyLogged(time=time.time_ns(), run_id=self.id, name=name, seconds=values, warmup=warmup)
         )
 
-    def set_tags(
-        self, tags: Mapping[str, str | None] | Iterable[str] | str, remove: Sequence[str] = ()
-    ) -> None:
+    def set_tags(self, tags: Mapping[str, str | None] | Iterable[str] | str, remove: Sequence[str] = ()) -> None:
         """Add short labels, alone (``["draft"]``) or with a value (``{"stage": "draft"}``), and take others off."""
-        self._record(
-            schema.TagsSet(time=time.time_ns(), run_id=self.id, tags=as_tags(tags), removed=list(remove))
-        )
+        self._record(schema.TagsSet(time=time.time_ns(), run_id=self.id, tags=as_tags(tags), removed=list(remove)))
 
     def set_note(self, note: str) -> None:
         """Set the run's free text."""
@@ -268,9 +258,7 @@ class Run:
             self._record(event)
         return events[-1].digest
 
-    def _dataset(
-        self, data: Any, name: str | None, split: str
-    ) -> list[schema.DatasetAdded | schema.DatasetUsed]:
+    def _dataset(self, data: Any, name: str | None, split: str) -> list[schema.DatasetAdded | schema.DatasetUsed]:
         """Return the events that say what `data` is and that this run uses it."""
         store = self._session.store
         if isinstance(data, str) and not Path(data).exists() and not Path(data).suffix:
@@ -424,9 +412,7 @@ def start_run(
         `project_id` or `resume` is an id that the store does not have.
     """
     if name is not None and (not isinstance(name, str) or not name.strip()):
-        raise InputError(
-            f"name must be a text that is not empty, found {name!r}; leave it out for a name made here."
-        )
+        raise InputError(f"name must be a text that is not empty, found {name!r}; leave it out for a name made here.")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32):
         raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
     if not isinstance(baseline, bool):
@@ -438,9 +424,7 @@ def start_run(
     if resume is not None:
         run_id = owner.store.resolve("run", resume)
         before = owner.store.run(run_id)
-        run = Run(
-            owner, run_id, before["name"], before["project_id"], before["seed"] if seed is None else seed
-        )
+        run = Run(owner, run_id, before["name"], before["project_id"], before["seed"] if seed is None else seed)
         run._continue(before)  # noqa: SLF001 - the same module
         beginning: list[schema.Event] = []
     else:
@@ -518,10 +502,7 @@ def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, s
     if isinstance(tags, str):
         found: dict[Any, Any] = {tags: None}
     elif isinstance(tags, Mapping):
-        found = {
-            tag: value if value is None or isinstance(value, str) else str(value)
-            for tag, value in tags.items()
-        }
+        found = {tag: value if value is None or isinstance(value, str) else str(value) for tag, value in tags.items()}
     elif isinstance(tags, Iterable):
         found = dict.fromkeys(tags)
     else:
@@ -546,9 +527,7 @@ def _step(step: Any) -> int:
     try:
         number = operator.index(step)
     except TypeError:
-        raise InputError(
-            f"step must be an integer, found {step!r}; log an epoch's fraction as a metric."
-        ) from None
+        raise InputError(f"step must be an integer, found {step!r}; log an epoch's fraction as a metric.") from None
     if not -(2**63) <= number < 2**63:
         raise InputError(f"step must fit in 64 bits, found {step!r}.")
     return number

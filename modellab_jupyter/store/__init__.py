@@ -100,9 +100,7 @@ class Store:
                     [[path.name, end] for path, end in ends.items()],
                 )
                 if unreadable:
-                    con.executemany(
-                        "INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable
-                    )
+                    con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
                 con.execute("COMMIT")
             except BaseException:
                 con.execute("ROLLBACK")
@@ -194,18 +192,14 @@ class Store:
 
         self.ingest()
         with self._backend.connect(write=False) as con:
-            con.execute(
-                "SET python_enable_replacements = false"
-            )  # else a query could read the caller's variables
+            con.execute("SET python_enable_replacements = false")  # else a query could read the caller's variables
             con.execute("SET enable_external_access = false")
             con.execute("SET lock_configuration = true")
             try:
                 statements = con.extract_statements(query)
                 allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
                 if len(statements) != 1 or statements[0].type not in allowed:
-                    raise InputError(
-                        "query must be one SELECT, found something else; the store is read only here."
-                    )
+                    raise InputError("query must be one SELECT, found something else; the store is read only here.")
                 return queries.table(con, query, params)
             except duckdb.Error as error:
                 raise InputError(f"the query was refused: {str(error).strip()}") from error
@@ -219,16 +213,12 @@ class Store:
             Nothing goes by that, with the nearest name as a hint.
         """
         with self._reading() as con:
-            found = [
-                row for row in queries.find(con, kind, ref, project_id=project_id) if trash or not row[2]
-            ]
+            found = [row for row in queries.find(con, kind, ref, project_id=project_id) if trash or not row[2]]
             near = [] if found else queries.names(con, kind)
             binned = not found and bool(queries.find(con, kind, ref, project_id=project_id))
         if not found:
             if binned:
-                raise NotFoundError(
-                    f"{kind} {ref!r} is in the trash; bring it back with ml.{kind}s.restore({ref!r})."
-                )
+                raise NotFoundError(f"{kind} {ref!r} is in the trash; bring it back with ml.{kind}s.restore({ref!r}).")
             known = f"the store has no {kind} yet" if not near else f"see ml.{kind}s.list()"
             raise NotFoundError(f"no {kind} goes by {ref!r}{hint(ref, near) or f'; {known}.'}")
         return found[0][0]
@@ -247,11 +237,7 @@ class Store:
                 count, size = count + 1, size + path.stat().st_size
                 path.unlink()
         for path in (self.files / "evaluations").glob("*"):
-            if (
-                f"evaluations/{path.name}" not in folders
-                and path.is_dir()
-                and path.stat().st_mtime < hour_ago
-            ):
+            if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
                 count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
                 shutil.rmtree(path)
         return count, size
@@ -266,9 +252,7 @@ class Store:
         try:
             with self._backend.connect(write=False, wait=0.5) as con:
                 version = migrations.applied(con)
-                unreadable = queries.rows(
-                    con, "SELECT segment, position, reason FROM unreadable ORDER BY found_at"
-                )
+                unreadable = queries.rows(con, "SELECT segment, position, reason FROM unreadable ORDER BY found_at")
         except StoreError as error:
             problem = str(error)
         exists = self._backend.exists()

@@ -143,9 +143,7 @@ def _holder(error: Exception) -> str:
 def _translated(error: Exception, path: Path) -> StoreError:
     text = str(error).splitlines()[0]
     if "newer" in text and "version" in text:
-        return StoreUnreadableError(
-            f"{path.name} was written by a newer DuckDB; upgrade duckdb to read it ({text})."
-        )
+        return StoreUnreadableError(f"{path.name} was written by a newer DuckDB; upgrade duckdb to read it ({text}).")
     if (
         "not a valid DuckDB" in text
         or "corrupt" in text.lower()

@@ -84,9 +84,7 @@ class _Names:
 def _project(con: duckdb.DuckDBPyConnection, event: schema.ProjectAdded, names: _Names) -> None:
     known = names.id(event.project_id)
     if con.execute("SELECT 1 FROM projects WHERE project_id = ?", [known]).fetchone():
-        con.execute(
-            "UPDATE projects SET deleted_at = NULL WHERE project_id = ?", [known]
-        )  # somebody works in it again
+        con.execute("UPDATE projects SET deleted_at = NULL WHERE project_id = ?", [known])  # somebody works in it again
         return
     same = con.execute(
         "SELECT project_id FROM projects WHERE name = ? AND deleted_at IS NULL ORDER BY project_id",
@@ -105,9 +103,7 @@ def _project(con: duckdb.DuckDBPyConnection, event: schema.ProjectAdded, names: 
 def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: _Names) -> None:
     project = names.id(event.project_id) if event.project_id else None
     at = micros(event.time)
-    known = con.execute(
-        "SELECT dataset_id FROM datasets WHERE dataset_id = ?", [names.id(event.dataset_id)]
-    ).fetchone()
+    known = con.execute("SELECT dataset_id FROM datasets WHERE dataset_id = ?", [names.id(event.dataset_id)]).fetchone()
     same = (
         known
         or con.execute(
@@ -271,11 +267,13 @@ def _params(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ParamsLogged
 
 
 def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogged]) -> None:
-    run, key, step, value, at = [], [], [], [], []
+    run: list[str] = []
+    key: list[str] = []
+    value: list[float] = []
+    step: list[int] = []
+    at: list[int] = []
     for e in events:
-        values: dict[str, float] = (
-            {**e.values, **{k: float(word) for k, word in e.odd.items()}} if e.odd else e.values
-        )
+        values: dict[str, float] = {**e.values, **{k: float(word) for k, word in e.odd.items()}} if e.odd else e.values
         count = len(values)
         run += [e.run_id] * count
         key += values
@@ -286,9 +284,7 @@ def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogg
     if not run:
         return
     con.register("fresh", _arrow(fresh))
-    con.execute(
-        "INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position"
-    )
+    con.execute("INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position")
     con.execute(
         """CREATE OR REPLACE TEMP TABLE changed AS
         SELECT run, metric, count(*) AS n, arg_max(number, position) AS last, arg_max(step, position) AS last_step,
@@ -343,11 +339,7 @@ def _artifacts(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ArtifactL
 
 
 def _evaluations(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EvaluationLogged]) -> None:
-    known = (
-        {row[0] for row in con.execute("SELECT evaluation_id FROM evaluations").fetchall()}
-        if events
-        else set()
-    )
+    known = {row[0] for row in con.execute("SELECT evaluation_id FROM evaluations").fetchall()} if events else set()
     fresh = [e for e in events if e.evaluation_id not in known]
     _load(
         con,
@@ -408,9 +400,7 @@ def _cells(con: duckdb.DuckDBPyConnection, events: Sequence[schema.CellExecuted]
 
 def _tags(con: duckdb.DuckDBPyConnection, event: schema.TagsSet) -> None:
     gone = [*event.tags, *event.removed]
-    con.execute(
-        "DELETE FROM tags WHERE run_id = ? AND list_contains(?::VARCHAR[], tag)", [event.run_id, gone]
-    )
+    con.execute("DELETE FROM tags WHERE run_id = ? AND list_contains(?::VARCHAR[], tag)", [event.run_id, gone])
     for tag, value in event.tags.items():
         con.execute(
             "INSERT INTO tags VALUES (?, ?, ?, make_timestamp(?))",
@@ -421,7 +411,7 @@ def _tags(con: duckdb.DuckDBPyConnection, event: schema.TagsSet) -> None:
 def _changed(con: duckdb.DuckDBPyConnection, event: schema.Changed, names: _Names) -> None:
     table, key, allowed = _EDITABLE[event.kind]
     fields = {name: value for name, value in event.fields.items() if name in allowed}
-    if "project_id" in fields and fields["project_id"]:
+    if fields.get("project_id"):
         fields["project_id"] = names.id(fields["project_id"])
     stamp = "updated_at = make_timestamp(?), " if event.kind in {"project", "dataset", "run"} else ""
     sets = ", ".join(f"{name} = ?" for name in fields)
@@ -429,7 +419,7 @@ def _changed(con: duckdb.DuckDBPyConnection, event: schema.Changed, names: _Name
         return
     values = [micros(event.time)] if stamp else []
     con.execute(
-        f"UPDATE {table} SET {stamp}{sets} WHERE {key} = ?",  # noqa: S608 - names from the table above
+        f"UPDATE {table} SET {stamp}{sets} WHERE {key} = ?",
         [*values, *fields.values(), names.id(event.id)],
     )
 
@@ -437,23 +427,19 @@ def _changed(con: duckdb.DuckDBPyConnection, event: schema.Changed, names: _Name
 def _bin(con: duckdb.DuckDBPyConnection, kind: str, ids: list[str], at: int | None) -> None:
     table, key = _TRASHABLE[kind]
     when = "NULL" if at is None else f"make_timestamp({micros(at)})"
-    con.execute(f"UPDATE {table} SET deleted_at = {when} WHERE list_contains(?::VARCHAR[], {key})", [ids])  # noqa: S608
+    con.execute(f"UPDATE {table} SET deleted_at = {when} WHERE list_contains(?::VARCHAR[], {key})", [ids])
 
 
 def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     """Delete what was in the trash at that time, and what belongs to it."""
     then = f"deleted_at <= make_timestamp({micros(at)})"
-    con.execute(
-        f"DELETE FROM runs WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})"
-    )  # noqa: S608
-    con.execute(
-        f"DELETE FROM datasets WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})"
-    )  # noqa: S608
-    con.execute(f"DELETE FROM projects WHERE {then}")  # noqa: S608
+    con.execute(f"DELETE FROM runs WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
+    con.execute(f"DELETE FROM datasets WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
+    con.execute(f"DELETE FROM projects WHERE {then}")
     for table in ("artifacts", "evaluations"):
-        con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")  # noqa: S608
+        con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")
     for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets"):
-        con.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")  # noqa: S608
+        con.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
     con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
     con.execute("DELETE FROM run_datasets WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
@@ -469,9 +455,7 @@ def micros(nanoseconds: int) -> int:
 
 
 _TYPES: dict[str, str] = {
-    **dict.fromkeys(
-        ("us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"
-    ),
+    **dict.fromkeys(("us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"),
     **dict.fromkeys(("first_cell", "cell_number", "count"), "int32"),
     **dict.fromkeys(
         (
@@ -496,10 +480,7 @@ def _arrow(columns: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
     return pa.table(
-        {
-            name: pa.array(values, type=getattr(pa, _TYPES.get(name, "string"))())
-            for name, values in columns.items()
-        }
+        {name: pa.array(values, type=getattr(pa, _TYPES.get(name, "string"))()) for name, values in columns.items()}
     )
 
 

@@ -45,14 +45,14 @@ def running(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return rows(con, "SELECT run_id, host, pid, process_started FROM runs WHERE status = 'running'")
 
 
-PROJECTS = f"""
+PROJECTS = """
 SELECT p.project_id, p.name, p.description,
   (SELECT count(*) FROM runs r WHERE r.project_id = p.project_id AND r.deleted_at IS NULL) AS runs,
-  (SELECT count(DISTINCT d.dataset_id) FROM ({{datasets}}) d WHERE d.project = p.project_id) AS datasets,
+  (SELECT count(DISTINCT d.dataset_id) FROM ({datasets}) d WHERE d.project = p.project_id) AS datasets,
   greatest(p.updated_at, (SELECT max(greatest(r.updated_at, r.heartbeat_at)) FROM runs r
                           WHERE r.project_id = p.project_id AND r.deleted_at IS NULL)) AS last_activity,
   p.created_at, p.deleted_at
-FROM projects p WHERE {{where}} ORDER BY last_activity DESC, p.project_id
+FROM projects p WHERE {where} ORDER BY last_activity DESC, p.project_id
 """.format(
     datasets="""SELECT d.dataset_id, d.project_id AS project FROM datasets d WHERE d.deleted_at IS NULL
     UNION SELECT u.dataset_id, r.project_id FROM run_datasets u JOIN runs r USING (run_id)
@@ -61,18 +61,14 @@ FROM projects p WHERE {{where}} ORDER BY last_activity DESC, p.project_id
 )
 
 
-def projects(
-    con: duckdb.DuckDBPyConnection, *, trash: bool = False, project_id: str | None = None
-) -> pa.Table:
+def projects(con: duckdb.DuckDBPyConnection, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
     """Return projects with counts of runs and datasets and their last activity."""
     if project_id is not None:
         return table(con, PROJECTS.format(where="p.project_id = ?"), [project_id])
     return table(con, PROJECTS.format(where=f"p.deleted_at IS {'NOT ' if trash else ''}NULL"))
 
 
-def datasets(
-    con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, trash: bool = False
-) -> pa.Table:
+def datasets(con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, trash: bool = False) -> pa.Table:
     """Return datasets with their newest version; of a project: its own and those that its runs used."""
     where = f"d.deleted_at IS {'NOT ' if trash else ''}NULL"
     params: list[Any] = []
@@ -193,9 +189,7 @@ def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
             head = head.append_column(f"metrics.{key}.low", _scatter(low, places, count))
             head = head.append_column(f"metrics.{key}.high", _scatter(metrics["high"][part], places, count))
         if _present(metrics["n"][part]).any():
-            head = head.append_column(
-                f"metrics.{key}.n", _scatter(metrics["n"][part], places, count, whole=True)
-            )
+            head = head.append_column(f"metrics.{key}.n", _scatter(metrics["n"][part], places, count, whole=True))
     return head
 
 
@@ -241,9 +235,7 @@ def _param_column(params: Any, part: slice, count: int) -> pa.Array:
     return pa.array(texts, type=pa.string())
 
 
-def run(
-    con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int
-) -> dict[str, Any] | None:
+def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:
     """Return everything about one run but its metric series."""
     found = rows(
         con,
@@ -258,14 +250,10 @@ def run(
     one = found[0]
     one["seeded"] = json.loads(one["seeded"] or "[]")
     one["environment"] = json.loads(one["environment"]) if one["environment"] else None
-    one["tags"] = dict(
-        con.execute("SELECT tag, value FROM tags WHERE run_id = ? ORDER BY tag", [run_id]).fetchall()
-    )
+    one["tags"] = dict(con.execute("SELECT tag, value FROM tags WHERE run_id = ? ORDER BY tag", [run_id]).fetchall())
     one["params"] = {
         key: json.loads(text)
-        for key, text in con.execute(
-            "SELECT key, value FROM params WHERE run_id = ? ORDER BY key", [run_id]
-        ).fetchall()
+        for key, text in con.execute("SELECT key, value FROM params WHERE run_id = ? ORDER BY key", [run_id]).fetchall()
     }
     last = con.execute(
         "SELECT key, last, last_step FROM metric_summary WHERE run_id = ? ORDER BY key", [run_id]
@@ -280,10 +268,11 @@ def series(
     con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], key: str | None = None, points: int | None = None
 ) -> pa.Table:
     """Return metric values by run, metric, step; of a longer series, about `points` with every bucket's extremes."""
-    where, params = "list_contains($runs, run_id)", {"runs": list(run_ids)}
+    where = "list_contains($runs, run_id)"
+    params: dict[str, Any] = {"runs": list(run_ids)}
     if key is not None:
         where += " AND key = $key"
-        params["key"] = key  # type: ignore[assignment]
+        params["key"] = key
     if points is None:
         return table(
             con,
@@ -291,7 +280,7 @@ def series(
             params,
         )
     # Each bucket gives its first, lowest, highest and last point, so that no peak is lost.
-    params["buckets"] = max(1, points // 4)  # type: ignore[assignment]
+    params["buckets"] = max(1, points // 4)
     return table(
         con,
         f"""WITH ordered AS (

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def known() -> tuple[tuple[int, str, str], ...]:
     """Return number, name and SQL of every migration, in order."""
     files = sorted(f.name for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
-    return tuple(
-        (int(f[:4]), f[5:-4], resources.files(__name__).joinpath(f).read_text("utf-8")) for f in files
-    )
+    return tuple((int(f[:4]), f[5:-4], resources.files(__name__).joinpath(f).read_text("utf-8")) for f in files)
 
 
 def applied(con: duckdb.DuckDBPyConnection) -> int:
@@ -53,9 +51,7 @@ def apply(con: duckdb.DuckDBPyConnection) -> None:
             continue
         con.execute("BEGIN")
         try:
-            con.execute(
-                "CREATE TABLE IF NOT EXISTS migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)"
-            )
+            con.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)")
             con.execute(sql)
             con.execute("INSERT INTO migrations VALUES (?, ?, now() AT TIME ZONE 'UTC')", [version, name])
             con.execute("COMMIT")
