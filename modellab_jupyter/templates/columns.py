@@ -99,7 +99,7 @@ def describe(series: pd.Series[Any], name: Hashable, notes: list[str]) -> Column
         why = "durations in seconds" if types.is_timedelta64_dtype(dtype) else "numbers"
         return _described(name, "numeric", why, values)
     if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        return _described(name, "date", "times, taken apart", reading.dates(series, ""))
+        return _described(name, "date", "times, taken apart", reading.dates(series, "ISO8601"), "ISO8601")
     strange = (list, dict, set, tuple, bytes, np.ndarray)
     odd = [value for value in series.dropna().iloc[:1000] if isinstance(value, strange)]
     if odd:

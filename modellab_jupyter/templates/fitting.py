@@ -140,6 +140,8 @@ def _told(caught: list[warnings.WarningMessage], title: str) -> tuple[str, ...]:
         text = str(warning.message)
         if issubclass(warning.category, ConvergenceWarning):
             notes.append(f"{title} did not converge: its score may be below what it could reach.")
+        elif text.startswith("The number of unique classes is greater than 50%"):
+            notes.append(f"{title} had fewer than two rows for most classes to learn from.")
         elif text.startswith("The least populated class in y has only"):
             notes.append(f"{title}: levels of large categories were encoded with rare classes in few folds.")
         else:

@@ -6,6 +6,8 @@ import codecs
 import csv
 import gzip
 import re
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -136,54 +138,46 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a text holds its table; `names` are ours where the file's own header cannot be taken as it is."""
+
+    encoding: str
+    delimiter: str
+    decimal: str
+    names: tuple[str, ...] | None
+    has_header: bool
+
+    def told(self) -> str:
+        """Say what is unusual, or nothing."""
+        unusual = [
+            *([f"fields separated by {_NAMES[self.delimiter]}"] if self.delimiter != "," else []),
+            *(["a decimal comma"] if self.decimal == "," else []),
+            *([f"encoding {self.encoding}"] if self.encoding not in ("utf-8", "utf-8-sig") else []),
+            *([] if self.has_header else ["columns numbered, as its first line holds numbers and no names"]),
+        ]
+        return f"The file was read with {', '.join(unusual)}." if unusual else ""
+
+
 def _read_text(file: Path, opened: Callable[[Path], BinaryIO]) -> pd.DataFrame:
     import pandas as pd
 
     try:
         with opened(file) as stream:
             head = stream.read(_SNIFFED)
-            encoding = _encoding(head, stream)
-    except (OSError, EOFError) as error:
+            layout = _layout(head, _encoding(head, stream), file)
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"path: {str(file)!r} cannot be unpacked ({_line(error)}); write it again") from None
-    text = head.decode(encoding, errors="ignore")
-    if "\0" in text:
-        raise InputError(
-            f"path: {str(file)!r} holds bytes of zero, so it is not text; save it as CSV or Parquet first"
-        )
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InputError(
-            f"path: {str(file)!r} holds no line of text; give a file with a header line and rows"
-        )
-    if len(head) == _SNIFFED and len(lines) > 1:
-        lines.pop()  # it may be cut
-    if text.lstrip().startswith(("{", "[{", "<")):
-        raise InputError(
-            f"path: {str(file)!r} looks like JSON or markup, not a table; save it as CSV or Parquet first"
-        )
-    delimiter = _delimiter(lines)
-    table = _split(lines, delimiter)
-    header, rows = table[0], table[1:]
-    _refuse_doubles([name.strip() for name in header if name.strip()], file)
-    decimal = _decimal(rows) if delimiter != "," else "."
-    extra = max((len(row) for row in rows), default=0) - len(header)
-    spare = extra == 1 and all(not row[-1].strip() for row in rows if len(row) > len(header))
-    if extra > 0 and not spare and not (extra == 1 and all(len(row) == len(header) + 1 for row in rows)):
-        line = next(i for i, row in enumerate(rows, 2) if len(row) > len(header))
-        raise InputError(
-            f"path: line {line} of {str(file)!r} has {len(rows[line - 2])} fields where the header names"
-            f" {len(header)}; give each column a name and quote fields that hold {delimiter!r}"
-        )
     try:
         with opened(file) as stream:
             frame = pd.read_csv(
                 stream,
-                sep=r"\s+" if delimiter == " " else delimiter,
-                decimal=decimal,
-                encoding=encoding,
-                names=[*header, "_spare"] if spare else None,
-                header=0,
-                usecols=range(len(header)) if spare else None,
+                sep=r"\s+" if layout.delimiter == " " else layout.delimiter,
+                decimal=layout.decimal,
+                encoding=layout.encoding,
+                names=layout.names,
+                header=0 if layout.has_header else None,
+                usecols=None if layout.names is None else [name for name in layout.names if name != _SPARE],
                 low_memory=False,
                 keep_default_na=False,
                 na_values=[*NOT_AVAILABLE, *NOT_AVAILABLE_WORDS],
@@ -191,20 +185,54 @@ def _read_text(file: Path, opened: Callable[[Path], BinaryIO]) -> pd.DataFrame:
             )
     except (pd.errors.ParserError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"path: {str(file)!r} cannot be read as fields separated by {_NAMES[delimiter]} ({_line(error)});"
-            " quote fields that hold the delimiter"
+            f"path: {str(file)!r} cannot be read as fields separated by {_NAMES[layout.delimiter]}"
+            f" ({_line(error)}); quote fields that hold the delimiter"
         ) from None
-    frame.columns = [name.strip() if isinstance(name, str) else name for name in frame.columns]
-    unusual = [
-        *([f"fields separated by {_NAMES[delimiter]}"] if delimiter != "," else []),
-        *(["a decimal comma"] if decimal == "," else []),
-        *([f"encoding {encoding}"] if encoding not in ("utf-8", "utf-8-sig") else []),
-    ]
-    if unusual:
-        frame.attrs["read"] = f"The file was read with {', '.join(unusual)}."
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+    if layout.told():
+        frame.attrs["read"] = layout.told()
     return frame
 
 
+def _layout(head: bytes, encoding: str, file: Path) -> _Layout:
+    """Find out from the first lines how they hold a table, or refuse them."""
+    text = head.decode(encoding, errors="ignore")
+    lines = [line for line in text.splitlines() if line.strip()]
+    if "\0" in text:
+        raise InputError(
+            f"path: {str(file)!r} holds zero bytes, so it is not text; save it as CSV or Parquet first"
+        )
+    if not lines:
+        raise InputError(
+            f"path: {str(file)!r} holds no line of text; give a file with a header line and rows"
+        )
+    if text.lstrip().startswith(("{", "[{", "<")):
+        raise InputError(f"path: {str(file)!r} looks like JSON or markup; save it as CSV or Parquet first")
+    if len(head) == _SNIFFED and len(lines) > 1:
+        lines.pop()  # it may be cut
+    delimiter = _delimiter(lines)
+    header, *rows = _split(lines, delimiter)
+    decimal = _decimal(rows) if delimiter != "," else "."
+    longest = max((len(row) for row in rows), default=0)
+    if len(header) > 1 and longest == len(header) and all(_PLAIN.fullmatch(name.strip()) for name in header):
+        names = tuple(f"column {at}" for at in range(1, len(header) + 1))
+        return _Layout(encoding, delimiter, decimal, names, has_header=False)
+    _refuse_doubles([name.strip() for name in header if name.strip()], file)
+    wide = [row for row in rows if len(row) > len(header)]
+    if wide and longest == len(header) + 1 and all(not row[-1].strip() for row in wide):
+        return _Layout(encoding, delimiter, decimal, (*header, _SPARE), has_header=True)
+    if wide and not (
+        longest == len(header) + 1 and len(wide) == len(rows)
+    ):  # that would be a column of row names
+        raise InputError(
+            f"path: line {rows.index(wide[0]) + 2} of {str(file)!r} has {len(wide[0])} fields where the"
+            f" header names"
+            f" {len(header)}; give each column a name and quote fields that hold {delimiter!r}"
+        )
+    return _Layout(encoding, delimiter, decimal, None, has_header=True)
+
+
+_SPARE: Final = "\0"
 _NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
 
@@ -344,7 +372,7 @@ def numbers(series: pd.Series[Any], style: str) -> pd.Series[Any]:
     if pd.api.types.is_timedelta64_dtype(series.dtype):
         values = series.dt.total_seconds().to_numpy(dtype=np.float64)
     elif pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
-        values = series.to_numpy(dtype=np.float64, na_value=np.nan).copy()
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
         said = texts(series)
         codes, levels = pd.factorize(said)
@@ -352,8 +380,8 @@ def numbers(series: pd.Series[Any], style: str) -> pd.Series[Any]:
         values = np.array(
             [*(np.nan if number is None else number for number in read), np.nan], dtype=np.float64
         )[codes]
-    values[~(np.abs(values) <= float(np.finfo(np.float32).max))] = np.nan
-    return pd.Series(values, index=series.index)
+    possible = np.abs(values) <= float(np.finfo(np.float32).max)  # as far as XGBoost can count
+    return pd.Series(np.where(possible, values, np.nan), index=series.index)
 
 
 def date_style(levels: Sequence[str]) -> tuple[str, bool]:
