@@ -1,1 +1,14 @@
-"""Evaluation of predictions: every number with its support and its confidence interval."""
+"""Evaluation of predictions: every number with its support and its confidence interval.
+
+>>> from evalharness import evaluate
+>>> report = evaluate(task_type="classification", labels=[0, 0, 1, 1], predictions=[0, 1, 1, 1])
+>>> report.metrics["accuracy"]
+0.75
+"""
+
+from evalharness.compare import Comparison
+from evalharness.evaluators import Report, evaluate
+from evalharness.metrics import METRICS, MetricSpec
+from evalharness.schemas import Config, InputError, Interval
+
+__all__ = ["METRICS", "Comparison", "Config", "InputError", "Interval", "MetricSpec", "Report", "evaluate"]

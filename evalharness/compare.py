@@ -1,0 +1,164 @@
+"""Two models on the same rows: paired differences with intervals and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalharness import intervals
+from evalharness.metrics import METRICS
+from evalharness.schemas import InputError
+
+if TYPE_CHECKING:
+    from evalharness.evaluators import Report
+
+COLUMNS = ("metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n", "method", "reason")
+NO_EVIDENCE = "no evidence of a difference"
+
+
+def adjusted(p_values: list[float | None]) -> list[float | None]:
+    """Return Benjamini-Hochberg q-values; entries without a p-value are not counted.
+
+    ``q_(i) = min over j >= i of p_(j) m / j`` (Benjamini & Hochberg 1995, JRSS B 57(1)).
+    """
+    tested = np.array([p for p in p_values if p is not None])
+    m = len(tested)
+    if m == 0:
+        return list(p_values)
+    order = np.argsort(tested, kind="stable")
+    scaled = tested[order] * m / np.arange(1, m + 1)
+    q = np.empty(m)
+    q[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    filled = iter(q.tolist())
+    return [None if p is None else next(filled) for p in p_values]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of two models; `difference` is this report's estimate minus the other's."""
+
+    metric: str
+    estimate: float | None
+    other: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    q_value: float | None
+    confidence_level: float
+    n: int
+    method: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired differences between two reports on the same rows.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+    n : int
+        Rows both models were judged on.
+    confidence_level : float
+    notes : tuple of str
+    """
+
+    rows: tuple[Row, ...]
+    n: int
+    confidence_level: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Any:
+        """The rows as a pandas DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame([[getattr(row, c) for c in COLUMNS] for row in self.rows], columns=list(COLUMNS))
+
+    def evidence(self, metric: str) -> str:
+        """Say in words what the comparison shows about one metric, for this report against the other.
+
+        Returns
+        -------
+        str
+            ``"better"`` or ``"worse"`` where the q-value is at most ``1 - confidence_level``, ``"different"`` for a metric
+            in which neither direction is better, and ``"no evidence of a difference"`` otherwise.
+        """
+        for row in self.rows:
+            if row.metric == metric:
+                break
+        else:
+            from evalharness.schemas import nearest
+
+            raise InputError(f"the comparison has no metric {metric!r}; {nearest(metric, tuple(r.metric for r in self.rows))}")
+        if row.q_value is None or row.difference is None or row.q_value > 1 - self.confidence_level + 1e-12 or row.difference == 0:
+            return NO_EVIDENCE
+        better = METRICS[metric].greater_is_better
+        if better is None:
+            return "different"
+        return "better" if (row.difference > 0) == better else "worse"
+
+
+def compare(report: Report, other: Report) -> Comparison:
+    """Compare two reports metric by metric; see `Report.compare`."""
+    from evalharness.evaluators import Report as Kind
+
+    if not isinstance(other, Kind):
+        raise InputError(f"other is a {type(other).__name__}; give a report from evaluate().")
+    _same_rows(report, other)
+    level = report.config.confidence_level
+    mine = report.replicates
+    theirs = None if mine is None else other.replicates_on(mine.plan)
+    drafts: list[dict[str, Any]] = []
+    for name, estimate in report.metrics.items():
+        if name not in other.metrics:
+            continue
+        drafts.append(_difference(name, estimate, other.metrics[name], mine, theirs, level))
+    q_values = adjusted([draft["p_value"] for draft in drafts])
+    rows = tuple(Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True))
+    left = sorted(set(report.metrics) ^ set(other.metrics))
+    notes = (f"Only one of the two reports has {', '.join(left)}.",) if left else ()
+    return Comparison(rows, report.n, level, notes)
+
+
+def _same_rows(report: Report, other: Report) -> None:
+    if report.task_type != other.task_type:
+        raise InputError(f"the other report is about {other.task_type}, this one about {report.task_type}; compare reports of one task.")
+    if report.n != other.n:
+        raise InputError(f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the same rows.")
+    if report.classes != other.classes or report.positive != other.positive:
+        raise InputError(
+            f"the reports differ in classes or positive class ({report.classes!r}, {report.positive!r} against {other.classes!r}, {other.positive!r}); "
+            "give both the same classes= and positive=."
+        )
+    if report.labels_digest != other.labels_digest:
+        raise InputError("the two reports have different labels (their digests differ); evaluate both models on the same rows in the same order.")
+    if report.rows_digest and other.rows_digest and report.rows_digest != other.rows_digest and report.columns == other.columns:
+        raise InputError("the two reports have the same columns with different data (their digests differ); evaluate both models on the same rows in the same order.")
+
+
+def _difference(name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float) -> dict[str, Any]:
+    draft: dict[str, Any] = {"metric": name, "estimate": estimate, "other": against, "difference": None, "low": None, "high": None,
+                             "p_value": None, "method": "none", "reason": None}  # fmt: skip
+    if estimate is None or against is None:
+        return {**draft, "reason": "the metric is undefined for " + ("both" if estimate is None and against is None else "one of the two")}
+    draft["difference"] = estimate - against
+    if mine is None or theirs is None:
+        return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
+    if name not in mine.resampled:
+        return {**draft, "reason": METRICS[name].no_interval or "the metric is not resampled"}
+    values = mine.resampled[name] - theirs.resampled[name]
+    if not np.any(values):
+        return {**draft, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": "identical on every resample"}
+    jack = None
+    if name in mine.left_out and name != "median_absolute_error":
+        jack = mine.left_out[name] - theirs.left_out[name]
+    found = intervals.from_replicates(draft["difference"], values, jack, level)
+    if found.low is None:
+        return {**draft, "reason": found.reason}
+    defined = values[~np.isnan(values)]
+    p = intervals.p_value(draft["difference"], defined, jack if found.method == "bca" else None)
+    return {**draft, "low": found.low, "high": found.high, "p_value": p, "method": f"paired {found.method}"}

@@ -1,0 +1,65 @@
+"""Digests that tell whether two evaluations saw the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from evalharness.schemas import Sample
+
+
+def of_labels(sample: Sample) -> str:
+    """Return the SHA-256 of the labels in order, with weights and groups where given.
+
+    Labels count as values: the order of the classes and the container they came in do not matter.
+    """
+    sha = hashlib.sha256(f"{sample.task_type} {sample.n}\n".encode())
+    if sample.task == "regression":
+        _numbers(sha, sample.labels)
+    else:
+        names = [json.dumps(str(c) if isinstance(c, str) else float(c)) for c in sample.classes]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        met = [c for c in order if np.any(sample.labels == c)]
+        rank = np.zeros(len(names), dtype="<i4")
+        rank[met] = np.arange(len(met))
+        sha.update("\n".join(names[c] for c in met).encode())
+        sha.update(np.ascontiguousarray(rank[sample.labels]).tobytes())
+    if sample.weights is not None:
+        sha.update(b"weights")
+        _numbers(sha, np.round(sample.weights, 9))
+    if sample.groups is not None:
+        sha.update(b"groups")
+        sha.update(np.ascontiguousarray(sample.groups, dtype="<i8").tobytes())
+    return sha.hexdigest()
+
+
+def of_rows(sample: Sample) -> str | None:
+    """Return the SHA-256 of the features in order; None without data."""
+    if sample.frame is None:
+        return None
+    sha = hashlib.sha256(f"{len(sample.frame)}\n".encode())
+    for i, name in enumerate(sample.frame.columns):
+        sha.update(json.dumps(str(name)).encode())
+        column = sample.frame.iloc[:, i]
+        if getattr(column.dtype, "kind", "O") in "biuf" and isinstance(column.dtype, np.dtype):
+            sha.update(b"n")
+            _numbers(sha, column.to_numpy())
+        else:
+            import pandas as pd
+
+            text = np.array([None if missing else str(v) for v, missing in zip(column.tolist(), column.isna().tolist(), strict=True)], dtype=object)
+            codes, values = pd.factorize(text)
+            sha.update(b"s" + json.dumps(list(values)).encode())
+            sha.update(np.ascontiguousarray(codes, dtype="<i8").tobytes())
+    return sha.hexdigest()
+
+
+def _numbers(sha: Any, values: np.ndarray[Any, Any]) -> None:
+    plain = np.ascontiguousarray(values, dtype="<f8") + 0.0
+    if np.isnan(plain).any():
+        plain = np.where(np.isnan(plain), np.nan, plain)
+    sha.update(plain.tobytes())

@@ -1,0 +1,310 @@
+"""Composition: checked input in, metrics, intervals, slices, failures, stress and takeaway out, as one `Report`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalharness import digests, inputs, intervals
+from evalharness.batch import Prepared
+from evalharness.metrics import wanted, why_undefined
+from evalharness.resample import Plan
+from evalharness.schemas import Config, InputError, Interval, Sample
+
+if TYPE_CHECKING:
+    from evalharness.compare import Comparison
+    from evalharness.intervals import Replicates
+    from evalharness.schemas import Class
+
+
+def evaluate(
+    *,
+    task_type: str,
+    predictions: Any,
+    labels: Any,
+    data: Any = None,
+    probabilities: Any = None,
+    output_dir: str | Path | None = None,
+    config: Mapping[str, Any] | Config | None = None,
+    classes: Any = None,
+    positive: Any = None,
+    threshold: float = 0.5,
+    sample_weight: Any = None,
+    groups: Any = None,
+    predict: Callable[[Any], Any] | None = None,
+    on_missing: str = "error",
+    seed: int = 0,
+) -> Report:
+    """Judge predictions: every metric with its interval, slices, failures, stress tests and a takeaway.
+
+    All input is checked before any work, never changed, and matched by position. NumPy arrays, pandas, polars and
+    Arrow columns and lists are accepted; (n, 1) tables count as columns.
+
+    Parameters
+    ----------
+    task_type : {"classification", "regression"}
+    predictions : array-like of shape (n,) or (n, k)
+        Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order of `classes`.
+        One column of floats that are not all classes is read as probabilities when there are two classes.
+    labels : array-like of shape (n,)
+        What really was: strings, booleans or whole numbers for classification, numbers for regression.
+    data : table of n rows, optional
+        The features, for slices, failures and stress tests.
+    probabilities : array-like of shape (n,) or (n, k), optional
+        Probabilities beside predicted labels.
+    output_dir : path, optional
+        Where the standard artifact folder is written; without it nothing is written.
+    config : mapping, optional
+        ``compute_cis`` (True), ``run_stress_tests`` (False), ``n_failures_per_type`` (10), ``n_resamples`` (1000),
+        ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %, whichever is more),
+        ``max_slice_features`` (2).
+    classes : sequence, optional
+        All classes, in the order of the probability columns; by default those met, sorted.
+    positive : class, optional
+        The positive one of two classes; by default the last.
+    threshold : float
+        A row is predicted positive where its probability is at least this.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the rows, at least 0; only their ratios matter.
+    groups : array-like of shape (n,), optional
+        What rows belong together (patient, user, ...): whole groups are then resampled.
+    predict : callable, optional
+        Called with rows like `data`, returns what `predictions` holds; needed for stress tests.
+    on_missing : {"error", "drop"}
+        What to do with rows whose label or prediction is missing.
+    seed : int
+        Seed of the resampling; equal input and seed give equal reports. The global random state is not used.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        A ValueError of one sentence: the argument, what was found, what to do.
+    """
+    settings = Config.read(config)
+    number = _seed(seed)
+    if predict is not None and not callable(predict):
+        raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
+    sample = inputs.read(
+        task_type=task_type, predictions=predictions, labels=labels, data=data, probabilities=probabilities, classes=classes,
+        positive=positive, threshold=threshold, sample_weight=sample_weight, groups=groups, on_missing=on_missing,
+    )  # fmt: skip
+    return _compose(sample, settings, number)
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and 0 <= int(seed) < 2**63:
+        return int(seed)
+    raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1.")
+
+
+def _compose(sample: Sample, config: Config, seed: int) -> Report:
+    prepared = Prepared(sample)
+    metrics: dict[str, float | None] = {}
+    undefined: dict[str, str] = {}
+    batch = prepared.estimate()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for spec in wanted(sample):
+            value = float(spec.compute(batch)[0])
+            metrics[spec.name] = value if np.isfinite(value) else None
+            if metrics[spec.name] is None:
+                undefined[spec.name] = why_undefined(spec, sample)
+    plan = Plan(sample.n, config.n_resamples, seed, sample.groups)
+    replicates = intervals.replicate(sample, plan) if config.compute_cis else None
+    found: dict[str, Interval] = {}
+    level = config.confidence_level
+    for name, estimate in metrics.items():
+        if estimate is None:
+            found[name] = Interval(None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}")
+        elif not config.compute_cis:
+            found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
+        else:
+            found[name] = intervals.for_metric(name, estimate, sample, replicates, level, seed)
+    return Report(
+        metrics=MappingProxyType(metrics),
+        undefined=MappingProxyType(undefined),
+        intervals=MappingProxyType(found),
+        notes=sample.notes,
+        config=config,
+        seed=seed,
+        labels_digest=digests.of_labels(sample),
+        rows_digest=digests.of_rows(sample),
+        sample=sample,
+        replicates=replicates,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """What one evaluation found.
+
+    Attributes
+    ----------
+    metrics : mapping of str to float or None
+        Estimates; None where undefined.
+    undefined : mapping of str to str
+        Why a metric is None.
+    intervals : mapping of str to Interval
+    notes : tuple of str
+        Conventions and readings of the input.
+    config : Config
+    seed : int
+    labels_digest : str
+        SHA-256 of the labels (with weights and groups) in order: equal for reports that may be compared.
+    rows_digest : str or None
+        SHA-256 of `data`; None without it.
+    """
+
+    metrics: Mapping[str, float | None]
+    undefined: Mapping[str, str]
+    intervals: Mapping[str, Interval]
+    notes: tuple[str, ...]
+    config: Config
+    seed: int
+    labels_digest: str
+    rows_digest: str | None
+    sample: Sample
+    replicates: Replicates | None
+
+    @property
+    def n(self) -> int:
+        """Number of rows judged."""
+        return self.sample.n
+
+    @property
+    def task_type(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+        return self.sample.task_type
+
+    @property
+    def classes(self) -> tuple[Class, ...]:
+        """The classes in order; empty for regression."""
+        return self.sample.classes
+
+    @property
+    def positive(self) -> Class | None:
+        """The positive class of two; None otherwise."""
+        return None if self.sample.positive is None else self.sample.classes[self.sample.positive]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of `data`."""
+        return () if self.sample.frame is None else tuple(map(str, self.sample.frame.columns))
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Everything but the rows that the evaluation depended on, as plain data for `from_predictions`."""
+        return {
+            "task_type": self.task_type, "classes": list(self.classes), "positive": self.positive, "threshold": self.sample.threshold,
+            "seed": self.seed, "config": self.config.to_dict(), "notes": list(self.sample.notes),
+        }  # fmt: skip
+
+    def compare(self, other: Report) -> Comparison:
+        """Compare with a report on the same rows, metric by metric.
+
+        Both models are judged on the same resamples, so a difference is paired row by row.
+
+        Parameters
+        ----------
+        other : Report
+
+        Returns
+        -------
+        Comparison
+
+        Raises
+        ------
+        InputError
+            When the reports are not about the same labels in the same order.
+        """
+        from evalharness import compare
+
+        return compare.compare(self, other)
+
+    def replicates_on(self, plan: Plan) -> Replicates:
+        """Return the values of the metrics on the resamples of a plan; those at hand where the plan is ours."""
+        if self.replicates is not None and self.replicates.plan.same_as(plan):
+            return self.replicates
+        return intervals.replicate(self.sample, plan)
+
+    def predictions_frame(self) -> Any:
+        """Return one row for each judged row: label, prediction, probabilities, weight and group where given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for each class,
+            ``weight``, ``group``.
+        """
+        import pandas as pd
+
+        s = self.sample
+        columns: dict[str, Any] = {"row": s.rows}
+        if s.task == "regression":
+            columns |= {"label": s.labels, "prediction": s.predictions}
+        else:
+            kinds = {type(c) for c in s.classes}
+            table = np.array(s.classes, dtype=object if kinds == {str} else None)
+            columns |= {"label": table[s.labels], "prediction": table[s.predictions]}
+            if s.probabilities is not None:
+                columns |= {f"probability[{c}]": s.probabilities[:, j] for j, c in enumerate(s.classes)}
+        if s.weights is not None:
+            columns["weight"] = s.weights
+        if s.groups is not None:
+            columns["group"] = s.groups
+        return pd.DataFrame(columns)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        frame: Any,
+        settings: Mapping[str, Any],
+        *,
+        data: Any = None,
+        predict: Callable[[Any], Any] | None = None,
+        output_dir: str | Path | None = None,
+    ) -> Report:
+        """Rebuild a report from what `predictions_frame` and `settings` gave.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+        settings : mapping
+        data, predict, output_dir
+            As in `evaluate`; `data` holds the rows of `frame`.
+
+        Returns
+        -------
+        Report
+            Equal to the one the frame is from, when `data` and `predict` are given as they were then.
+        """
+        for name in ("label", "prediction"):
+            if name not in frame.columns:
+                raise InputError(f"frame has no column {name!r}; give what Report.predictions_frame() returned.")
+        probabilities = [c for c in frame.columns if str(c).startswith("probability[")]
+        known = list(settings["classes"])
+        return evaluate(
+            task_type=settings["task_type"],
+            predictions=frame["prediction"].to_numpy(),
+            labels=frame["label"].to_numpy(),
+            probabilities=frame[probabilities].to_numpy() if probabilities else None,
+            data=data,
+            output_dir=output_dir,
+            config=settings["config"],
+            classes=known if len(known) > 1 else None,
+            positive=settings["positive"],
+            threshold=settings["threshold"],
+            sample_weight=frame["weight"].to_numpy() if "weight" in frame.columns else None,
+            groups=frame["group"].to_numpy() if "group" in frame.columns else None,
+            predict=predict,
+            seed=settings["seed"],
+        )

@@ -1,0 +1,623 @@
+"""The door: whatever the user holds becomes one checked `Sample`, or one clear sentence.
+
+Everything that can be wrong is found here, before any work. Rows are matched by position.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from evalharness.schemas import TASK_TYPES, InputError, Sample, nearest
+
+if TYPE_CHECKING:
+    from evalharness.schemas import Booleans, Class, Floats, Integers
+
+MAX_CLASSES = 500
+
+
+class Vector(NamedTuple):
+    """One column at the door: `kind` is bool, int, float or str; `missing` marks rows without a value."""
+
+    kind: str
+    values: np.ndarray[Any, Any]
+    missing: Booleans
+
+
+def read(
+    *,
+    task_type: str,
+    predictions: Any,
+    labels: Any,
+    data: Any = None,
+    probabilities: Any = None,
+    classes: Any = None,
+    positive: Any = None,
+    threshold: float = 0.5,
+    sample_weight: Any = None,
+    groups: Any = None,
+    on_missing: str = "error",
+) -> Sample:
+    """Check all of a user's input and return it as a `Sample`.
+
+    Raises
+    ------
+    InputError
+        One sentence: the argument, what was found (first bad row and count), what to do.
+    """
+    if task_type not in TASK_TYPES:
+        raise InputError(f"task_type is {task_type!r}; {nearest(task_type, TASK_TYPES)}")
+    if on_missing not in ("error", "drop"):
+        raise InputError(f"on_missing is {on_missing!r}; {nearest(on_missing, ('error', 'drop'))}")
+    number = isinstance(threshold, (int, float, np.number)) and not isinstance(threshold, bool)
+    if not (number and 0 < threshold < 1):
+        raise InputError(f"threshold is {threshold!r}; give a probability between 0 and 1, such as 0.5.")
+    for name, value in (("predictions", predictions), ("labels", labels)):
+        if value is None:
+            raise InputError(f"{name} is None; give one value for each row.")
+    _same_index(labels=labels, predictions=predictions, probabilities=probabilities, data=data,
+                sample_weight=sample_weight, groups=groups)  # fmt: skip
+
+    y = _column(labels, "labels")
+    n = len(y.values)
+    if n == 0:
+        raise InputError("labels has no rows; give at least one.")
+    frame, kind = _frame(data)
+    first = _matrix(predictions, "predictions")
+    second = None if probabilities is None else _matrix(probabilities, "probabilities")
+    weights = None if sample_weight is None else _column(sample_weight, "sample_weight")
+    cluster = None if groups is None else _column(groups, "groups", dates=True)
+    sizes = {
+        "predictions": _length(first),
+        "probabilities": None if second is None else _length(second),
+        "data": None if frame is None else len(frame),
+        "sample_weight": None if weights is None else len(weights.values),
+        "groups": None if cluster is None else len(cluster.values),
+    }
+    for name, size in sizes.items():
+        if size is not None and size != n:
+            raise InputError(f"{name} has {_rows(size)} but labels has {n:,}; give one for each label.")
+
+    notes: list[str] = []
+    if task_type == "regression":
+        sample = _regression(y, first, second, {"classes": classes, "positive": positive})
+    else:
+        sample = _classification(y, first, second, classes, positive, float(threshold), notes)
+    task, truth, guess, proba, known, positive_code, missing = sample
+
+    keep = np.arange(n)
+    bad = int(missing.sum())
+    if bad:
+        if on_missing == "error":
+            raise InputError(
+                f"{_whose(y, n, missing)} {'is' if bad == 1 else 'are'} missing in {_rows(bad)} (first: row {int(np.argmax(missing))}); "
+                "fill them in, or give on_missing='drop' to leave those rows out."
+            )
+        keep = np.flatnonzero(~missing)
+        if len(keep) == 0:
+            raise InputError(f"labels and predictions leave no complete row of {n:,}; fill in the missing values.")
+        notes.append(f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop').")
+
+    scaled = None if weights is None else _weights(weights, keep)
+    codes, names = (None, None) if cluster is None else _groups(cluster, keep)
+    return Sample(
+        task=task,
+        labels=truth[keep],
+        predictions=guess[keep],
+        probabilities=None if proba is None else np.ascontiguousarray(proba[keep]),
+        classes=known,
+        positive=positive_code,
+        threshold=float(threshold),
+        weights=scaled,
+        groups=codes,
+        group_names=names,
+        rows=keep,
+        frame=frame if frame is None or not bad else frame.iloc[keep],
+        data_kind=kind,
+        notes=tuple(notes),
+    )
+
+
+# Containers ---------------------------------------------------------------------------------------------------
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _same_index(**given: Any) -> None:
+    held = {name: value.index for name, value in given.items() if _library(value) == "pandas" and hasattr(value, "index")}
+    if len(held) < 2:
+        return
+    (first, index), *others = held.items()
+    for name, other in others:
+        if len(other) == len(index) and not index.equals(other):
+            differ = np.asarray(index) != np.asarray(other)
+            row = int(np.argmax(differ))
+            raise InputError(
+                f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} (first: row {row}, {other[row]!r} against "
+                f"{index[row]!r}); rows are matched by position, so put them in one order and give both the same index."
+            )
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Turn any supported container into a NumPy array, a list, or a pair (column names, arrays)."""
+    library = _library(value)
+    if library == "pandas":
+        if hasattr(value, "columns"):
+            return [str(c) for c in value.columns], [value.iloc[:, i] for i in range(value.shape[1])]
+        return value
+    if library == "polars":
+        return ([str(c) for c in value.columns], list(value.get_columns())) if hasattr(value, "columns") else value
+    if library == "pyarrow":
+        return ([str(c) for c in value.column_names], list(value.columns)) if hasattr(value, "column_names") else value
+    if isinstance(value, np.ma.MaskedArray):
+        return value.astype(object).filled(None)
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (str, bytes, Mapping, set)) or not (hasattr(value, "__len__") or hasattr(value, "__iter__")):
+        raise InputError(f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, or a list.")
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    return list(value)
+
+
+def _one(value: Any) -> np.ndarray[Any, Any]:
+    """Return one library column as an array in which missing entries are None or NaN."""
+    library = _library(value)
+    if library == "pandas":
+        dtype = value.dtype
+        if isinstance(dtype, np.dtype):
+            return np.asarray(value)
+        if value.isna().any() or str(dtype) in ("category", "string", "str"):
+            return np.array([None if m else v for v, m in zip(value.tolist(), value.isna().to_numpy(), strict=True)], dtype=object)
+        return np.asarray(value.to_numpy())
+    if library == "polars":
+        return np.array(value.to_list(), dtype=object) if value.null_count() or value.dtype.is_nested() else _dense(value.to_numpy(), value.to_list)
+    if library == "pyarrow":
+        return np.array(value.to_pylist(), dtype=object) if value.null_count else _dense(value.to_numpy(zero_copy_only=False) if not hasattr(value, "chunks") else value.to_numpy(), value.to_pylist)
+    array = np.asarray(value, dtype=object) if isinstance(value, list) else value
+    return array
+
+
+def _dense(array: np.ndarray[Any, Any], listed: Any) -> np.ndarray[Any, Any]:
+    return array if array.dtype.kind in "biuf" else np.array(listed(), dtype=object)
+
+
+def _vector(array: np.ndarray[Any, Any], name: str, *, dates: bool = False) -> Vector:
+    """Find the kind of a 1-D array and its missing entries."""
+    kind = array.dtype.kind
+    none = np.zeros(len(array), dtype=bool)
+    if kind == "b":
+        return Vector("bool", array.astype(bool), none)
+    if kind in "iu":
+        if kind == "u" and len(array) and int(array.max()) > np.iinfo(np.int64).max:
+            raise InputError(f"{name} holds whole numbers beyond 64 bits; give smaller codes or strings.")
+        return Vector("int", array.astype(np.int64), none)
+    if kind == "f":
+        values = array.astype(np.float64)
+        return Vector("float", values, np.isnan(values))
+    if kind in "US":
+        return Vector("str", np.array([_text(v) for v in array.tolist()], dtype=object), none)
+    if kind == "M" and dates:
+        return Vector("str", array.astype(str).astype(object), np.isnat(array))
+    if kind != "O":
+        raise InputError(f"{name} has dtype {array.dtype}; give numbers, strings or booleans.")
+    values = array
+    missing = np.fromiter((_is_missing(v) for v in values), dtype=bool, count=len(values))
+    families = {t: _family(t, dates=dates) for t in set(map(type, values[~missing]))}
+    if None in families.values():
+        worst = next(t for t, f in families.items() if f is None)
+        row = next(i for i, v in enumerate(values) if type(v) is worst and not missing[i])
+        raise InputError(f"{name} holds a {worst.__name__} at row {row}; give numbers, strings or booleans.")
+    found = set(families.values())
+    if found == {"int", "float"}:
+        found = {"float"}
+    if len(found) > 1:
+        start = families[type(values[int(np.argmax(~missing))])]
+        same = {"int", "float"} if start in ("int", "float") else {start}
+        odd = [i for i, v in enumerate(values) if not missing[i] and families[type(v)] not in same]
+        raise InputError(
+            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {values[odd[0]]!r}) {'is' if len(odd) == 1 else 'are'} not {start} like row "
+            f"{int(np.argmax(~missing))} ({values[int(np.argmax(~missing))]!r}); give one type."
+        )
+    family = found.pop() if found else "float"
+    if family == "str":
+        out = np.array([None if m else _text(v) for v, m in zip(values, missing, strict=True)], dtype=object)
+        return Vector("str", out, missing)
+    if family == "float" or (missing.any() and family in ("int", "bool")):
+        numbers = np.fromiter((np.nan if m else float(v) for v, m in zip(values, missing, strict=True)), dtype=np.float64, count=len(values))
+        return Vector("float" if family == "float" else family, numbers, missing)
+    return Vector(family, values.astype(np.int64 if family == "int" else bool), missing)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, np.floating) and bool(np.isnan(value)))
+
+
+def _family(kind: type, *, dates: bool) -> str | None:
+    if issubclass(kind, (bool, np.bool_)):
+        return "bool"
+    if issubclass(kind, (int, np.integer)):
+        return "int"
+    if issubclass(kind, (float, np.floating, decimal.Decimal)):
+        return "float"
+    if issubclass(kind, (str, bytes)) or (dates and issubclass(kind, (dt.date, np.datetime64))):
+        return "str"
+    return None
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _column(value: Any, name: str, *, dates: bool = False) -> Vector:
+    found = _matrix(value, name, dates=dates)
+    if isinstance(found, Vector):
+        return found
+    raise InputError(f"{name} has {len(found[1])} columns; give one value for each row.")
+
+
+def _matrix(value: Any, name: str, *, dates: bool = False) -> Vector | tuple[list[str] | None, list[Vector]]:
+    """Read one column, or several as (names, columns); a single column of a table counts as one column."""
+    plain = _plain(value, name)
+    names: list[str] | None = None
+    if isinstance(plain, tuple):
+        names, columns = plain
+    elif isinstance(plain, list) and plain and isinstance(plain[0], (list, tuple, np.ndarray)):
+        widths = [len(row) if isinstance(row, (list, tuple, np.ndarray)) else -1 for row in plain]
+        if len(set(widths)) > 1:
+            row = next(i for i, w in enumerate(widths) if w != widths[0])
+            raise InputError(f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of one length.")
+        columns = [list(column) for column in zip(*plain, strict=True)]
+    elif isinstance(plain, np.ndarray) and plain.ndim != 1:
+        if plain.ndim != 2:
+            raise InputError(f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of probabilities.")
+        columns = [plain[:, j] for j in range(plain.shape[1])]
+    else:
+        return _vector(_one(plain), name, dates=dates)
+    if not columns:
+        raise InputError(f"{name} has no columns; give one value for each row.")
+    vectors = [_vector(_one(column), name, dates=dates) for column in columns]
+    return vectors[0] if len(vectors) == 1 else (names, vectors)
+
+
+def _length(found: Vector | tuple[list[str] | None, list[Vector]]) -> int:
+    return len(found.values) if isinstance(found, Vector) else len(found[1][0].values)
+
+
+def _frame(data: Any) -> tuple[Any, str]:
+    """Return the features as a pandas frame that shares what it can with the user's, and the kind they came in."""
+    if data is None:
+        return None, "none"
+    import pandas as pd
+
+    library = _library(data)
+    if library == "pandas" and hasattr(data, "columns"):
+        frame, kind = data, "pandas"
+    elif library == "pandas":
+        frame, kind = data.to_frame(), "pandas"
+    elif library == "polars" and hasattr(data, "columns"):
+        frame, kind = pd.DataFrame({name: data[name].to_pandas() if hasattr(data[name], "to_pandas") else data[name].to_numpy() for name in data.columns}), "polars"
+    elif library == "pyarrow" and hasattr(data, "column_names"):
+        frame, kind = data.to_pandas(), "pyarrow"
+    elif isinstance(data, np.ndarray) and data.ndim in (1, 2):
+        table = data.reshape(len(data), -1)
+        frame, kind = pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])], copy=False), "numpy"
+    elif isinstance(data, Mapping):
+        try:
+            frame, kind = pd.DataFrame(dict(data)), "mapping"
+        except ValueError as error:
+            raise InputError(f"data is a mapping that makes no table ({error}); give columns of one length.") from None
+    elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        frame, kind = pd.DataFrame(list(data)), "list"
+        if all(isinstance(c, int) for c in frame.columns):
+            frame.columns = pd.Index([f"x{j}" for j in frame.columns])
+    elif hasattr(data, "toarray"):
+        raise InputError("data is a sparse matrix; give a table of the columns that matter, or data.toarray().")
+    else:
+        raise InputError(f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array.")
+    return frame, kind
+
+
+# Tasks --------------------------------------------------------------------------------------------------------
+
+
+def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) -> Any:
+    if second is not None:
+        raise InputError("probabilities were given with task_type='regression'; leave them out, or give task_type='classification'.")
+    for name, value in refused.items():
+        if value is not None:
+            raise InputError(f"{name} was given with task_type='regression'; leave it out, or give task_type='classification'.")
+    if not isinstance(first, Vector):
+        raise InputError(f"predictions has {len(first[1])} columns; with task_type='regression' give one number for each row.")
+    out = []
+    for name, vector in (("labels", y), ("predictions", first)):
+        if vector.kind == "str":
+            row = int(np.argmax(~vector.missing))
+            raise InputError(f"{name} holds strings (first: row {row}, {vector.values[row]!r}); task_type='regression' needs numbers, so convert them or give task_type='classification'.")
+        values = vector.values.astype(np.float64)
+        _refuse(np.isinf(values), name, "is infinite", "give finite numbers.", values)
+        out.append(values)
+    return "regression", out[0], out[1], None, (), None, y.missing | first.missing
+
+
+def _classification(y: Vector, first: Any, second: Any, classes: Any, positive: Any, threshold: float, notes: list[str]) -> Any:
+    y = _class_like(y, "labels")
+    listed = None if classes is None else _listed(classes)
+    scores = None
+    guessed: Vector | None = None
+    if second is not None:
+        if not isinstance(first, Vector):
+            raise InputError(f"predictions has {len(first[1])} columns although probabilities were given too; give one predicted class for each row.")
+        guessed, scores = first, ("probabilities", second)
+    elif not isinstance(first, Vector):
+        scores = ("predictions", first)
+    elif _are_probabilities(first, y, listed):
+        scores = ("predictions", first)
+    else:
+        guessed = first
+    if guessed is not None:
+        guessed = _predicted(guessed, y)
+    known = listed if listed is not None else _found(y, guessed, scores)
+    if len(known) > MAX_CLASSES:
+        raise InputError(f"labels and predictions hold {len(known):,} classes; up to {MAX_CLASSES} are supported, so group rare ones, or give task_type='regression' for numbers.")
+    k = len(known)
+    where = {value: code for code, value in enumerate(known)}
+    truth = _codes(y, where, "labels", classes_given=listed is not None)
+    task = "binary" if k == 2 else "multiclass"
+    positive_code: int | None = None
+    if positive is not None:
+        wanted = _class_value(positive, known)
+        if wanted not in where:
+            raise InputError(f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them.")
+        if k != 2:
+            raise InputError(f"positive is {positive!r} but there are {k} classes; leave it out, or join the others into one class.")
+        positive_code = where[wanted]
+    elif k == 2:
+        positive_code = 1
+        notes.append(f"The positive class is {known[1]!r}, the last of the classes {_listing(known)}; positive= chooses another.")
+    missing = y.missing.copy()
+    proba = None
+    if scores is not None:
+        proba, lost = _probabilities(scores[0], scores[1], known, positive_code, truth)
+        missing |= lost
+    if guessed is not None:
+        guess = _codes(guessed, where, "predictions", classes_given=listed is not None)
+        missing |= guessed.missing
+        if proba is not None and k == 2 and positive_code is not None:
+            cut = np.where(proba[:, positive_code] >= threshold, positive_code, 1 - positive_code)
+            differ = int(np.sum((cut != guess) & ~missing))
+            if differ:
+                notes.append(f"{_rows(differ)} are predicted otherwise than probability >= {threshold:g} would; label metrics use predictions.")
+    else:
+        assert proba is not None
+        filled = np.where(np.isnan(proba), -1.0, proba)
+        if k == 2 and positive_code is not None:
+            guess = np.where(filled[:, positive_code] >= threshold, positive_code, 1 - positive_code).astype(np.int64)
+            notes.append(f"A row is predicted {known[positive_code]!r} where its probability is at least {threshold:g}.")
+        else:
+            guess = np.argmax(filled, axis=1).astype(np.int64)
+            notes.append("A row is predicted as its most probable class; the first in class order wins a tie.")
+    return task, truth, guess, proba, known, positive_code, missing
+
+
+def _class_like(vector: Vector, name: str) -> Vector:
+    """Whole numbers written as floats are whole numbers; other floats are no classes."""
+    if vector.kind != "float":
+        return vector
+    present = vector.values[~vector.missing]
+    if not np.all(np.isfinite(present)):
+        _refuse(np.isinf(vector.values), name, "is infinite", "give a class for each row.", vector.values)
+    fractional = ~vector.missing & (np.nan_to_num(vector.values) % 1 != 0)
+    _refuse(fractional, name, "is not a whole number and so no class", "give class labels, or task_type='regression' for quantities.", vector.values)
+    return Vector("int", vector.values, vector.missing)
+
+
+def _are_probabilities(guess: Vector, y: Vector, listed: tuple[Class, ...] | None) -> bool:
+    """Decide whether a single column of floats is meant as probabilities of the positive class."""
+    if guess.kind != "float":
+        return False
+    present = guess.values[~guess.missing]
+    if y.kind == "str":
+        return True
+    known = set(listed) if listed is not None else set(np.unique(y.values[~y.missing]).tolist()) | {0, 1}
+    if all(value in known for value in np.unique(present).tolist()):
+        return False
+    return len(np.unique(y.values[~y.missing]) if listed is None else listed) <= 2
+
+
+def _predicted(guess: Vector, y: Vector) -> Vector:
+    if guess.kind == "float":
+        guess = _class_like(guess, "predictions")
+    if (guess.kind == "str") != (y.kind == "str") and not (y.missing.all() or guess.missing.all()):
+        a, b = int(np.argmax(~guess.missing)), int(np.argmax(~y.missing))
+        raise InputError(f"predictions holds {_kinds(guess)} (row {a}: {guess.values[a]!r}) but labels holds {_kinds(y)} (row {b}: {y.values[b]!r}); give both in one type.")
+    return guess
+
+
+def _kinds(vector: Vector) -> str:
+    return {"str": "strings", "int": "whole numbers", "bool": "booleans", "float": "numbers"}[vector.kind]
+
+
+def _listed(classes: Any) -> tuple[Class, ...]:
+    vector = _column(classes, "classes")
+    if vector.missing.any() or len(vector.values) == 0:
+        raise InputError("classes is empty or holds a missing value; list each class once, in the order of the probability columns.")
+    vector = _class_like(vector, "classes")
+    listed = tuple(_scalar(v, vector.kind) for v in vector.values.tolist())
+    twice = [v for i, v in enumerate(listed) if v in listed[:i]]
+    if twice:
+        raise InputError(f"classes lists {twice[0]!r} twice; list each class once.")
+    if len(listed) == 1:
+        raise InputError("classes lists one class only; list all that can occur, at least two.")
+    return listed
+
+
+def _scalar(value: Any, kind: str) -> Class:
+    if kind == "str":
+        return str(value)
+    return bool(value) if kind == "bool" else int(value)
+
+
+def _class_value(value: Any, known: tuple[Class, ...]) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return next((k for k in known if k == value and isinstance(k, str) == isinstance(value, str)), value)
+
+
+def _found(y: Vector, guessed: Vector | None, scores: Any) -> tuple[Class, ...]:
+    """Return the classes met in labels and predictions, in sorted order."""
+    kind = y.kind
+    met: set[Any] = set(_unique(y))
+    if guessed is not None:
+        met |= {_scalar(v, kind) if kind != "str" and v in (0, 1) else v for v in _unique(guessed)}
+    if kind == "bool":
+        met = {bool(v) for v in met} | {True, False} if met <= {0, 1} else {int(v) for v in met}
+    elif kind == "int":
+        met = {int(v) for v in met}
+        if len(met) == 1 and met <= {0, 1}:
+            met = {0, 1}
+    known = tuple(sorted(met))
+    if scores is None:
+        return known
+    name, found = scores
+    if isinstance(found, Vector):
+        if len(known) != 2:
+            what = "one class only" if len(known) == 1 else f"{len(known)} classes"
+            raise InputError(f"{name} is one column of probabilities but labels holds {what} ({_listing(known)}); give classes= with two classes, or one column for each class.")
+    elif len(found[1]) != len(known):
+        raise InputError(f"{name} has {len(found[1])} columns but labels holds {len(known)} classes ({_listing(known)}); give classes= in the order of the columns.")
+    return known
+
+
+def _unique(vector: Vector) -> list[Any]:
+    present = vector.values[~vector.missing]
+    return list(set(present.tolist())) if vector.kind == "str" else np.unique(present).tolist()
+
+
+def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given: bool) -> Integers:
+    codes = np.zeros(len(vector.values), dtype=np.int64)
+    if vector.kind == "str":
+        codes = np.fromiter((where.get(v, -1) for v in vector.values), dtype=np.int64, count=len(vector.values))
+    elif len(where) and not any(isinstance(k, str) for k in where):
+        order = sorted(where)
+        numbers = np.array([float(v) for v in order])
+        values = np.nan_to_num(vector.values.astype(np.float64), nan=numbers[0])
+        at = np.clip(np.searchsorted(numbers, values), 0, len(numbers) - 1)
+        codes = np.where(numbers[at] == values, np.array([where[v] for v in order])[at], -1).astype(np.int64)
+    else:
+        codes[:] = -1
+    unknown = (codes < 0) & ~vector.missing
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        value = vector.values[row]
+        shown = value if isinstance(value, str) else value.item()
+        source = "classes=" if classes_given else "labels"
+        raise InputError(
+            f"{name} holds {_rows(int(unknown.sum()))} (first: row {row}, {shown!r}) with a class that is not in {source} ({_listing(tuple(where))}); "
+            "add it to classes=, or correct the rows."
+        )
+    codes[vector.missing] = 0
+    return codes
+
+
+def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: int | None, truth: Integers) -> tuple[Floats, Booleans]:
+    k = len(known)
+    single = isinstance(found, Vector)
+    if single and k != 2:
+        raise InputError(f"{name} is one column of probabilities but there are {k} classes ({_listing(known)}); give one column for each class.")
+    names, vectors = (None, [found]) if single else found
+    if not single and len(vectors) != k:
+        raise InputError(f"{name} has {len(vectors)} columns but there are {k} classes ({_listing(known)}); give one column for each class, in that order.")
+    for vector in vectors:
+        if vector.kind in ("str", "bool") and not vector.missing.all():
+            row = int(np.argmax(~vector.missing))
+            raise InputError(f"{name} holds {_kinds(vector)} (first: row {row}, {vector.values[row]!r}); give numbers from 0 to 1.")
+    table = np.column_stack([vector.values.astype(np.float64) for vector in vectors])
+    if names is not None and sorted(names) == sorted(map(str, known)):
+        table = table[:, [names.index(str(c)) for c in known]]
+    lost = np.isnan(table).any(axis=1)
+    with np.errstate(invalid="ignore"):
+        bad = ((table < -1e-9) | (table > 1 + 1e-6)).any(axis=1)
+    if bad.any():
+        present = table[~lost]
+        low, high = float(present.min()), float(present.max())
+        if low >= 0 and 1 < high <= 100:
+            hint = "they look like percentages, so divide by 100."
+        elif low < 0:
+            hint = "they look like logits or scores, so pass them through a sigmoid or softmax first."
+        else:
+            hint = "give probabilities."
+        row = int(np.argmax(bad))
+        value = table[row][(table[row] < -1e-9) | (table[row] > 1 + 1e-6)][0]
+        raise InputError(f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}")
+    table = np.clip(table, 0.0, 1.0)
+    if single:
+        assert positive is not None
+        other = 1.0 - table[:, 0]
+        table = np.column_stack([other, table[:, 0]] if positive == 1 else [table[:, 0], other])
+    else:
+        total = table.sum(axis=1)
+        off = ~lost & (np.abs(total - 1) > 1e-4)
+        if off.any():
+            row = int(np.argmax(off))
+            raise InputError(f"{name} does not sum to 1 in {_rows(int(off.sum()))} (first: row {row}, sum {total[row]:.6g}); give one probability for each class, normalised by row.")
+        with np.errstate(invalid="ignore"):
+            table = table / total[:, None]
+    return table, lost
+
+
+def _weights(vector: Vector, keep: Integers) -> Floats:
+    if vector.kind == "str":
+        raise InputError("sample_weight holds strings; give a number of at least 0 for each row.")
+    values = vector.values.astype(np.float64)
+    _refuse(vector.missing, "sample_weight", "is missing", "give a number of at least 0 for each row.", values)
+    _refuse(np.isinf(values), "sample_weight", "is infinite", "give finite numbers of at least 0.", values)
+    _refuse(values < 0, "sample_weight", "is negative", "give numbers of at least 0.", values)
+    values = values[keep]
+    if not np.any(values > 0):
+        raise InputError(f"sample_weight is 0 in all {len(values):,} rows; give at least one row a positive weight.")
+    scaled = values / values.max()
+    return np.asarray(scaled / scaled.mean())
+
+
+def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
+    if vector.missing.any():
+        row = int(np.argmax(vector.missing))
+        raise InputError(f"groups is missing in {_rows(int(vector.missing.sum()))} (first: row {row}); give each row the group it belongs to.")
+    values = vector.values[keep]
+    order: dict[Any, int] = {}
+    codes = np.fromiter((order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values))
+    if len(order) < 2:
+        raise InputError("groups holds one group only; give at least two, or leave groups out.")
+    return codes, tuple(order)
+
+
+# Wording ------------------------------------------------------------------------------------------------------
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _listing(classes: tuple[Any, ...]) -> str:
+    shown = ", ".join(repr(c) for c in classes[:6])
+    return shown if len(classes) <= 6 else f"{shown}, ... {len(classes)} in all"
+
+
+def _whose(y: Vector, n: int, missing: Booleans) -> str:
+    lacking = int(y.missing.sum())
+    if lacking == 0:
+        return "predictions"
+    return "labels" if not np.any(missing & ~y.missing) else "labels or predictions"
+
+
+def _refuse(bad: Booleans, name: str, what: str, advice: str, values: np.ndarray[Any, Any]) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}")

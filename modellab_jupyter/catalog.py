@@ -1,0 +1,513 @@
+"""Projects, datasets, runs, artifacts and evaluations of the store: list, get, change, trash.
+
+The objects ``ml.projects``, ``ml.datasets``, … hold no state; each call asks the session of this process.
+An id, the beginning or end of one (at least six characters), or a name says which one is meant.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from modellab_jupyter import data as data_
+from modellab_jupyter import environment, schema, session, tracking
+from modellab_jupyter.blobs import file_digest
+from modellab_jupyter.errors import InputError, NotFoundError, hint
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_Record = TypeVar("_Record")
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a pandas frame."""
+    return cast("pd.DataFrame", table.to_pandas())
+
+
+class _Collection(Generic[_Record]):
+    """What all five have in common."""
+
+    kind: schema.Kind
+
+    def get(self, id: str) -> _Record:  # noqa: A002 - the contract's name
+        """Return one of them, as a frozen record.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing goes by that id or name.
+        """
+        raise NotImplementedError
+
+    def update(self, id: str, **fields: Any) -> _Record:  # noqa: A002
+        """Give fields other values and return the record as it stands then.
+
+        Raises
+        ------
+        InputError
+            A field cannot be set; nothing is changed then.
+        """
+        from modellab_jupyter.store import ingest
+
+        owner = session.current()
+        found = owner.store.resolve(self.kind, id)
+        allowed = ingest.editable(self.kind)
+        for name, value in fields.items():
+            if name not in allowed:
+                near = hint(name, allowed) or f"; {', '.join(sorted(allowed))} can."
+                raise InputError(f"field {name!r} of a {self.kind} cannot be set{near}")
+            wanted = bool if name == "baseline" else str
+            if not isinstance(value, wanted) or (name == "name" and not str(value).strip()):
+                raise InputError(f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}.")
+        if fields:
+            owner.submit(schema.Changed(time=time.time_ns(), kind=self.kind, id=found, fields=fields))
+        return self.get(found)
+
+    def delete(self, *ids: str) -> None:
+        """Put some of them into the trash; `restore` brings them back, only emptying the trash destroys."""
+        owner = session.current()
+        found = [owner.store.resolve(self.kind, ref) for ref in ids]
+        owner.submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found))
+
+    def restore(self, *ids: str) -> None:
+        """Bring some of them back from the trash."""
+        owner = session.current()
+        found = [owner.store.resolve(self.kind, ref, trash=True) for ref in ids]
+        owner.submit(schema.Restored(time=time.time_ns(), kind=self.kind, ids=found))
+
+
+class Projects(_Collection[schema.ProjectRecord]):
+    """Named collections of runs."""
+
+    kind = "project"
+
+    def create(self, name: str, description: str = "") -> schema.ProjectRecord:
+        """Make a project, or return the one of that name."""
+        if not isinstance(name, str) or not name.strip() or name.startswith("proj_"):
+            raise InputError(f"name must be a text that is not empty and does not begin with 'proj_', found {name!r}.")
+        owner = session.current()
+        project_id = owner.project(name)
+        owner.submit(
+            schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name, description=description)
+        )
+        return self.get(project_id)
+
+    def list(self, *, trash: bool = False) -> pd.DataFrame:
+        """Return projects with their numbers of runs and datasets and last activity, the most recent first."""
+        return frame(session.current().store.projects(trash=trash))
+
+    def get(self, id: str) -> schema.ProjectRecord:  # noqa: A002
+        """Return one project."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        found = store.read(
+            queries.rows,
+            "SELECT project_id, name, description, created_at, updated_at, deleted_at FROM projects WHERE project_id = ?",
+            [store.resolve(self.kind, id, trash=True)],
+        )
+        return schema.ProjectRecord(**found[0])
+
+    def stats(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Return a project's numbers of runs and datasets, last activity, runs by status and best run.
+
+        The best run is the one with the best estimate of the metric that most of the project's evaluations lead with;
+        None where no run was evaluated.
+        """
+        store = session.current().store
+        found = store.resolve(self.kind, id)
+        row: dict[str, Any] = store.projects(project_id=found).to_pylist()[0]
+        table = store.runs(found)
+        status = table.column("status").to_pylist()
+        return row | {
+            "by_status": {s: status.count(s) for s in sorted(set(status))},
+            "best_run": best_run(table),
+        }
+
+    def datasets(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return the datasets of a project and those that its runs used."""
+        store = session.current().store
+        from modellab_jupyter.store import queries
+
+        return frame(store.read(queries.datasets, project_id=store.resolve(self.kind, id)))
+
+    def runs(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return the runs of a project; see `Runs.list`."""
+        store = session.current().store
+        return frame(store.runs(store.resolve(self.kind, id)))
+
+
+class Datasets(_Collection[schema.DatasetRecord]):
+    """Named sources and their exact contents."""
+
+    kind = "dataset"
+
+    def add(
+        self,
+        data: Any,
+        name: str | None = None,
+        project_id: str | None = None,
+        description: str | None = None,
+    ) -> schema.DatasetRecord:
+        """Register a frame or a file; the same name with another content is another version of it."""
+        owner = session.current()
+        project = None if project_id is None else owner.project(project_id)
+        event = data_.describe(data, name, owner.store.blobs, project_id=project, description=description)
+        for first in owner.introduce(project) if project else []:
+            owner.record(first)
+        owner.submit(event)
+        return self.get(event.dataset_id)
+
+    def list(self, project_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
+        """Return datasets with their newest version, the most recent first."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        project = None if project_id is None else store.resolve("project", project_id)
+        return frame(store.read(queries.datasets, project_id=project, trash=trash))
+
+    def get(self, id: str) -> schema.DatasetRecord:  # noqa: A002
+        """Return one dataset with all its versions and the runs that used each."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        found = store.resolve(self.kind, id, trash=True)
+        row = store.read(
+            queries.rows,
+            """SELECT dataset_id, project_id, name, description, created_at, updated_at, deleted_at
+            FROM datasets WHERE dataset_id = ?""",
+            [found],
+        )[0]
+        versions = store.read(queries.versions, found)
+        return schema.DatasetRecord(
+            **row, versions=versions, digest=versions[-1]["digest"], version=versions[-1]["version"]
+        )
+
+    def preview(self, id: str, rows: int = 100, version: int | None = None) -> pd.DataFrame:  # noqa: A002
+        """Return the first rows of a dataset, at most 100, as they were when it was registered."""
+        import io
+
+        import pandas as pd
+
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+            raise InputError(f"rows must be a whole number of at least 0, found {rows!r}.")
+        chosen = self._version(id, version)
+        if chosen["preview"] is None:
+            raise InputError(f"dataset {id!r} is no table, so it has no preview; its bytes are at {chosen['path']!r}.")
+        return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(chosen["preview"]))).head(rows)
+
+    def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
+        """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.
+
+        Returns
+        -------
+        dict
+            ``intact`` (bool), ``found`` (digest or None), ``registered`` (digest), ``reason`` (a sentence).
+        """
+        chosen = self._version(id, version)
+        if data is not None:
+            found: str | None = data_.frame_digest(data_.as_frame(data))
+        elif chosen["path"] is None:
+            raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
+        else:
+            path = Path(chosen["path"])
+            found = file_digest(path) if path.is_file() else None
+        intact = found == chosen["digest"]
+        reason = (
+            f"the content is that of version {chosen['version']}"
+            if intact
+            else f"{chosen['path']} is not there any more"
+            if found is None
+            else f"the content differs from version {chosen['version']}"
+        )
+        return {"intact": intact, "found": found, "registered": chosen["digest"], "reason": reason + "."}
+
+    def _version(self, ref: str, version: int | None) -> dict[str, Any]:
+        record = self.get(ref)
+        for one in record.versions:
+            if one["version"] == (record.version if version is None else version):
+                return one
+        raise NotFoundError(f"dataset {record.name!r} has no version {version!r}; it has 1 to {record.version}.")
+
+
+class Runs(_Collection[schema.RunRecord]):
+    """Recorded executions."""
+
+    kind = "run"
+
+    def create(self, name: str | None = None, project_id: str | None = None, **settings: Any) -> tracking.Run:
+        """Start a run; the same as `start_run`."""
+        return tracking.start_run(name, project_id, **settings)
+
+    def list(
+        self,
+        project_id: str | None = None,
+        *,
+        sort: str | None = None,
+        ascending: bool = False,
+        limit: int | None = None,
+        trash: bool = False,
+    ) -> pd.DataFrame:
+        """Return runs, one row each, the newest first.
+
+        Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
+        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it.
+
+        Parameters
+        ----------
+        project_id : str, optional
+            Id or name; default: all projects.
+        sort : str, optional
+            A column; its prefix may be left out.
+        limit : int, optional
+            At most so many, after sorting.
+        """
+        store = session.current().store
+        project = None if project_id is None else store.resolve("project", project_id)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
+        found = frame(store.runs(project, trash=trash, limit=limit if sort is None else None))
+        if sort is not None:
+            names = [sort, f"metrics.{sort}", f"params.{sort}"]
+            column = next((name for name in names if name in found.columns), None)
+            if column is None:
+                raise InputError(f"sort must be a column, found {sort!r}{hint(sort, found.columns) or '.'}")
+            found = found.sort_values(column, ascending=ascending, kind="stable", na_position="last")
+            found = found.head(len(found) if limit is None else limit).reset_index(drop=True)
+        return found
+
+    def get(self, id: str) -> schema.RunRecord:  # noqa: A002
+        """Return everything about one run but its series."""
+        store = session.current().store
+        return schema.RunRecord(**store.run(store.resolve(self.kind, id, trash=True)))
+
+    def metrics(self, id: str, key: str | None = None) -> pd.DataFrame:  # noqa: A002
+        """Return a run's values of one metric, or of all: ``key``, ``step``, ``value``, ``time`` (UTC)."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        found = store.resolve(self.kind, id)
+        series = frame(store.read(queries.series, [found], key)).drop(columns="run_id")
+        if key is not None and not len(series):
+            known = store.run(found)["metrics"]
+            raise NotFoundError(
+                f"run {id!r} has no metric {key!r}{hint(key, known) or '; it has ' + (', '.join(known) or 'none') + '.'}"
+            )
+        return series
+
+    def latency(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return P50, P95 and P99 of a run's durations in seconds, with n and an interval; see `latency.quantiles`."""
+        import pandas as pd
+
+        from modellab_jupyter.latency import quantiles
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        rows = [
+            {"name": one["name"], "quantile": f"P{q.quantile * 100:.0f}", "seconds": q.seconds, "low": q.low, "high": q.high,
+             "n": q.n, "warmup": one["warmup"], "confidence_level": q.confidence_level, "reason": q.reason}
+            for one in store.read(queries.latencies, store.resolve(self.kind, id))
+            if one["seconds"]
+            for q in quantiles(one["seconds"])
+        ]  # fmt: skip
+        columns = ["name", "quantile", "seconds", "low", "high", "n", "warmup", "confidence_level", "reason"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def diff(self, *ids: str) -> pd.DataFrame:
+        """Return only what differs between runs: a row for each param, metric, dataset or part of the environment."""
+        import pandas as pd
+
+        if len(ids) < 2:
+            raise InputError(f"ids must name at least two runs, found {len(ids)}.")
+        records = [self.get(ref) for ref in ids]
+        parts = [_parts(record) for record in records]
+        rows = []
+        for key in dict.fromkeys(key for part in parts for key in part):
+            values = [part.get(key) for part in parts]
+            if any(repr(value) != repr(values[0]) for value in values[1:]):
+                rows.append([*key, *values])
+        return pd.DataFrame(rows, columns=["part", "name", *_titles(records)])
+
+    def cells(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return the cells that a run's kernel executed up to the run's end; ``during`` marks those of the run itself."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        return frame(store.read(queries.cells, store.resolve(self.kind, id)))
+
+
+class Artifacts(_Collection[schema.ArtifactRecord]):
+    """Files and folders of runs."""
+
+    kind = "artifact"
+
+    def add(self, run_id: str, path_or_object: Any, name: str | None = None) -> schema.ArtifactRecord:
+        """Keep a file, folder or object with a run that has ended; see `Run.log_artifact`."""
+        owner = session.current()
+        run = tracking.Run(owner, owner.store.resolve("run", run_id), run_id, "", None)
+        artifact_id = run.log_artifact(path_or_object, name)
+        owner.settle(wait=None)
+        return self.get(artifact_id)
+
+    def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
+        """Return artifacts, the newest first."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        run = None if run_id is None else store.resolve("run", run_id)
+        return frame(store.read(queries.artifacts, run_id=run, trash=trash))
+
+    def get(self, id: str) -> schema.ArtifactRecord:  # noqa: A002
+        """Return one artifact."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        found = store.read(
+            queries.rows,
+            """SELECT artifact_id, run_id, name, kind, digest, size, media_type, created_at, deleted_at
+            FROM artifacts WHERE artifact_id = ?""",
+            [store.resolve(self.kind, id, trash=True)],
+        )
+        return schema.ArtifactRecord(**found[0])
+
+    def open(self, id: str) -> bytes:  # noqa: A002
+        """Return a file's bytes, checked against their digest.
+
+        Raises
+        ------
+        DamagedError
+            The stored bytes were changed.
+        """
+        record = self.get(id)
+        if record.kind == "folder":
+            raise InputError(f"artifact {record.name!r} is a folder; copy it out with ml.artifacts.download(id, path).")
+        return session.current().store.blobs.get(record.digest)
+
+    def download(self, id: str, path: str | Path) -> Path:  # noqa: A002
+        """Copy an artifact to a path that does not exist yet."""
+        record = self.get(id)
+        target = Path(path).expanduser()
+        return session.current().store.blobs.export(record.digest, target, folder=record.kind == "folder")
+
+    def verify(self, id: str) -> bool:  # noqa: A002
+        """Tell whether the stored bytes, of a folder all of them, match their digests."""
+        blobs = session.current().store.blobs
+        record = self.get(id)
+        if not blobs.is_intact(record.digest):
+            return False
+        return record.kind == "file" or all(blobs.is_intact(str(m["digest"])) for m in blobs.members(record.digest))
+
+
+class Evaluations(_Collection[schema.EvaluationRecord]):
+    """What runs scored, and on which rows."""
+
+    kind = "evaluation"
+
+    def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
+        """Return evaluations, the newest first; those with equal ``labels_digest`` and ``rows_digest`` can be compared."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        runs = None if run_id is None else [store.resolve("run", run_id)]
+        return frame(store.read(queries.evaluations, run_ids=runs, trash=trash))
+
+    def get(self, id: str) -> schema.EvaluationRecord:  # noqa: A002
+        """Return one evaluation with its estimates and intervals."""
+        from modellab_jupyter.store import queries
+
+        store = session.current().store
+        found = store.resolve(self.kind, id, trash=True)
+        row = store.read(queries.rows, "SELECT * FROM evaluations WHERE evaluation_id = ?", [found])[0]
+        estimates = store.read(queries.estimates, [found]).to_pylist()
+        return schema.EvaluationRecord(**{**row, "settings": json.loads(row["settings"])}, estimates=estimates)
+
+    def predictions(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return the rows that were judged: label, prediction, probabilities."""
+        import io
+
+        import pandas as pd
+
+        return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(self.get(id).predictions)))
+
+    def folder(self, id: str) -> Path:  # noqa: A002
+        """Return the standard artifact folder of an evaluation."""
+        return session.current().settings.files / self.get(id).folder
+
+
+class Trash:
+    """What was deleted; emptying it is the only thing that destroys."""
+
+    def list(self) -> pd.DataFrame:
+        """Return what is in the trash: ``kind``, ``id``, ``name``, ``deleted_at``."""
+        from modellab_jupyter.store import queries
+
+        return frame(session.current().store.read(queries.trash))
+
+    def empty(self) -> dict[str, int]:
+        """Destroy what is in the trash; return how many objects, files and bytes went."""
+        owner = session.current()
+        count = len(self.list())
+        owner.submit(schema.Purged(time=time.time_ns()))
+        files, size = owner.store.collect()
+        return {"objects": count, "files": files, "bytes": size}
+
+
+def sql(query: str, params: Any = None) -> pd.DataFrame:
+    """Run one SELECT over the store, read only, without access to files or the network.
+
+    Parameters
+    ----------
+    query : str
+        DuckDB's SQL; tables are ``projects``, ``datasets``, ``dataset_versions``, ``runs``, ``params``, ``tags``,
+        ``metrics``, ``metric_summary``, ``latencies``, ``artifacts``, ``evaluations``, ``estimates``, ``cells``.
+    params : sequence or mapping, optional
+        Values for ``?`` or ``$name``.
+
+    Raises
+    ------
+    InputError
+        The query is not one SELECT, or DuckDB refuses it.
+    """
+    return frame(session.current().store.sql(query, params))
+
+
+def best_run(table: pa.Table) -> str | None:
+    """Return the id of the run with the best estimate of the leading metric, None where none was evaluated."""
+    for metric, greater in (("roc_auc", True), ("accuracy", True), ("root_mean_squared_error", False)):
+        name = f"metrics.{metric}"
+        if f"{name}.n" in table.column_names:
+            values = [
+                (value if greater else -value, run)
+                for value, run in zip(table.column(name).to_pylist(), table.column("run_id").to_pylist(), strict=True)
+                if value is not None
+            ]
+            if values:
+                return max(values)[1]  # type: ignore[no-any-return]
+    return None
+
+
+def _parts(record: schema.RunRecord) -> dict[tuple[str, str], Any]:
+    parts: dict[tuple[str, str], Any] = {("param", key): value for key, value in record.params.items()}
+    parts |= {("metric", key): value for key, value in record.metrics.items()}
+    parts |= {("dataset", f"{d['name']} {d['split']}".strip()): f"version {d['version']}" for d in record.datasets}
+    parts |= {("run", "seed"): record.seed, ("run", "git commit"): record.git_commit}
+    content = environment.flat(record.environment or {})
+    return parts | {("environment", key): value for key, value in content.items()}
+
+
+def _titles(records: Sequence[schema.RunRecord]) -> list[str]:
+    names = [record.name for record in records]
+    return names if len(set(names)) == len(names) else [f"{r.name} ({r.run_id[-6:]})" for r in records]
+
+
+projects = Projects()
+datasets = Datasets()
+runs = Runs()
+artifacts = Artifacts()
+evaluations = Evaluations()
+trash = Trash()

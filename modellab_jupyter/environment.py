@@ -1,0 +1,100 @@
+"""What a run ran in: Python, packages, platform, allow-listed variables, git."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+VARIABLES: Final = (
+    "CONDA_DEFAULT_ENV", "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "TZ", "VIRTUAL_ENV",
+)  # fmt: skip
+"""Variables that are recorded; no other leaves the process, since secrets live there."""
+
+
+@dataclass(frozen=True)
+class Git:
+    """The commit that was checked out and whether tracked files differed from it."""
+
+    commit: str
+    dirty: bool
+
+
+def capture() -> dict[str, Any]:
+    """Return the environment as plain data with a fixed order.
+
+    Returns
+    -------
+    dict
+        ``python``, ``platform``, ``processors``, ``variables`` {name: value}, ``packages`` {name: version}.
+    """
+    from importlib import metadata
+
+    packages: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.name
+        if name and name.lower() not in packages:  # the first on the path is the one that is imported
+            packages[name.lower()] = distribution.version
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "executable": Path(sys.executable).name,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+def digest(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of an environment."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def diff(one: dict[str, Any] | None, other: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what differs between two environments: rows of ``name``, ``one``, ``other`` (None where absent)."""
+    a, b = flat(one or {}), flat(other or {})
+    return [
+        {"name": name, "one": a.get(name), "other": b.get(name)}
+        for name in sorted(a.keys() | b.keys())
+        if a.get(name) != b.get(name)
+    ]
+
+
+def flat(content: dict[str, Any]) -> dict[str, Any]:
+    """Return nested values under dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def git(folder: Path | None = None) -> Git | None:
+    """Return the state of the git checkout around a folder, None outside one or where git is not installed."""
+
+    def ask(*args: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *args], cwd=folder, capture_output=True, text=True, timeout=5, check=False,
+                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout if done.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    status = ask("status", "--porcelain", "--untracked-files=no")
+    return Git(commit.strip(), bool(status and status.strip()))

@@ -1,0 +1,61 @@
+"""The family of errors; each message says what was wrong, what was found and what to do.
+
+::
+
+    ModelLabError
+    ├── InputError (ValueError)           an argument cannot be used
+    ├── NotFoundError (LookupError)       no such project, dataset, run, artifact or evaluation
+    ├── NoActiveRunError (RuntimeError)   something was logged while no run was active
+    ├── DamagedError (RuntimeError)       stored bytes do not match their digest
+    └── StoreError (RuntimeError)         the store cannot be used
+        ├── StoreBusyError                another program holds the file
+        ├── StoreNewerError               written by a later version of this package
+        └── StoreUnreadableError          not a DuckDB file, or damaged
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ModelLabError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InputError(ModelLabError, ValueError):
+    """An argument cannot be used."""
+
+
+class NotFoundError(ModelLabError, LookupError):
+    """No such project, dataset, run, artifact or evaluation."""
+
+
+class NoActiveRunError(ModelLabError, RuntimeError):
+    """Something was logged while no run was active."""
+
+
+class DamagedError(ModelLabError, RuntimeError):
+    """Stored bytes do not match their digest."""
+
+
+class StoreError(ModelLabError, RuntimeError):
+    """The store cannot be used."""
+
+
+class StoreBusyError(StoreError):
+    """Another program holds the store's file."""
+
+
+class StoreNewerError(StoreError):
+    """The store was written by a later version of this package."""
+
+
+class StoreUnreadableError(StoreError):
+    """The store's file is damaged or is not a DuckDB file."""
+
+
+def hint(wrong: str, names: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the name nearest to `wrong`, or an empty string."""
+    near = difflib.get_close_matches(wrong, list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

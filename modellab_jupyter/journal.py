@@ -1,0 +1,276 @@
+r"""One append-only file per writer: append, rotate, read whole records.
+
+A record is a line: eight hexadecimal digits of its CRC-32, a space, JSON, a newline. It is given to the
+operating system by one write call before `Journal.append` returns, so that a killed process loses nothing.
+No lock is needed, also on a network file system: nobody else writes to the file.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import weakref
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from modellab_jupyter import schema
+
+SEGMENT_BYTES = 8_000_000
+KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
+
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+@cache
+def host() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+@cache
+def _started(pid: int) -> float:  # noqa: ARG001 - the cache key: a forked child asks anew
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def process_started() -> float:
+    """Return when this process started, in seconds since 1970; with the pid it names the process."""
+    return _started(os.getpid())
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Tell whether the process `pid` of this machine that started at `started` still runs."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return bool(abs(process.create_time() - started) < 2 and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Journal:
+    """The file that this process appends to; it comes into being with its first record.
+
+    Parameters
+    ----------
+    folder : Path
+        Where segments lie; made when the first record is written.
+    segment_bytes : int
+        A segment that has reached this size is closed and the next record opens another.
+    """
+
+    def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self.folder = folder
+        self.path: Path | None = None
+        self._segment_bytes = segment_bytes
+        self._fd = -1
+        self._size = 0
+        self._waiting: list[bytes] = []
+        self._dropped = 0
+        self._lock = threading.RLock()
+        _journals.add(self)
+
+    @property
+    def waiting(self) -> int:
+        """How many accepted records the disk has not taken yet."""
+        return len(self._waiting)
+
+    @property
+    def dropped(self) -> int:
+        """How many records were lost because the disk refused for too long."""
+        return self._dropped
+
+    def append(self, event: schema.Event) -> None:
+        """Hand one record to the operating system.
+
+        Raises
+        ------
+        OSError
+            The disk did not take it. The record is kept in memory and tried again with the next one.
+        """
+        body = schema.encode(event)
+        line = b"%08x %b\n" % (zlib.crc32(body), body)
+        with self._lock:
+            if self._waiting:
+                self._retry(line)
+            else:
+                try:
+                    self._write(line)
+                except OSError:
+                    self._keep(line)
+                    raise
+            if self._size >= self._segment_bytes:
+                self.close()
+
+    def flush(self) -> None:
+        """Try again to write what the disk did not take before; raise OSError where it still does not."""
+        with self._lock:
+            while self._waiting:
+                self._write(self._waiting[0])
+                del self._waiting[0]
+
+    def close(self) -> None:
+        """End the segment, so that whoever takes it in may remove it; the next record opens another."""
+        with self._lock:
+            if self._fd < 0:
+                return
+            body = schema.encode(schema.SegmentClosed(time=time.time_ns()))
+            try:
+                self._write(b"%08x %b\n" % (zlib.crc32(body), body))
+            finally:
+                os.close(self._fd)
+                self._fd, self._size, self.path = -1, 0, None
+
+    def _retry(self, line: bytes) -> None:
+        self._keep(line)
+        self.flush()
+
+    def _keep(self, line: bytes) -> None:
+        if len(self._waiting) < KEPT_RECORDS:
+            self._waiting.append(line)
+        else:
+            self._dropped += 1
+
+    def _write(self, line: bytes) -> None:
+        if self._fd < 0:
+            self._open()
+        written = os.write(self._fd, line)
+        if written != len(line):  # a disk that fills up takes a part: take it back, so that the next line is whole
+            os.ftruncate(self._fd, self._size)
+            raise OSError(28, "the disk took only a part of a record", str(self.path))
+        self._size += written
+
+    def _open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{schema.new_id('segment')}.jsonl"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self._fd = os.open(path, flags, 0o666)
+        self.path, self._size = path, 0
+        opened = schema.SegmentOpened(
+            time=time.time_ns(), host=host(), pid=os.getpid(), started=process_started(), version="1"
+        )
+        body = schema.encode(opened)
+        try:
+            self._write(b"%08x %b\n" % (zlib.crc32(body), body))
+        except OSError:
+            os.close(self._fd)
+            self._fd, self.path = -1, None
+            path.unlink(missing_ok=True)
+            raise
+
+    def _forked(self) -> None:
+        """Leave the parent's file to the parent."""
+        self._lock = threading.RLock()
+        self._fd, self._size, self.path = -1, 0, None
+        self._waiting = []
+
+
+def _after_fork() -> None:
+    for journal in list(_journals):
+        journal._forked()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A whole line that is not a record: where it begins, its bytes, and what is wrong with it."""
+
+    position: int
+    line: bytes
+    reason: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What stands in a segment from some position on.
+
+    Attributes
+    ----------
+    events : list of Event
+        Whole records, in order.
+    end : int
+        Position after the last whole line; a torn tail stays for the next time.
+    unreadable : list of Unreadable
+        Whole lines that are not records.
+    closed : bool
+        The writer said that the segment will not grow any more.
+    """
+
+    events: list[schema.AnyEvent]
+    end: int
+    unreadable: list[Unreadable]
+    closed: bool
+
+
+def segments(folder: Path) -> list[Path]:
+    """Return the segments in a folder, the oldest first."""
+    return sorted(folder.glob("seg_*.jsonl"))
+
+
+def read(path: Path, start: int = 0) -> Taken:
+    """Read the whole records of a segment from position `start` on."""
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read()
+    end = data.rfind(b"\n") + 1
+    events: list[schema.AnyEvent] = []
+    unreadable: list[Unreadable] = []
+    for position, line in _lines(data[:end]):
+        try:
+            if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(memoryview(line)[9:]):
+                raise ValueError("the check sum does not match")  # noqa: TRY301 - one boundary per line
+            events.append(schema.decode(memoryview(line)[9:]))
+        except ValueError as error:
+            unreadable.append(Unreadable(start + position, line, str(error)))
+    closed = bool(events) and isinstance(events[-1], schema.SegmentClosed)
+    return Taken(events, start + end, unreadable, closed)
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    for line in data.split(b"\n")[:-1]:
+        yield position, line
+        position += len(line) + 1
+
+
+def is_over(path: Path) -> bool:
+    """Tell whether nobody writes to a segment any more: closed, or its writer is gone."""
+    taken = read_ends(path)
+    if taken is None:
+        return False
+    first, last = taken
+    if isinstance(last, schema.SegmentClosed):
+        return True
+    if not isinstance(first, schema.SegmentOpened) or first.host != host():
+        return time.time() - path.stat().st_mtime > 7 * 86_400  # another machine's: a week of silence
+    return not is_alive(first.pid, first.started)
+
+
+def read_ends(path: Path) -> tuple[schema.AnyEvent | None, schema.AnyEvent | None] | None:
+    """Return the first and the last record of a segment, None for one that is unreadable."""
+    with path.open("rb") as file:
+        head = file.readline()
+        file.seek(0, os.SEEK_END)
+        size = file.tell()
+        file.seek(max(0, size - 512))
+        tail = file.read()
+    if not head.endswith(b"\n"):
+        return None
+    return _one(head[:-1]), _one(tail[:-1].rpartition(b"\n")[2]) if tail.endswith(b"\n") else None
+
+
+def _one(line: bytes) -> schema.AnyEvent | None:
+    try:
+        return schema.decode(line[9:]) if int(line[:8], 16) == zlib.crc32(line[9:]) else None
+    except ValueError:
+        return None

@@ -1,0 +1,110 @@
+"""Predictions become an evaluation: the harness's report, its folder, the rows judged as a blob, the event."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from modellab_jupyter import schema
+from modellab_jupyter.blobs import Blobs
+from modellab_jupyter.errors import InputError
+
+if TYPE_CHECKING:
+    from evalharness import Report
+
+TaskType = Literal["classification", "regression"]
+
+
+def judge(
+    run_id: str,
+    predictions: Any,
+    labels: Any,
+    data: Any,
+    *,
+    name: str,
+    task_type: TaskType | None,
+    settings: dict[str, Any],
+    files: Path,
+) -> tuple[Report, schema.EvaluationLogged]:
+    """Evaluate and keep what is needed to show, compare and recompute it later.
+
+    Raises
+    ------
+    InputError, evalharness.InputError
+        The input cannot be judged; nothing is written then.
+    """
+    from evalharness import evaluate
+
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"name must be a text that is not empty, found {name!r}.")
+    evaluation_id = schema.new_id("evaluation")
+    folder = files / "evaluations" / evaluation_id
+    output = settings.pop("output_dir", None)
+    report = evaluate(
+        task_type=task_type or infer_task(predictions, labels, settings),
+        predictions=predictions, labels=labels, data=data, output_dir=folder, **settings,
+    )  # fmt: skip
+    if output is not None:
+        report.write(output)
+    buffer = io.BytesIO()
+    report.predictions_frame().to_parquet(buffer, index=False)
+    event = schema.EvaluationLogged(
+        time=time.time_ns(),
+        evaluation_id=evaluation_id,
+        run_id=run_id,
+        name=name,
+        task_type=report.task_type,
+        n=report.n,
+        labels_digest=report.labels_digest,
+        rows_digest=report.rows_digest or "",
+        predictions=Blobs(files / "blobs").put(buffer.getvalue()),
+        folder=f"evaluations/{evaluation_id}",
+        estimates=estimates(report),
+        takeaway=report.get_takeaway(),
+    )
+    return report, event
+
+
+def estimates(report: Report) -> list[schema.Estimate]:
+    """Return a report's metrics with their intervals as values of the schema."""
+    found = []
+    for metric, value in report.metrics.items():
+        interval = report.intervals.get(metric)
+        found.append(
+            schema.Estimate(
+                metric=metric,
+                estimate=value,
+                low=interval.low if interval else None,
+                high=interval.high if interval else None,
+                confidence_level=interval.confidence_level if interval else None,
+                method=interval.method if interval else None,
+                n=report.n,
+                reason=report.undefined.get(metric) or (interval.reason if interval else None),
+            )
+        )
+    return found
+
+
+def infer_task(predictions: Any, labels: Any, settings: dict[str, Any]) -> TaskType:
+    """Return the task that labels and predictions speak of.
+
+    Regression where the labels are numbers with fractions, or whole numbers judged by predictions with fractions that
+    are no probabilities; else classification.
+    """
+    import numpy as np
+
+    if settings.get("probabilities") is not None or settings.get("classes") is not None:
+        return "classification"
+    given, truth = np.asarray(predictions), np.asarray(labels)
+    if truth.dtype.kind not in "iuf" or given.dtype.kind not in "iuf" or given.squeeze().ndim == 2:
+        return "classification"
+    whole = truth[np.isfinite(truth)] if truth.dtype.kind == "f" else truth
+    if (whole != np.floor(whole)).any():
+        return "regression"
+    fractions = given.dtype.kind == "f" and bool((given[np.isfinite(given)] % 1 != 0).any())
+    few = len(np.unique(whole)) <= 2
+    if fractions and few and given.min(initial=0) >= 0 and given.max(initial=0) <= 1:
+        return "classification"
+    return "regression" if fractions or len(np.unique(whole)) > 50 else "classification"

@@ -1,0 +1,400 @@
+"""What is recorded: frozen values, and nothing that knows where they are kept.
+
+An *event* is one line of a journal. The store is what becomes of all events in order, so an event
+says everything that its effect needs, and taking it in twice is the same as once.
+Times are nanoseconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from typing import Any, Final, Literal
+
+import msgspec
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+Kind = Literal["project", "dataset", "run", "artifact", "evaluation"]
+
+PREFIXES: Final[dict[str, str]] = {
+    "project": "proj", "dataset": "ds", "run": "run", "artifact": "art", "evaluation": "eval",
+    "segment": "seg", "session": "ses",
+}  # fmt: skip
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as the number does
+_last = 0
+_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """Give a forked child a lock that nobody holds; its ids differ by their random part."""
+    global _lock, _last
+    _lock, _last = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def new_id(kind: str) -> str:
+    """Return a new id such as ``run_01k9…``: 48 bits of time in ms, 52 random bits, in base 32.
+
+    Ids sort by time of creation; within one process also those made in the same millisecond.
+    """
+    global _last
+    with _lock:
+        number = (time.time_ns() // 1_000_000 << 52) | int.from_bytes(os.urandom(7)) >> 4
+        if number <= _last:
+            number = _last + 1
+        _last = number
+    digits = "".join(_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
+    return f"{PREFIXES[kind]}_{digits}"
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", omit_defaults=True, kw_only=True):
+    """One line of a journal."""
+
+    time: int
+
+
+class SegmentOpened(Event, frozen=True, kw_only=True, tag="opened"):
+    """First line of a segment: who writes it."""
+
+    host: str
+    pid: int
+    started: float  # when the process started, seconds since 1970, tells a reused pid
+    version: str
+
+
+class SegmentClosed(Event, frozen=True, kw_only=True, tag="closed"):
+    """Last line of a segment that will not grow any more."""
+
+
+class ProjectAdded(Event, frozen=True, kw_only=True, tag="project"):
+    """A project; where one of that name lives already, `project_id` becomes another name for it."""
+
+    project_id: str
+    name: str
+    description: str = ""
+
+
+class DatasetAdded(Event, frozen=True, kw_only=True, tag="dataset"):
+    """One exact content of a named source; a content that is known already adds no version."""
+
+    dataset_id: str
+    name: str
+    digest: str
+    source: Literal["frame", "csv", "parquet", "file"]
+    project_id: str | None = None
+    path: str | None = None
+    rows: int | None = None
+    columns: int | None = None
+    size: int | None = None  # bytes, of a file
+    fields: list[dict[str, str]] = []
+    preview: str | None = None  # digest of a Parquet blob with the first rows
+    description: str | None = None
+
+
+class DatasetUsed(Event, frozen=True, kw_only=True, tag="used"):
+    """A run read one version of a dataset."""
+
+    run_id: str
+    dataset_id: str
+    digest: str
+    split: str = ""
+
+
+class EnvironmentCaptured(Event, frozen=True, kw_only=True, tag="environment"):
+    """Python, packages, platform; `digest` is that of `content`."""
+
+    digest: str
+    content: dict[str, Any]
+
+
+class RunStarted(Event, frozen=True, kw_only=True, tag="started"):
+    """A run begins."""
+
+    run_id: str
+    project_id: str
+    name: str
+    host: str
+    pid: int
+    started: float
+    session_id: str
+    seed: int | None = None
+    seeded: list[str] = []
+    baseline: bool = False
+    notebook: str | None = None
+    script: str | None = None
+    first_cell: int | None = None
+
+
+class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
+    """A run that had ended, or whose process is gone, goes on in this process."""
+
+    run_id: str
+    host: str
+    pid: int
+    started: float
+    session_id: str
+
+
+class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
+    """What was found about a run's surroundings after it had started."""
+
+    run_id: str
+    environment: str | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+
+
+class RunEnded(Event, frozen=True, kw_only=True, tag="ended"):
+    """A run ends; `lost` counts records that could not be written anywhere."""
+
+    run_id: str
+    status: Status
+    duration: float
+    error: str | None = None
+    last_cell: int | None = None
+    lost: int = 0
+
+
+class Beat(Event, frozen=True, kw_only=True, tag="beat"):
+    """The process of a run is alive."""
+
+    run_id: str
+
+
+class ParamsLogged(Event, frozen=True, kw_only=True, tag="params"):
+    """Params as JSON texts (Python's dialect, which has NaN and Infinity)."""
+
+    run_id: str
+    params: dict[str, str]
+
+
+class MetricsLogged(Event, frozen=True, kw_only=True, tag="metrics"):
+    """Values of one step; what JSON has no number for stands in `odd` as a word."""
+
+    run_id: str
+    step: int
+    values: dict[str, float]
+    odd: dict[str, str] = {}
+
+
+class TagsSet(Event, frozen=True, kw_only=True, tag="tags"):
+    """Tags added to a run, with a value or none; `removed` ones go."""
+
+    run_id: str
+    tags: dict[str, str | None]
+    removed: list[str] = []
+
+
+class LatencyLogged(Event, frozen=True, kw_only=True, tag="latency"):
+    """Durations in seconds."""
+
+    run_id: str
+    name: str
+    seconds: list[float]
+    warmup: bool = False
+
+
+class ArtifactLogged(Event, frozen=True, kw_only=True, tag="artifact"):
+    """A file or folder of a run; a folder's blob is the list of its members with their digests."""
+
+    artifact_id: str
+    run_id: str
+    name: str
+    kind: Literal["file", "folder"]
+    digest: str
+    size: int
+    media_type: str | None = None
+
+
+class Estimate(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One metric of an evaluation with its interval, or the reason that it has none."""
+
+    metric: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    confidence_level: float | None = None
+    method: str | None = None
+    n: int | None = None
+    reason: str | None = None
+
+
+class EvaluationLogged(Event, frozen=True, kw_only=True, tag="evaluation"):
+    """One evaluation of a run: what was judged, on which rows, and what was found."""
+
+    evaluation_id: str
+    run_id: str
+    name: str
+    task_type: str
+    n: int
+    labels_digest: str
+    rows_digest: str
+    predictions: str  # digest of a Parquet blob, one row per row judged
+    folder: str  # relative to the store's files, as POSIX path
+    estimates: list[Estimate]
+    takeaway: str
+    settings: dict[str, Any] = {}
+
+
+class CellExecuted(Event, frozen=True, kw_only=True, tag="cell"):
+    """One cell that a kernel ran."""
+
+    session_id: str
+    position: int
+    source: str
+    outcome: Literal["ok", "error", "interrupted", "unknown"]
+    cell_id: str | None = None
+    execution_count: int | None = None
+    duration: float | None = None
+    error: str | None = None
+
+
+class Changed(Event, frozen=True, kw_only=True, tag="changed"):
+    """Fields of one object got other values."""
+
+    kind: Kind
+    id: str
+    fields: dict[str, Any]
+
+
+class Trashed(Event, frozen=True, kw_only=True, tag="trashed"):
+    """Objects went to the trash."""
+
+    kind: Kind
+    ids: list[str]
+
+
+class Restored(Event, frozen=True, kw_only=True, tag="restored"):
+    """Objects came back from the trash."""
+
+    kind: Kind
+    ids: list[str]
+
+
+class Purged(Event, frozen=True, kw_only=True, tag="purged"):
+    """Everything that was in the trash is gone for good."""
+
+
+AnyEvent = (
+    SegmentOpened | SegmentClosed | ProjectAdded | DatasetAdded | DatasetUsed | EnvironmentCaptured
+    | RunStarted | RunResumed | RunDescribed | RunEnded | Beat | ParamsLogged | MetricsLogged | TagsSet
+    | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | Purged
+)  # fmt: skip
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(AnyEvent).decode
+
+
+def param_text(value: object) -> str:
+    """Return a param as JSON text; what JSON cannot say is kept as its ``repr``."""
+    item = getattr(value, "item", None)
+    if item is not None and getattr(value, "shape", None) == ():  # a NumPy scalar
+        value = item()
+    return json.dumps(value, default=repr, ensure_ascii=False)
+
+
+def param_number(text: str) -> float | None:
+    """Return a param as a number where it is one (true and false are not)."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 2**1023 or not math.isfinite(value) else None
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it stands in the store; `status` may also be ``"stale"``."""
+
+    run_id: str
+    project_id: str
+    project: str
+    name: str
+    status: str
+    baseline: bool
+    started_at: Any
+    ended_at: Any
+    duration: float | None
+    seed: int | None
+    seeded: list[str]
+    note: str
+    tags: dict[str, str | None]
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    last_steps: dict[str, int]
+    datasets: list[dict[str, Any]]
+    error: str | None
+    lost: int
+    git_commit: str | None
+    git_dirty: bool | None
+    environment: dict[str, Any] | None
+    notebook: str | None
+    host: str
+    deleted_at: Any
+
+
+class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as it stands in the store."""
+
+    project_id: str
+    name: str
+    description: str
+    created_at: Any
+    updated_at: Any
+    deleted_at: Any
+
+
+class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset and its versions, the newest last."""
+
+    dataset_id: str
+    project_id: str | None
+    name: str
+    description: str
+    digest: str
+    version: int
+    versions: list[dict[str, Any]]
+    created_at: Any
+    updated_at: Any
+    deleted_at: Any
+
+
+class ArtifactRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact as it stands in the store; `size` in bytes."""
+
+    artifact_id: str
+    run_id: str
+    name: str
+    kind: str
+    digest: str
+    size: int
+    media_type: str | None
+    created_at: Any
+    deleted_at: Any
+
+
+class EvaluationRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An evaluation as it stands in the store."""
+
+    evaluation_id: str
+    run_id: str
+    name: str
+    task_type: str
+    n: int
+    labels_digest: str
+    rows_digest: str
+    predictions: str
+    folder: str
+    takeaway: str
+    settings: dict[str, Any]
+    estimates: list[dict[str, Any]]
+    created_at: Any
+    deleted_at: Any

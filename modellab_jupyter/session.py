@@ -1,0 +1,247 @@
+"""The composition root: settings, store, journal, the runs that are active. The only mutable global."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from modellab_jupyter import config, schema
+from modellab_jupyter.cells import Recorder
+from modellab_jupyter.errors import InputError, NoActiveRunError, StoreError
+from modellab_jupyter.journal import Journal
+
+if TYPE_CHECKING:
+    from modellab_jupyter.store import Store
+    from modellab_jupyter.tracking import Run
+
+BEAT_EVERY = 15.0  # seconds
+END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
+
+
+class Session:
+    """What one process logs with.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where to.
+    """
+
+    def __init__(self, settings: config.Settings) -> None:
+        self.settings = settings
+        self.journal = Journal(settings.files / "journal")
+        self.recorder = Recorder(self._cell)
+        self.active: list[Run] = []
+        self.failed_writes = 0
+        self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
+        self._cells: list[schema.CellExecuted] = []  # told while no run was active
+        self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
+        self._store: Store | None = None
+        self._beat: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._told = False
+        self._pid = os.getpid()
+
+    @property
+    def store(self) -> Store:
+        """The door to what was saved; DuckDB is imported when it is opened."""
+        if self._store is None:
+            from modellab_jupyter.store import Store
+
+            self._store = Store(self.settings.store, self.settings.files)
+        return self._store
+
+    @property
+    def run(self) -> Run:
+        """The innermost active run."""
+        if not self.active:
+            raise NoActiveRunError("no run is active; start one with ml.start_run(name=...) or %modellab start.")
+        return self.active[-1]
+
+    def project(self, ref: str | None) -> str:
+        """Return the id of a project given by id or name, or None for the default; a new name gets a new id.
+
+        Raises
+        ------
+        NotFoundError
+            It is an id (``proj_…``) that the store does not have.
+        """
+        ref = self.settings.project if ref is None else ref
+        if not isinstance(ref, str) or not ref.strip():
+            raise InputError(f"project_id must be the id or the name of a project, found {ref!r}.")
+        if ref.startswith("proj_"):
+            return self.store.resolve("project", ref)
+        if ref not in self._projects:
+            self._projects[ref] = schema.new_id("project")
+        return self._projects[ref]
+
+    def introduce(self, project_id: str) -> list[schema.Event]:
+        """Return the event that makes a project which this process knows by name only; where it exists, its id counts."""
+        names = [name for name, known in self._projects.items() if known == project_id]
+        return [schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name) for name in names]
+
+    def record(self, event: schema.Event) -> None:
+        """Give an event to the journal; where the disk refuses, keep it, say so once, and go on."""
+        try:
+            self.journal.append(event)
+        except OSError as error:
+            self.failed_writes += 1
+            if not self._told:
+                self._told = True
+                warnings.warn(
+                    f"ModelLab cannot write to {self.journal.folder} ({error.strerror or error}); what is logged is kept "
+                    "in memory and written as soon as the disk takes it.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+
+    def submit(self, event: schema.Event) -> None:
+        """Record a change and make it visible at once; raise where the store cannot take it now.
+
+        Raises
+        ------
+        OSError, StoreError
+            The change could not be written, or is in the journal and not in the store yet.
+        """
+        self.journal.append(event)
+        self.settle(wait=None)
+
+    def settle(self, *, wait: float | None = END_WAIT) -> bool:
+        """Take the journals into the store; with a `wait`, give up quietly after it: they arrive later."""
+        if not self.active:
+            self.journal.close()
+        try:
+            if wait is None:
+                self.store.ingest()
+            else:
+                self.store.ingest(wait=wait)
+        except StoreError as error:
+            if wait is None:
+                raise
+            if not self._told:
+                self._told = True
+                warnings.warn(f"{error} Nothing is lost.", RuntimeWarning, stacklevel=4)
+            return False
+        return True
+
+    def enter(self, run: Run) -> None:
+        """Make a run the innermost one and keep its heartbeat."""
+        self.active.append(run)
+        for cell in self._cells:
+            self.record(cell)
+        self._cells.clear()
+        if self._beat is None or not self._beat.is_alive():
+            self._stop.clear()
+            self._beat = threading.Thread(target=self._beats, name="modellab-heartbeat", daemon=True)
+            self._beat.start()
+
+    def leave(self, run: Run) -> None:
+        """Take a run off the active ones."""
+        if run in self.active:
+            self.active.remove(run)
+        self._last_cell = self.recorder.position
+        if not self.active:
+            self._stop.set()
+
+    def _cell(self, cell: schema.CellExecuted) -> None:
+        """Keep a cell for the next run, or write it where it belongs to one."""
+        if not self.active and cell.position > self._last_cell:
+            self._cells.append(cell)
+            return
+        self.record(cell)
+        if not self.active:
+            self.journal.close()
+
+    def _beats(self) -> None:
+        while not self._stop.wait(BEAT_EVERY):
+            for run in list(self.active):
+                try:
+                    self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
+                except OSError:
+                    self.failed_writes += 1  # the next log call says it, in the user's own thread
+
+    def finish(self) -> None:
+        """End what is still active at the end of the process, as it ended."""
+        if os.getpid() != self._pid:
+            return  # a forked child: the runs are its parent's
+        for run in reversed(self.active[:]):
+            run.end(_ending())
+        self.recorder.stop()
+        self._stop.set()
+        try:
+            self.journal.close()
+        except OSError:
+            self.failed_writes += 1
+
+
+def _ending() -> schema.Status:
+    """Return how a process that ends with open runs ended them."""
+    last: Any = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if sys.modules.get("ipykernel.kernelapp") is not None or isinstance(last, KeyboardInterrupt):
+        return "interrupted"
+    return "failed" if last is not None else "finished"
+
+
+_session: Session | None = None
+_guard = threading.RLock()
+
+
+def current() -> Session:
+    """Return the session of this process; made on first use from the environment and the current folder."""
+    global _session
+    with _guard:
+        if _session is None:
+            _session = Session(config.settings())
+        return _session
+
+
+def configure(store: str | os.PathLike[str] | None = None, project: str | None = None) -> config.Settings:
+    """Choose the store and the default project of this process.
+
+    Parameters
+    ----------
+    store : path, optional
+        A DuckDB file. Default: the nearest ``modellab.duckdb`` here or above, else ``./modellab.duckdb``.
+    project : str, optional
+        Name or id of the project for runs that name none.
+
+    Returns
+    -------
+    Settings
+        What holds from now on.
+
+    Raises
+    ------
+    InputError
+        `store` is no usable path; or a run is active, which stays where it was started.
+    """
+    global _session
+    with _guard:
+        if _session is not None and _session.active:
+            name = _session.run.name
+            raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
+        chosen = config.settings(store, project)
+        if _session is not None:
+            _session.finish()
+        _session = Session(chosen)
+        return chosen
+
+
+def reset() -> None:
+    """End everything and forget the session; tests start from here."""
+    global _session
+    with _guard:
+        if _session is not None:
+            _session.finish()
+        _session = None
+
+
+@atexit.register
+def _at_exit() -> None:
+    if _session is not None:
+        _session.finish()

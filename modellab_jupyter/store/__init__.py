@@ -1,0 +1,272 @@
+"""The one door to what was saved: events go in, tables come out, and nobody keeps the database open."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modellab_jupyter import journal as journals
+from modellab_jupyter import schema
+from modellab_jupyter.blobs import Blobs
+from modellab_jupyter.errors import InputError, NotFoundError, StoreBusyError, StoreError, hint
+from modellab_jupyter.store import ingest, migrations, queries
+from modellab_jupyter.store.backends import WAIT, FileBackend
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_T = TypeVar("_T")
+_KINDS = ("project", "dataset", "run", "artifact", "evaluation")
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `Store.health` found; see its docstring."""
+
+    path: Path
+    exists: bool
+    size: int
+    schema_version: int
+    duckdb_version: str
+    waiting_segments: int
+    waiting_bytes: int
+    unreadable: list[dict[str, Any]]
+    problem: str | None
+
+
+class Store:
+    """Runs, datasets, artifacts and evaluations of one DuckDB file and the folder of files beside it.
+
+    Parameters
+    ----------
+    path : Path or None
+        The DuckDB file; None keeps the tables in memory (for tests), with `files` on disk all the same.
+    files : Path
+        Folder with journals, blobs and evaluations.
+    """
+
+    def __init__(self, path: Path | None, files: Path) -> None:
+        self.path = path
+        self.files = files
+        self.journals = files / "journal"
+        self.blobs = Blobs(files / "blobs")
+        self._backend = FileBackend(path)
+
+    # -- taking in -------------------------------------------------------------------------------
+
+    def ingest(self, *, wait: float = WAIT) -> int:
+        """Take every whole record of every journal into the database; return how many there were.
+
+        Any process may do it at any time, as often as it likes.
+
+        Raises
+        ------
+        StoreBusyError, StoreError
+            The database cannot be written now; the journals keep everything.
+        """
+        if not journals.segments(self.journals):
+            return 0
+        with self._backend.connect(write=True, wait=wait) as con:
+            return self._take(con)
+
+    def _take(self, con: duckdb.DuckDBPyConnection) -> int:
+        taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
+        events: list[schema.AnyEvent] = []
+        ends: dict[Path, int] = {}
+        unreadable: list[list[Any]] = []
+        for path in journals.segments(self.journals):
+            start = taken.get(path.name, 0)
+            try:
+                found = journals.read(path, start)
+            except FileNotFoundError:  # another process took it and removed it
+                continue
+            events += found.events
+            unreadable += [[path.name, u.position, u.line, u.reason] for u in found.unreadable]
+            if found.end > start:
+                ends[path] = found.end
+        if ends:
+            con.execute("BEGIN")
+            try:
+                ingest.apply(con, events)
+                con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
+                con.executemany(
+                    "INSERT INTO segments VALUES (?, ?, now() AT TIME ZONE 'UTC')",
+                    [[path.name, end] for path, end in ends.items()],
+                )
+                if unreadable:
+                    con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
+                con.execute("COMMIT")
+            except BaseException:
+                con.execute("ROLLBACK")
+                raise
+        self._sweep({**taken, **{path.name: end for path, end in ends.items()}})
+        return len(events)
+
+    def _sweep(self, taken: dict[str, int]) -> None:
+        """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
+        for path in journals.segments(self.journals):
+            try:
+                if path.name not in taken or not journals.is_over(path):
+                    continue
+                size = path.stat().st_size
+                if size < taken[path.name]:
+                    continue
+                if size > taken[path.name]:
+                    if journals.read(path, taken[path.name]).end > taken[path.name]:
+                        continue  # grew between reading and now
+                    aside = self.journals / "set-aside"
+                    aside.mkdir(exist_ok=True)
+                    with path.open("rb") as file:
+                        file.seek(taken[path.name])
+                        (aside / f"{path.name}.{taken[path.name]}.torn").write_bytes(file.read())
+                path.unlink()
+            except FileNotFoundError:
+                continue
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that has seen everything logged so far."""
+        pending = bool(journals.segments(self.journals))
+        with self._backend.connect(write=pending) as con:
+            if pending:
+                self._take(con)
+            yield con
+
+    def read(self, query: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+        """Run one of the named queries after taking in what is pending."""
+        with self._reading() as con:
+            return query(con, *args, **kwargs)
+
+    def projects(self, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
+        """Return projects with their statistics."""
+        return self.read(queries.projects, trash=trash, project_id=project_id)
+
+    def runs(
+        self,
+        project_id: str | None = None,
+        *,
+        run_ids: Sequence[str] | None = None,
+        trash: bool = False,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Return the wide table of runs, the newest first; see `queries.runs`."""
+        with self._reading() as con:
+            return queries.runs(
+                con, project_id=project_id, run_ids=run_ids, trash=trash, limit=limit, **self._liveness(con)
+            )
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """Return everything about one run but its metric series."""
+        with self._reading() as con:
+            found = queries.run(con, run_id, **self._liveness(con))
+        if found is None:
+            raise NotFoundError(f"no run has the id {run_id!r}; see ml.runs.list().")
+        return found
+
+    def _liveness(self, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """Return which running runs of this machine have lost their process, and the time."""
+        gone = [
+            row["run_id"]
+            for row in queries.running(con)
+            if row["host"] == journals.host() and not journals.is_alive(row["pid"], row["process_started"])
+        ]
+        return {"gone": gone, "now": time.time_ns() // 1000}
+
+    def sql(self, query: str, params: Any = None) -> pa.Table:
+        """Run one SELECT over the store's tables, without access to files or the network.
+
+        Raises
+        ------
+        InputError
+            The text is not one single query, or DuckDB refuses it; the message has DuckDB's reason.
+        """
+        import duckdb
+
+        self.ingest()
+        with self._backend.connect(write=False) as con:
+            con.execute("SET python_enable_replacements = false")  # else a query could read the caller's variables
+            con.execute("SET enable_external_access = false")
+            con.execute("SET lock_configuration = true")
+            try:
+                statements = con.extract_statements(query)
+                allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+                if len(statements) != 1 or statements[0].type not in allowed:
+                    raise InputError("query must be one SELECT, found something else; the store is read only here.")
+                return queries.table(con, query, params)
+            except duckdb.Error as error:
+                raise InputError(f"the query was refused: {str(error).strip()}") from error
+
+    def resolve(self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False) -> str:
+        """Return the id that `ref` stands for: an id, the beginning or end of one, or a name (the newest of that name).
+
+        Raises
+        ------
+        NotFoundError
+            Nothing goes by that, with the nearest name as a hint.
+        """
+        with self._reading() as con:
+            found = [row for row in queries.find(con, kind, ref, project_id=project_id) if trash or not row[2]]
+            near = [] if found else queries.names(con, kind)
+            binned = not found and bool(queries.find(con, kind, ref, project_id=project_id))
+        if not found:
+            if binned:
+                raise NotFoundError(f"{kind} {ref!r} is in the trash; bring it back with ml.{kind}s.restore({ref!r}).")
+            known = f"the store has no {kind} yet" if not near else f"see ml.{kind}s.list()"
+            raise NotFoundError(f"no {kind} goes by {ref!r}{hint(ref, near) or f'; {known}.'}")
+        return found[0][0]
+
+    def collect(self) -> tuple[int, int]:
+        """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes."""
+        with self._reading() as con:
+            digests, folders = queries.references(con)
+            kinds = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
+        for (digest,) in kinds:
+            digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
+        hour_ago = time.time() - 3600  # what a run writes this moment is not in the store yet
+        count = size = 0
+        for path in self.blobs.folder.glob("*/*"):
+            if path.parent.name + path.name not in digests and path.stat().st_mtime < hour_ago:
+                count, size = count + 1, size + path.stat().st_size
+                path.unlink()
+        for path in (self.files / "evaluations").glob("*"):
+            if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
+                count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+                shutil.rmtree(path)
+        return count, size
+
+    def health(self) -> Health:
+        """Return the state of the file, of the journals that wait, and what could not be read."""
+        import duckdb
+
+        version, unreadable, problem = 0, [], None
+        waiting = journals.segments(self.journals)
+        size = sum(path.stat().st_size for path in waiting)
+        try:
+            with self._backend.connect(write=False, wait=0.5) as con:
+                version = migrations.applied(con)
+                unreadable = queries.rows(con, "SELECT segment, position, reason FROM unreadable ORDER BY found_at")
+        except StoreError as error:
+            problem = str(error)
+        exists = self._backend.exists()
+        return Health(
+            path=self.path or Path(":memory:"),
+            exists=exists,
+            size=self.path.stat().st_size if self.path is not None and exists else 0,
+            schema_version=version,
+            duckdb_version=duckdb.__version__,
+            waiting_segments=len(waiting),
+            waiting_bytes=size,
+            unreadable=unreadable,
+            problem=problem,
+        )
+
+
+__all__ = ["Health", "Store", "StoreBusyError"]

@@ -1,0 +1,158 @@
+"""Where SQL runs. Today: a DuckDB file, opened for one piece of work and closed again.
+
+One process owns a DuckDB file at a time, so a handle that is kept locks every other kernel out.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
+from modellab_jupyter.store import migrations
+
+if TYPE_CHECKING:
+    import duckdb
+
+STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB reads and writes
+WAIT = 5.0  # seconds that a reader waits for another program
+
+
+class Backend(Protocol):
+    """What a store needs of the place where its data lives."""
+
+    def exists(self) -> bool:
+        """Tell whether there is anything to read yet."""
+
+    def connect(self, *, write: bool, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection whose default catalogue is the store; a context manager."""
+
+
+class FileBackend:
+    """A DuckDB file. Connections of one process take turns; those of several wait for each other.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None keeps everything in memory, for tests and for reading a store that is not there yet.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._turn = threading.RLock()
+        self._memory: duckdb.DuckDBPyConnection | None = None
+        self._current = False
+
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self._memory is not None if self.path is None else self.path.is_file()
+
+    @contextmanager
+    def connect(self, *, write: bool, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file for one piece of work.
+
+        Raises
+        ------
+        StoreBusyError
+            Another program held the file for `wait` seconds; the message names it.
+        StoreNewerError, StoreUnreadableError, StoreError
+            The file cannot be used.
+        """
+        with self._turn:
+            if self.path is None or not (write or self.exists()):
+                yield self._in_memory()
+                return
+            con = self._open(self.path, write=write, wait=wait)
+            try:
+                yield con
+            finally:
+                con.close()
+
+    def _in_memory(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        if self._memory is None:
+            self._memory = duckdb.connect(":memory:")
+            migrations.apply(self._memory)
+        return self._memory
+
+    def _open(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        con = self._attach(path, write=write, wait=wait)
+        try:
+            if write:
+                migrations.apply(con)
+            elif not self._current and not migrations.is_current(con):
+                con.close()
+                con = self._attach(path, write=True, wait=wait)
+                migrations.apply(con)
+            self._current = True
+        except BaseException:
+            con.close()
+            raise
+        return con
+
+    def _attach(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        options = f"STORAGE_VERSION '{STORAGE_VERSION}'" if write else "READ_ONLY"
+        quoted = str(path).replace("'", "''")
+        end = time.monotonic() + wait
+        pause = 0.005
+        while True:
+            con = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+            try:
+                con.execute(f"ATTACH '{quoted}' AS store ({options})")
+                con.execute("USE store")
+            except duckdb.Error as error:
+                con.close()
+                if not _is_lock(error):
+                    raise _translated(error, path) from error
+                if time.monotonic() + pause > end:
+                    raise StoreBusyError(
+                        f"{path.name} is held by another program{_holder(error)}; "
+                        "close it there or try again; what you log meanwhile is kept and arrives later."
+                    ) from error
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, so that waiters do not march in step
+                pause = min(pause * 1.6, 0.2)
+            else:
+                return con
+
+
+def _is_lock(error: Exception) -> bool:
+    text = str(error)
+    return "lock on file" in text or "being used by another process" in text or "same file handle" in text
+
+
+def _holder(error: Exception) -> str:
+    found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+    if not found:
+        return ""
+    program, pid = found.groups()
+    return f" (process {pid}, {Path(program).name})"
+
+
+def _translated(error: Exception, path: Path) -> StoreError:
+    text = str(error).splitlines()[0]
+    if "newer" in text and "version" in text:
+        return StoreUnreadableError(f"{path.name} was written by a newer DuckDB; upgrade duckdb to read it ({text}).")
+    if (
+        "not a valid DuckDB" in text
+        or "corrupt" in text.lower()
+        or "Serialization" in text
+        or "checksum" in text.lower()
+    ):
+        return StoreUnreadableError(
+            f"{path.name} is not a readable DuckDB file ({text}); move it away and its journals will start a new one."
+        )
+    return StoreError(
+        f"{path.name} cannot be opened ({text}); check the folder's permissions, or choose another store."
+    )

@@ -1,0 +1,493 @@
+"""Take events into the database: one transaction for all of them and for the record that they were taken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from modellab_jupyter import schema
+from modellab_jupyter.schema import AnyEvent
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_EDITABLE = {
+    "project": ("projects", "project_id", {"name", "description"}),
+    "dataset": ("datasets", "dataset_id", {"name", "description", "project_id"}),
+    "run": ("runs", "run_id", {"name", "note", "baseline"}),
+    "artifact": ("artifacts", "artifact_id", {"name"}),
+    "evaluation": ("evaluations", "evaluation_id", {"name"}),
+}
+_TRASHABLE = {kind: (table, key) for kind, (table, key, _) in _EDITABLE.items()}
+
+
+def editable(kind: str) -> set[str]:
+    """Return the names of the fields of a kind that `Changed` may set."""
+    return _EDITABLE[kind][2]
+
+
+def apply(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
+    """Apply events, the oldest first, inside the caller's transaction."""
+    ordered = sorted(events, key=lambda e: e.time)  # stable: a writer's own order stays
+    by_type: dict[type, list[Any]] = {}
+    for event in ordered:
+        by_type.setdefault(type(event), []).append(event)
+    names = _Names(con)
+    for event in by_type.get(schema.ProjectAdded, []):
+        _project(con, event, names)
+    for event in by_type.get(schema.DatasetAdded, []):
+        _dataset(con, event, names)
+    _started(con, by_type.get(schema.RunStarted, []), names)
+    _environments(con, by_type.get(schema.EnvironmentCaptured, []))
+    _lives(con, ordered)
+    _used(con, by_type.get(schema.DatasetUsed, []), names)
+    _params(con, by_type.get(schema.ParamsLogged, []))
+    _metrics(con, by_type.get(schema.MetricsLogged, []))
+    _latencies(con, by_type.get(schema.LatencyLogged, []))
+    _artifacts(con, by_type.get(schema.ArtifactLogged, []))
+    _evaluations(con, by_type.get(schema.EvaluationLogged, []))
+    _cells(con, by_type.get(schema.CellExecuted, []))
+    for event in ordered:
+        match event:
+            case schema.TagsSet():
+                _tags(con, event)
+            case schema.Changed():
+                _changed(con, event, names)
+            case schema.Trashed():
+                _bin(con, event.kind, event.ids, event.time)
+            case schema.Restored():
+                _bin(con, event.kind, event.ids, None)
+            case schema.Purged():
+                _purge(con, event.time)
+            case _:
+                pass
+
+
+class _Names:
+    """Ids by which things are known; a proposed id may stand for an older one of the same name."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._ids: dict[str, str] = dict(con.execute("SELECT proposed, id FROM aliases").fetchall())
+
+    def id(self, proposed: str) -> str:
+        return self._ids.get(proposed, proposed)
+
+    def alias(self, proposed: str, real: str) -> None:
+        if proposed != real and proposed not in self._ids:
+            self._ids[proposed] = real
+            self._con.execute("INSERT INTO aliases VALUES (?, ?)", [proposed, real])
+
+
+def _project(con: duckdb.DuckDBPyConnection, event: schema.ProjectAdded, names: _Names) -> None:
+    known = names.id(event.project_id)
+    if con.execute("SELECT 1 FROM projects WHERE project_id = ?", [known]).fetchone():
+        con.execute("UPDATE projects SET deleted_at = NULL WHERE project_id = ?", [known])  # somebody works in it again
+        return
+    same = con.execute(
+        "SELECT project_id FROM projects WHERE name = ? AND deleted_at IS NULL ORDER BY project_id",
+        [event.name],
+    ).fetchone()
+    if same:
+        names.alias(event.project_id, same[0])
+        return
+    at = micros(event.time)
+    con.execute(
+        "INSERT INTO projects VALUES (?, ?, ?, make_timestamp(?), make_timestamp(?), NULL)",
+        [event.project_id, event.name, event.description, at, at],
+    )
+
+
+def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: _Names) -> None:
+    project = names.id(event.project_id) if event.project_id else None
+    at = micros(event.time)
+    known = con.execute("SELECT dataset_id FROM datasets WHERE dataset_id = ?", [names.id(event.dataset_id)]).fetchone()
+    same = (
+        known
+        or con.execute(
+            "SELECT dataset_id FROM datasets WHERE name = ? AND project_id IS NOT DISTINCT FROM ? AND deleted_at IS NULL "
+            "ORDER BY dataset_id",
+            [event.name, project],
+        ).fetchone()
+    )
+    if same:
+        names.alias(event.dataset_id, same[0])
+    else:
+        con.execute(
+            "INSERT INTO datasets VALUES (?, ?, ?, ?, make_timestamp(?), make_timestamp(?), NULL)",
+            [event.dataset_id, project, event.name, event.description or "", at, at],
+        )
+    dataset = names.id(event.dataset_id)
+    last, there = con.execute(
+        "SELECT coalesce(max(version), 0), count(*) FILTER (digest = ?) FROM dataset_versions WHERE dataset_id = ?",
+        [event.digest, dataset],
+    ).fetchall()[0]
+    if there:
+        return
+    con.execute(
+        "INSERT INTO dataset_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?))",
+        [dataset, last + 1, event.digest, event.source, event.path, event.rows, event.columns, event.size,
+         json.dumps(event.fields, ensure_ascii=False), event.preview, at],
+    )  # fmt: skip
+    con.execute("UPDATE datasets SET updated_at = make_timestamp(?) WHERE dataset_id = ?", [at, dataset])
+    if event.description is not None and same:
+        con.execute("UPDATE datasets SET description = ? WHERE dataset_id = ?", [event.description, dataset])
+
+
+def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted], names: _Names) -> None:
+    _load(
+        con,
+        """INSERT INTO runs BY NAME
+        SELECT * EXCLUDE (us), make_timestamp(us) AS started_at, make_timestamp(us) AS heartbeat_at, make_timestamp(us) AS updated_at
+        FROM fresh WHERE run_id NOT IN (SELECT run_id FROM runs)""",
+        {
+            "run_id": [e.run_id for e in events],
+            "project_id": [names.id(e.project_id) for e in events],
+            "name": [e.name for e in events],
+            "status": ["running"] * len(events),
+            "baseline": [e.baseline for e in events],
+            "note": [""] * len(events),
+            "seed": [e.seed for e in events],
+            "seeded": [json.dumps(e.seeded) for e in events],
+            "host": [e.host for e in events],
+            "pid": [e.pid for e in events],
+            "process_started": [e.started for e in events],
+            "lost": [0] * len(events),
+            "session_id": [e.session_id for e in events],
+            "first_cell": [e.first_cell for e in events],
+            "notebook": [e.notebook for e in events],
+            "script": [e.script for e in events],
+            "us": [micros(e.time) for e in events],
+        },
+    )
+
+
+def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
+    """Apply what changes the life of a run; the last word of each run counts."""
+    lives: dict[str, dict[str, Any]] = {}
+    found: dict[str, schema.RunDescribed] = {}
+    for event in events:
+        match event:
+            case schema.RunStarted():
+                lives[event.run_id] = {"beat": event.time}
+            case schema.RunResumed():
+                lives[event.run_id] = {"beat": event.time, "resumed": event}
+            case schema.Beat() | schema.MetricsLogged():
+                lives.setdefault(event.run_id, {})["beat"] = event.time
+            case schema.RunEnded():
+                life = lives.setdefault(event.run_id, {})
+                life.update(beat=event.time, ended=event)
+            case schema.RunDescribed():
+                found[event.run_id] = event
+            case _:
+                pass
+    resumed = [(run, life["resumed"]) for run, life in lives.items() if "resumed" in life]
+    for run, event in resumed:
+        con.execute(
+            "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = ?, pid = ?, process_started = ? "
+            "WHERE run_id = ?",
+            [event.host, event.pid, event.started, run],
+        )
+    _load(
+        con,
+        "UPDATE runs SET heartbeat_at = greatest(heartbeat_at, make_timestamp(fresh.us)) FROM fresh WHERE runs.run_id = fresh.run",
+        {"run": list(lives), "us": [micros(life["beat"]) for life in lives.values()]},
+    )
+    ended: list[schema.RunEnded] = [life["ended"] for life in lives.values() if "ended" in life]
+    _load(
+        con,
+        """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds, lost = fresh.missing,
+        last_cell = fresh.cell_number, ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
+        FROM fresh WHERE runs.run_id = fresh.run""",
+        {
+            "run": [e.run_id for e in ended],
+            "ending": [e.status for e in ended],
+            "message": [e.error for e in ended],
+            "seconds": [e.duration for e in ended],
+            "missing": [e.lost for e in ended],
+            "cell_number": [e.last_cell for e in ended],
+            "us": [micros(e.time) for e in ended],
+        },
+    )
+    _load(
+        con,
+        """UPDATE runs SET environment = coalesce(fresh.env, environment), git_commit = coalesce(fresh.commit_id, git_commit),
+        git_dirty = coalesce(fresh.dirty, git_dirty) FROM fresh WHERE runs.run_id = fresh.run""",
+        {
+            "run": list(found),
+            "env": [e.environment for e in found.values()],
+            "commit_id": [e.git_commit for e in found.values()],
+            "dirty": [e.git_dirty for e in found.values()],
+        },
+    )
+
+
+def _environments(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EnvironmentCaptured]) -> None:
+    for event in {e.digest: e for e in events}.values():
+        con.execute(
+            "INSERT INTO environments SELECT ?, ?, make_timestamp(?) "
+            "WHERE NOT EXISTS (SELECT 1 FROM environments WHERE digest = ?)",
+            [event.digest, json.dumps(event.content, ensure_ascii=False), micros(event.time), event.digest],
+        )
+
+
+def _used(con: duckdb.DuckDBPyConnection, events: Sequence[schema.DatasetUsed], names: _Names) -> None:
+    _load(
+        con,
+        """INSERT INTO run_datasets SELECT run, dataset, digest, split, make_timestamp(us) FROM fresh
+        WHERE NOT EXISTS (SELECT 1 FROM run_datasets r WHERE r.run_id = run AND r.dataset_id = dataset
+                          AND r.digest = fresh.digest AND r.split = fresh.split)""",
+        {
+            "run": [e.run_id for e in events],
+            "dataset": [names.id(e.dataset_id) for e in events],
+            "digest": [e.digest for e in events],
+            "split": [e.split for e in events],
+            "us": [micros(e.time) for e in events],
+        },
+    )
+
+
+def _params(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ParamsLogged]) -> None:
+    last = {(e.run_id, key): (text, micros(e.time)) for e in events for key, text in e.params.items()}
+    fresh = {
+        "run": [run for run, _ in last],
+        "param": [key for _, key in last],
+        "text": [text for text, _ in last.values()],
+        "num": [schema.param_number(text) for text, _ in last.values()],
+        "us": [at for _, at in last.values()],
+    }
+    _load(
+        con,
+        "DELETE FROM params USING fresh WHERE params.run_id = fresh.run AND params.key = fresh.param",
+        fresh,
+    )
+    _load(con, "INSERT INTO params SELECT run, param, text, num, make_timestamp(us) FROM fresh", fresh)
+
+
+def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogged]) -> None:
+    run: list[str] = []
+    key: list[str] = []
+    value: list[float] = []
+    step: list[int] = []
+    at: list[int] = []
+    for e in events:
+        values: dict[str, float] = {**e.values, **{k: float(word) for k, word in e.odd.items()}} if e.odd else e.values
+        count = len(values)
+        run += [e.run_id] * count
+        key += values
+        value += values.values()
+        step += [e.step] * count
+        at += [micros(e.time)] * count
+    fresh = {"run": run, "metric": key, "step": step, "number": value, "us": at, "position": range(len(run))}
+    if not run:
+        return
+    con.register("fresh", _arrow(fresh))
+    con.execute("INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position")
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE changed AS
+        SELECT run, metric, count(*) AS n, arg_max(number, position) AS last, arg_max(step, position) AS last_step,
+               make_timestamp(max(us)) AS last_time, min(number) FILTER (isfinite(number)) AS lowest,
+               max(number) FILTER (isfinite(number)) AS highest
+        FROM fresh GROUP BY run, metric"""
+    )
+    con.unregister("fresh")
+    con.execute(
+        """UPDATE metric_summary s SET n = s.n + c.n, last = c.last, last_step = c.last_step, last_time = c.last_time,
+             lowest = least(s.lowest, c.lowest), highest = greatest(s.highest, c.highest)
+        FROM changed c WHERE s.run_id = c.run AND s.key = c.metric"""
+    )
+    con.execute(
+        """INSERT INTO metric_summary SELECT run, metric, n, last, last_step, last_time, lowest, highest FROM changed c
+        WHERE NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.run_id = c.run AND s.key = c.metric)"""
+    )
+    con.execute("DROP TABLE changed")
+
+
+def _latencies(con: duckdb.DuckDBPyConnection, events: Sequence[schema.LatencyLogged]) -> None:
+    rows = [(e, second) for e in events for second in e.seconds]
+    _load(
+        con,
+        "INSERT INTO latencies SELECT run, name, second, warmup, make_timestamp(us) FROM fresh",
+        {
+            "run": [e.run_id for e, _ in rows],
+            "name": [e.name for e, _ in rows],
+            "second": [second for _, second in rows],
+            "warmup": [e.warmup for e, _ in rows],
+            "us": [micros(e.time) for e, _ in rows],
+        },
+    )
+
+
+def _artifacts(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ArtifactLogged]) -> None:
+    _load(
+        con,
+        """INSERT INTO artifacts SELECT artifact, run, name, kind, digest, size, media, make_timestamp(us), NULL FROM fresh
+        WHERE artifact NOT IN (SELECT artifact_id FROM artifacts)""",
+        {
+            "artifact": [e.artifact_id for e in events],
+            "run": [e.run_id for e in events],
+            "name": [e.name for e in events],
+            "kind": [e.kind for e in events],
+            "digest": [e.digest for e in events],
+            "size": [e.size for e in events],
+            "media": [e.media_type for e in events],
+            "us": [micros(e.time) for e in events],
+        },
+    )
+
+
+def _evaluations(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EvaluationLogged]) -> None:
+    known = {row[0] for row in con.execute("SELECT evaluation_id FROM evaluations").fetchall()} if events else set()
+    fresh = [e for e in events if e.evaluation_id not in known]
+    _load(
+        con,
+        """INSERT INTO evaluations SELECT evaluation, run, name, task, n, labels, judged, predictions, folder, takeaway,
+        settings, make_timestamp(us), NULL FROM fresh""",
+        {
+            "evaluation": [e.evaluation_id for e in fresh],
+            "run": [e.run_id for e in fresh],
+            "name": [e.name for e in fresh],
+            "task": [e.task_type for e in fresh],
+            "n": [e.n for e in fresh],
+            "labels": [e.labels_digest for e in fresh],
+            "judged": [e.rows_digest for e in fresh],
+            "predictions": [e.predictions for e in fresh],
+            "folder": [e.folder for e in fresh],
+            "takeaway": [e.takeaway for e in fresh],
+            "settings": [json.dumps(e.settings, ensure_ascii=False) for e in fresh],
+            "us": [micros(e.time) for e in fresh],
+        },
+    )
+    rows = [(e, estimate) for e in fresh for estimate in e.estimates]
+    _load(
+        con,
+        "INSERT INTO estimates SELECT evaluation, run, metric, estimate, low, high, level, method, n, reason FROM fresh",
+        {
+            "evaluation": [e.evaluation_id for e, _ in rows],
+            "run": [e.run_id for e, _ in rows],
+            "metric": [s.metric for _, s in rows],
+            "estimate": [s.estimate for _, s in rows],
+            "low": [s.low for _, s in rows],
+            "high": [s.high for _, s in rows],
+            "level": [s.confidence_level for _, s in rows],
+            "method": [s.method for _, s in rows],
+            "n": [s.n for _, s in rows],
+            "reason": [s.reason for _, s in rows],
+        },
+    )
+
+
+def _cells(con: duckdb.DuckDBPyConnection, events: Sequence[schema.CellExecuted]) -> None:
+    _load(
+        con,
+        """INSERT INTO cells SELECT session, position, cell, count, source, outcome, error, duration, make_timestamp(us)
+        FROM fresh WHERE NOT EXISTS (SELECT 1 FROM cells c WHERE c.session_id = session AND c.position = fresh.position)""",
+        {
+            "session": [e.session_id for e in events],
+            "position": [e.position for e in events],
+            "cell": [e.cell_id for e in events],
+            "count": [e.execution_count for e in events],
+            "source": [e.source for e in events],
+            "outcome": [e.outcome for e in events],
+            "error": [e.error for e in events],
+            "duration": [e.duration for e in events],
+            "us": [micros(e.time) for e in events],
+        },
+    )
+
+
+def _tags(con: duckdb.DuckDBPyConnection, event: schema.TagsSet) -> None:
+    gone = [*event.tags, *event.removed]
+    con.execute("DELETE FROM tags WHERE run_id = ? AND list_contains(?::VARCHAR[], tag)", [event.run_id, gone])
+    for tag, value in event.tags.items():
+        con.execute(
+            "INSERT INTO tags VALUES (?, ?, ?, make_timestamp(?))",
+            [event.run_id, tag, value, micros(event.time)],
+        )
+
+
+def _changed(con: duckdb.DuckDBPyConnection, event: schema.Changed, names: _Names) -> None:
+    table, key, allowed = _EDITABLE[event.kind]
+    fields = {name: value for name, value in event.fields.items() if name in allowed}
+    if fields.get("project_id"):
+        fields["project_id"] = names.id(fields["project_id"])
+    stamp = "updated_at = make_timestamp(?), " if event.kind in {"project", "dataset", "run"} else ""
+    sets = ", ".join(f"{name} = ?" for name in fields)
+    if not fields:
+        return
+    values = [micros(event.time)] if stamp else []
+    con.execute(
+        f"UPDATE {table} SET {stamp}{sets} WHERE {key} = ?",
+        [*values, *fields.values(), names.id(event.id)],
+    )
+
+
+def _bin(con: duckdb.DuckDBPyConnection, kind: str, ids: list[str], at: int | None) -> None:
+    table, key = _TRASHABLE[kind]
+    when = "NULL" if at is None else f"make_timestamp({micros(at)})"
+    con.execute(f"UPDATE {table} SET deleted_at = {when} WHERE list_contains(?::VARCHAR[], {key})", [ids])
+
+
+def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
+    """Delete what was in the trash at that time, and what belongs to it."""
+    then = f"deleted_at <= make_timestamp({micros(at)})"
+    con.execute(f"DELETE FROM runs WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
+    con.execute(f"DELETE FROM datasets WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
+    con.execute(f"DELETE FROM projects WHERE {then}")
+    for table in ("artifacts", "evaluations"):
+        con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")
+    for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets"):
+        con.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
+    con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
+    con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
+    con.execute("DELETE FROM run_datasets WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
+    con.execute(
+        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL)"
+    )
+    con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM runs)")
+
+
+def micros(nanoseconds: int) -> int:
+    """Return a time in microseconds, the store's resolution."""
+    return nanoseconds // 1000
+
+
+_TYPES: dict[str, str] = {
+    **dict.fromkeys(("us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"),
+    **dict.fromkeys(("first_cell", "cell_number", "count"), "int32"),
+    **dict.fromkeys(
+        (
+            "num",
+            "number",
+            "estimate",
+            "low",
+            "high",
+            "level",
+            "second",
+            "seconds",
+            "duration",
+            "process_started",
+        ),
+        "float64",
+    ),
+    **dict.fromkeys(("baseline", "dirty", "warmup"), "bool_"),
+}
+
+
+def _arrow(columns: dict[str, Any]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(
+        {name: pa.array(values, type=getattr(pa, _TYPES.get(name, "string"))()) for name, values in columns.items()}
+    )
+
+
+def _load(con: duckdb.DuckDBPyConnection, sql: str, columns: dict[str, Any]) -> None:
+    """Run `sql` over the columns, seen as a table named ``fresh``; nothing where there are no rows."""
+    if not len(next(iter(columns.values()))):
+        return
+    con.register("fresh", _arrow(columns))
+    con.execute(sql)
+    con.unregister("fresh")

@@ -1,0 +1,60 @@
+"""Numbered changes of the schema; each and the record that it was applied are one transaction."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from modellab_jupyter.errors import StoreNewerError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@cache
+def known() -> tuple[tuple[int, str, str], ...]:
+    """Return number, name and SQL of every migration, in order."""
+    files = sorted(f.name for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
+    return tuple((int(f[:4]), f[5:-4], resources.files(__name__).joinpath(f).read_text("utf-8")) for f in files)
+
+
+def applied(con: duckdb.DuckDBPyConnection) -> int:
+    """Return the number of the last migration that was applied, 0 for an empty store."""
+    there = con.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations' AND database_name = current_database()"
+    ).fetchone()
+    if not there or not there[0]:
+        return 0
+    last = con.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()
+    return int(last[0]) if last else 0
+
+
+def is_current(con: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether the store has every migration that this version knows, and no later one."""
+    version, newest = applied(con), known()[-1][0]
+    if version > newest:
+        raise StoreNewerError(
+            f"the store's schema is number {version} and this version of ModelLab knows up to {newest}; "
+            "upgrade modellab-jupyter, or choose another store with ml.configure(store=...)."
+        )
+    return version == newest
+
+
+def apply(con: duckdb.DuckDBPyConnection) -> None:
+    """Apply what is pending."""
+    if is_current(con):
+        return
+    done = applied(con)
+    for version, name, sql in known():
+        if version <= done:
+            continue
+        con.execute("BEGIN")
+        try:
+            con.execute("CREATE TABLE IF NOT EXISTS migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+            con.execute(sql)
+            con.execute("INSERT INTO migrations VALUES (?, ?, now() AT TIME ZONE 'UTC')", [version, name])
+            con.execute("COMMIT")
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise

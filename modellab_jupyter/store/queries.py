@@ -1,0 +1,440 @@
+"""Every SELECT, by name. Each takes a connection and gives an Arrow table or plain values back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+STALE_AFTER = 60  # seconds without a heartbeat
+
+_STATUS = f"""CASE WHEN r.status = 'running' AND (list_contains($gone, r.run_id)
+    OR r.heartbeat_at < make_timestamp($now) - INTERVAL {STALE_AFTER} SECOND) THEN 'stale' ELSE r.status END"""
+_LIVE_RUN = "r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"
+
+
+def rows(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> list[dict[str, Any]]:
+    """Return the rows of a query as dictionaries."""
+    result = con.execute(sql, params) if params is not None else con.execute(sql)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def table(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> pa.Table:
+    """Return the rows of a query as an Arrow table; times get their zone, UTC."""
+    import pyarrow as pa
+
+    relation = con.sql(sql, params=params)
+    if relation is None:  # a statement without rows
+        return pa.table({})
+    found = relation.to_arrow_table()
+    for place, field in enumerate(found.schema):
+        if pa.types.is_timestamp(field.type):
+            utc = found.column(place).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+            found = found.set_column(place, field.name, utc)
+    return found
+
+
+def running(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return who runs what, as far as the store knows."""
+    return rows(con, "SELECT run_id, host, pid, process_started FROM runs WHERE status = 'running'")
+
+
+PROJECTS = """
+SELECT p.project_id, p.name, p.description,
+  (SELECT count(*) FROM runs r WHERE r.project_id = p.project_id AND r.deleted_at IS NULL) AS runs,
+  (SELECT count(DISTINCT d.dataset_id) FROM ({datasets}) d WHERE d.project = p.project_id) AS datasets,
+  greatest(p.updated_at, (SELECT max(greatest(r.updated_at, r.heartbeat_at)) FROM runs r
+                          WHERE r.project_id = p.project_id AND r.deleted_at IS NULL)) AS last_activity,
+  p.created_at, p.deleted_at
+FROM projects p WHERE {where} ORDER BY last_activity DESC, p.project_id
+""".format(
+    datasets="""SELECT d.dataset_id, d.project_id AS project FROM datasets d WHERE d.deleted_at IS NULL
+    UNION SELECT u.dataset_id, r.project_id FROM run_datasets u JOIN runs r USING (run_id)
+    JOIN datasets d ON d.dataset_id = u.dataset_id WHERE d.deleted_at IS NULL AND r.deleted_at IS NULL""",
+    where="{where}",
+)
+
+
+def projects(con: duckdb.DuckDBPyConnection, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
+    """Return projects with counts of runs and datasets and their last activity."""
+    if project_id is not None:
+        return table(con, PROJECTS.format(where="p.project_id = ?"), [project_id])
+    return table(con, PROJECTS.format(where=f"p.deleted_at IS {'NOT ' if trash else ''}NULL"))
+
+
+def datasets(con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, trash: bool = False) -> pa.Table:
+    """Return datasets with their newest version; of a project: its own and those that its runs used."""
+    where = f"d.deleted_at IS {'NOT ' if trash else ''}NULL"
+    params: list[Any] = []
+    if project_id is not None:
+        where += """ AND (d.project_id = ? OR d.dataset_id IN (
+            SELECT u.dataset_id FROM run_datasets u JOIN runs r USING (run_id) WHERE r.project_id = ? AND r.deleted_at IS NULL))"""
+        params = [project_id, project_id]
+    return table(
+        con,
+        f"""SELECT d.dataset_id, d.name, d.project_id, v.version, v.digest, v.source, v."rows", v.columns, v.size, v.path,
+          (SELECT count(DISTINCT u.run_id) FROM run_datasets u WHERE u.dataset_id = d.dataset_id) AS runs,
+          d.description, d.created_at, d.updated_at
+        FROM datasets d JOIN dataset_versions v USING (dataset_id) WHERE {where}
+        QUALIFY row_number() OVER (PARTITION BY d.dataset_id ORDER BY v.version DESC) = 1
+        ORDER BY d.updated_at DESC, d.dataset_id""",
+        params,
+    )
+
+
+def versions(con: duckdb.DuckDBPyConnection, dataset_id: str) -> list[dict[str, Any]]:
+    """Return the versions of a dataset, the oldest first, each with the runs that used it."""
+    found = rows(
+        con,
+        """SELECT version, digest, source, path, "rows", columns, size, fields, preview, created_at,
+        (SELECT list(DISTINCT u.run_id ORDER BY u.run_id) FROM run_datasets u
+         WHERE u.dataset_id = v.dataset_id AND u.digest = v.digest) AS runs
+        FROM dataset_versions v WHERE dataset_id = ? ORDER BY version""",
+        [dataset_id],
+    )
+    return [{**row, "fields": json.loads(row["fields"]), "runs": row["runs"] or []} for row in found]
+
+
+def run_datasets(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Return the dataset versions that a run used."""
+    return rows(
+        con,
+        """SELECT d.dataset_id, d.name, v.version, u.digest, u.split, v."rows", v.columns
+        FROM run_datasets u JOIN datasets d USING (dataset_id)
+        JOIN dataset_versions v ON v.dataset_id = u.dataset_id AND v.digest = u.digest
+        WHERE u.run_id = ? ORDER BY u.used_at""",
+        [run_id],
+    )
+
+
+RUN_COLUMNS = (
+    "run_id", "name", "status", "baseline", "started_at", "duration", "note", "tags", "dataset",
+)  # fmt: skip
+
+
+def runs(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    project_id: str | None = None,
+    run_ids: Sequence[str] | None = None,
+    trash: bool = False,
+    gone: Sequence[str] = (),
+    now: int = 0,
+    limit: int | None = None,
+) -> pa.Table:
+    """Return runs, the newest first, one row each with its params and metrics as columns.
+
+    Metric columns hold the estimate of the latest evaluation, or else the last value logged; where the metric
+    has an interval, ``.low``, ``.high`` and ``.n`` stand beside it.
+    """
+    where = [_LIVE_RUN if not trash else f"NOT ({_LIVE_RUN})"]
+    params: dict[str, Any] = {"gone": list(gone), "now": now}
+    if project_id is not None:
+        where.append("r.project_id = $project")
+        params["project"] = project_id
+    if run_ids is not None:
+        where.append("list_contains($ids, r.run_id)")
+        params["ids"] = list(run_ids)
+    cut = f"LIMIT {int(limit)}" if limit is not None else ""
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE chosen AS
+        SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.project_id,
+          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END) AS duration, r.note,
+          row_number() OVER (ORDER BY r.run_id DESC) - 1 AS place
+        FROM runs r WHERE {" AND ".join(where)} ORDER BY place {cut}""",
+        params,
+    )
+    head = table(
+        con,
+        """SELECT c.run_id, c.name, c.status, c.baseline, c.started_at, c.duration, c.note,
+          coalesce((SELECT list(CASE WHEN t.value IS NULL THEN t.tag ELSE t.tag || '=' || t.value END ORDER BY t.tag)
+                    FROM tags t WHERE t.run_id = c.run_id), []::VARCHAR[]) AS tags,
+          (SELECT arg_min(d.name, u.used_at) FROM run_datasets u JOIN datasets d USING (dataset_id)
+           WHERE u.run_id = c.run_id) AS dataset
+        FROM chosen c ORDER BY place""",
+    )
+    return _widened(con, head)
+
+
+def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
+    """Put params and metrics beside the runs of the temporary table ``chosen``."""
+    count = head.num_rows
+    params = con.execute(
+        "SELECT c.place, p.key, p.value, p.number FROM params p JOIN chosen c USING (run_id) ORDER BY p.key"
+    ).fetchnumpy()
+    metrics = con.execute(
+        """SELECT c.place, key, any_value(value) AS value, any_value(low) AS low, any_value(high) AS high, any_value(n) AS n FROM (
+             SELECT run_id, metric AS key, estimate AS value, low, high, e.n AS n FROM estimates e JOIN (
+               SELECT evaluation_id FROM evaluations WHERE deleted_at IS NULL
+               QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY evaluation_id DESC) = 1) USING (evaluation_id)
+             UNION ALL
+             SELECT s.run_id, s.key, s.last, NULL, NULL, NULL FROM metric_summary s
+             WHERE NOT EXISTS (SELECT 1 FROM estimates e JOIN evaluations v USING (evaluation_id)
+                               WHERE v.deleted_at IS NULL AND e.run_id = s.run_id AND e.metric = s.key)
+           ) m JOIN chosen c ON c.run_id = m.run_id GROUP BY c.place, key ORDER BY key"""
+    ).fetchnumpy()
+    for key, part in _groups(params["key"]):
+        head = head.append_column(f"params.{key}", _param_column(params, part, count))
+    for key, part in _groups(metrics["key"]):
+        places = metrics["place"][part]
+        head = head.append_column(f"metrics.{key}", _scatter(metrics["value"][part], places, count))
+        low = metrics["low"][part]
+        if _present(low).any():
+            head = head.append_column(f"metrics.{key}.low", _scatter(low, places, count))
+            head = head.append_column(f"metrics.{key}.high", _scatter(metrics["high"][part], places, count))
+        if _present(metrics["n"][part]).any():
+            head = head.append_column(f"metrics.{key}.n", _scatter(metrics["n"][part], places, count, whole=True))
+    return head
+
+
+def _groups(keys: Any) -> list[tuple[str, slice]]:
+    """Return each key of a sorted column with the rows that it takes."""
+    import numpy as np
+
+    keys = np.asarray(keys, dtype=object)
+    if not len(keys):
+        return []
+    starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]])
+    return [(str(keys[a]), slice(int(a), int(b))) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+
+
+def _present(values: Any) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return ~np.ma.getmaskarray(np.ma.asarray(values))
+
+
+def _scatter(values: Any, places: Any, count: int, *, whole: bool = False) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    column = np.zeros(count, dtype=np.int64 if whole else np.float64)
+    missing = np.ones(count, dtype=bool)
+    there = _present(values)
+    column[places[there]] = np.ma.getdata(values)[there]
+    missing[places[there]] = False
+    return pa.array(column, mask=missing)
+
+
+def _param_column(params: Any, part: slice, count: int) -> pa.Array:
+    import pyarrow as pa
+
+    places, numbers = params["place"][part], params["number"][part]
+    if _present(numbers).all():
+        return _scatter(numbers, places, count)
+    texts: list[str | None] = [None] * count
+    for place, text in zip(places, params["value"][part], strict=True):
+        value = json.loads(text)
+        texts[place] = value if isinstance(value, str) else text
+    return pa.array(texts, type=pa.string())
+
+
+def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:
+    """Return everything about one run but its metric series."""
+    found = rows(
+        con,
+        f"""SELECT r.run_id, r.project_id, p.name AS project, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.ended_at,
+          r.duration, r.seed, r.seeded, r.note, r.error, r.lost, r.git_commit, r.git_dirty, r.notebook, r.host, r.deleted_at,
+          (SELECT content FROM environments e WHERE e.digest = r.environment) AS environment
+        FROM runs r LEFT JOIN projects p ON p.project_id = r.project_id WHERE r.run_id = $run""",
+        {"run": run_id, "gone": list(gone), "now": now},
+    )
+    if not found:
+        return None
+    one = found[0]
+    one["seeded"] = json.loads(one["seeded"] or "[]")
+    one["environment"] = json.loads(one["environment"]) if one["environment"] else None
+    one["tags"] = dict(con.execute("SELECT tag, value FROM tags WHERE run_id = ? ORDER BY tag", [run_id]).fetchall())
+    one["params"] = {
+        key: json.loads(text)
+        for key, text in con.execute("SELECT key, value FROM params WHERE run_id = ? ORDER BY key", [run_id]).fetchall()
+    }
+    last = con.execute(
+        "SELECT key, last, last_step FROM metric_summary WHERE run_id = ? ORDER BY key", [run_id]
+    ).fetchall()
+    one["metrics"] = {key: value for key, value, _ in last}
+    one["last_steps"] = {key: step for key, _, step in last}
+    one["datasets"] = run_datasets(con, run_id)
+    return one
+
+
+def series(
+    con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], key: str | None = None, points: int | None = None
+) -> pa.Table:
+    """Return metric values by run, metric, step; of a longer series, about `points` with every bucket's extremes."""
+    where = "list_contains($runs, run_id)"
+    params: dict[str, Any] = {"runs": list(run_ids)}
+    if key is not None:
+        where += " AND key = $key"
+        params["key"] = key
+    if points is None:
+        return table(
+            con,
+            f"SELECT run_id, key, step, value, time FROM metrics WHERE {where} ORDER BY run_id, key, step, time",
+            params,
+        )
+    # Each bucket gives its first, lowest, highest and last point, so that no peak is lost.
+    params["buckets"] = max(1, points // 4)
+    return table(
+        con,
+        f"""WITH ordered AS (
+          SELECT run_id, key, step, value, time,
+            row_number() OVER (PARTITION BY run_id, key ORDER BY step, time) - 1 AS place,
+            count(*) OVER (PARTITION BY run_id, key) AS total
+          FROM metrics WHERE {where}),
+        bucketed AS (SELECT *, place * $buckets // total AS bucket FROM ordered),
+        ranked AS (SELECT *,
+            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place) AS first,
+            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place DESC) AS last,
+            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value, place) AS lowest,
+            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value DESC, place) AS highest
+          FROM bucketed)
+        SELECT run_id, key, step, value, time FROM ranked
+        WHERE total <= $buckets * 4 OR first = 1 OR last = 1 OR lowest = 1 OR highest = 1
+        ORDER BY run_id, key, place""",
+        params,
+    )
+
+
+def latencies(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Return the measured durations of a run by name, warm-up left out but counted."""
+    return rows(
+        con,
+        """SELECT name, list(seconds ORDER BY time) FILTER (NOT warmup) AS seconds, count(*) FILTER (warmup) AS warmup
+        FROM latencies WHERE run_id = ? GROUP BY name ORDER BY name""",
+        [run_id],
+    )
+
+
+def artifacts(con: duckdb.DuckDBPyConnection, *, run_id: str | None = None, trash: bool = False) -> pa.Table:
+    """Return artifacts, the newest first."""
+    where, params = f"a.deleted_at IS {'NOT ' if trash else ''}NULL", []
+    if run_id is not None:
+        where += " AND a.run_id = ?"
+        params = [run_id]
+    return table(
+        con,
+        f"""SELECT a.artifact_id, a.run_id, r.name AS run, a.name, a.kind, a.size, a.media_type, a.digest, a.created_at
+        FROM artifacts a JOIN runs r USING (run_id) WHERE {where} ORDER BY a.artifact_id DESC""",
+        params,
+    )
+
+
+def evaluations(
+    con: duckdb.DuckDBPyConnection, *, run_ids: Sequence[str] | None = None, trash: bool = False
+) -> pa.Table:
+    """Return evaluations, the newest first."""
+    where, params = f"v.deleted_at IS {'NOT ' if trash else ''}NULL AND r.deleted_at IS NULL", []
+    if run_ids is not None:
+        where += " AND list_contains(?, v.run_id)"
+        params = [list(run_ids)]
+    return table(
+        con,
+        f"""SELECT v.evaluation_id, v.run_id, r.name AS run, v.name, v.task_type, v.n, v.labels_digest, v.rows_digest,
+          v.predictions, v.folder, v.takeaway, v.settings, v.created_at
+        FROM evaluations v JOIN runs r USING (run_id) WHERE {where} ORDER BY v.evaluation_id DESC""",
+        params,
+    )
+
+
+def estimates(con: duckdb.DuckDBPyConnection, evaluation_ids: Sequence[str]) -> pa.Table:
+    """Return the metrics of evaluations with their intervals."""
+    return table(
+        con,
+        """SELECT evaluation_id, run_id, metric, estimate, low, high, confidence_level, method, n, reason
+        FROM estimates WHERE list_contains(?, evaluation_id)""",
+        [list(evaluation_ids)],
+    )
+
+
+def cells(con: duckdb.DuckDBPyConnection, run_id: str) -> pa.Table:
+    """Return the cells of a run's kernel up to the run's end; `during` marks those of the run itself."""
+    return table(
+        con,
+        """SELECT c.position, c.cell_id, c.execution_count, c.source, c.outcome, c.error, c.duration, c.executed_at,
+          c.position >= coalesce(r.first_cell, 0) AS during
+        FROM cells c JOIN runs r USING (session_id)
+        WHERE r.run_id = ? AND (r.last_cell IS NULL OR c.position <= r.last_cell) ORDER BY c.position""",
+        [run_id],
+    )
+
+
+def find(
+    con: duckdb.DuckDBPyConnection, kind: str, ref: str, *, project_id: str | None = None
+) -> list[tuple[str, str, bool]]:
+    """Return id, name and whether it is in the trash, of what goes by an id, the beginning of one, or a name."""
+    tables = {
+        "project": "projects",
+        "dataset": "datasets",
+        "run": "runs",
+        "artifact": "artifacts",
+        "evaluation": "evaluations",
+    }
+    inside = " AND project_id = $project" if project_id is not None and kind in {"dataset", "run"} else ""
+    params = {"ref": ref} | ({"project": project_id} if inside else {})
+    name, key = tables[kind], f"{kind}_id"
+    found = con.execute(
+        f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE {key} = $ref "
+        f"OR {key} = (SELECT id FROM aliases WHERE proposed = $ref)",
+        {"ref": ref},
+    ).fetchall()
+    found = (
+        found
+        or con.execute(
+            f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE name = $ref{inside} ORDER BY deleted_at IS NOT NULL, {key} DESC",
+            params,
+        ).fetchall()
+    )
+    if not found and len(ref) >= 6:
+        found = con.execute(
+            f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE (starts_with({key}, $ref) OR ends_with({key}, $ref)){inside}",
+            params,
+        ).fetchall()
+    return [(str(i), str(n), bool(d)) for i, n, d in found]
+
+
+def names(con: duckdb.DuckDBPyConnection, kind: str) -> list[str]:
+    """Return the names that stand in the store, for hints and completion."""
+    name = {
+        "project": "projects",
+        "dataset": "datasets",
+        "run": "runs",
+        "artifact": "artifacts",
+        "evaluation": "evaluations",
+    }[kind]
+    found = con.execute(
+        f"SELECT name FROM {name} WHERE deleted_at IS NULL GROUP BY name ORDER BY max(created_at) DESC"
+        if name != "runs"
+        else "SELECT name FROM runs WHERE deleted_at IS NULL GROUP BY name ORDER BY max(started_at) DESC"
+    ).fetchall()
+    return [str(row[0]) for row in found]
+
+
+def trash(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return what is in the trash."""
+    return table(
+        con,
+        """SELECT kind, id, name, deleted_at FROM (
+          SELECT 'project' AS kind, project_id AS id, name, deleted_at FROM projects
+          UNION ALL SELECT 'dataset', dataset_id, name, deleted_at FROM datasets
+          UNION ALL SELECT 'run', run_id, name, deleted_at FROM runs
+          UNION ALL SELECT 'artifact', artifact_id, name, deleted_at FROM artifacts
+          UNION ALL SELECT 'evaluation', evaluation_id, name, deleted_at FROM evaluations)
+        WHERE deleted_at IS NOT NULL ORDER BY deleted_at DESC, id""",
+    )
+
+
+def references(con: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
+    """Return the digests of blobs and the evaluation folders that something in the store refers to."""
+    digests = con.execute(
+        """SELECT digest FROM artifacts UNION SELECT predictions FROM evaluations
+        UNION SELECT preview FROM dataset_versions WHERE preview IS NOT NULL"""
+    ).fetchall()
+    folders = con.execute("SELECT folder FROM evaluations").fetchall()
+    return {str(d[0]) for d in digests}, {str(f[0]) for f in folders}

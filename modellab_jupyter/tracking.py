@@ -1,0 +1,568 @@
+"""Runs that are being recorded: `start_run` and what a run can log. Writes journal and blobs, never the database."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import operator
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from modellab_jupyter import config, environment, journal, schema, session
+from modellab_jupyter.data import describe
+from modellab_jupyter.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from evalharness import Report
+
+_INFINITE = (math.inf, -math.inf)
+
+
+class Run:
+    """A run that is being recorded; made by `start_run`, also a context manager that ends it.
+
+    Attributes
+    ----------
+    id : str
+        ``run_…``; sorts by time of creation.
+    name : str
+    status : str
+        ``"running"``, then ``"finished"``, ``"failed"`` or ``"interrupted"``.
+    seed : int or None
+    """
+
+    def __init__(self, owner: session.Session, run_id: str, name: str, project_id: str, seed: int | None) -> None:
+        self.id = run_id
+        self.name = name
+        self.seed = seed
+        self.status: schema.Status = "running"
+        self._project_id = project_id
+        self._session = owner
+        self._record = owner.record
+        self._began = time.perf_counter()
+        self._params: dict[str, str] = {}
+        self._steps: dict[str, int] = {}
+        self._rng: np.random.Generator | None = None
+        self._describing: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name!r} {self.status} {self.id}>"
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """A NumPy generator that belongs to this run alone, from its seed."""
+        if self._rng is None:
+            import numpy as np
+
+            self._rng = np.random.default_rng(self.seed)
+        return self._rng
+
+    # -- logging ---------------------------------------------------------------------------------
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log one value of each metric.
+
+        Parameters
+        ----------
+        metrics : mapping of str to number
+            NaN and infinities are kept as they are.
+        step : int, optional
+            Position in the series. Default: for each metric the one after its last.
+
+        Raises
+        ------
+        InputError
+            A key is no text or a value no number; nothing is logged then.
+        """
+        values: dict[str, float] = {}
+        odd: dict[str, str] | None = None
+        for key, value in metrics.items():
+            number = value if type(value) is float else _number(key, value)
+            if number != number or number in _INFINITE:
+                odd = odd or {}
+                odd[key] = repr(number)
+            else:
+                values[key] = number
+            if type(key) is not str or not key:
+                raise InputError(f"metrics must have texts as keys, found {key!r}; give each metric a name.")
+        if step is not None:
+            step = _step(step)
+            for key in metrics:
+                self._steps[key] = step + 1
+            self._metrics(values, odd, step)
+            return
+        steps = self._steps
+        due: dict[int, list[str]] = {}
+        for key in metrics:
+            position = steps.get(key, 0)
+            steps[key] = position + 1
+            due.setdefault(position, []).append(key)
+        if len(due) == 1:
+            self._metrics(values, odd, next(iter(due)))
+            return
+        for position, keys in due.items():
+            some = {key: values[key] for key in keys if key in values}
+            strange = {key: odd[key] for key in keys if key in odd} if odd else None
+            self._metrics(some, strange, position)
+
+    def _metrics(self, values: dict[str, float], odd: dict[str, str] | None, step: int) -> None:
+        self._record(
+            schema.MetricsLogged(time=time.time_ns(), run_id=self.id, step=step, values=values, odd=odd)
+            if odd
+            else schema.MetricsLogged(time=time.time_ns(), run_id=self.id, step=step, values=values)
+        )
+
+    def log_metric(self, key: str, value: float, step: int | None = None) -> None:
+        """Log one value of one metric; see `log_metrics`."""
+        self.log_metrics({key: value}, step)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log inputs that were chosen before the run, each once.
+
+        Values may be anything; what is not a number, text, true, false, None or a list or dict of these
+        is kept as its ``repr``.
+
+        Raises
+        ------
+        InputError
+            A key is no text, or has another value in this run already; nothing is logged then.
+        """
+        fresh = _texts(params)
+        for key, text in fresh.items():
+            if self._params.get(key, text) != text:
+                raise InputError(
+                    f"param {key!r} is {self._params[key]} in run {self.name!r} already, found {text}; "
+                    "a param is logged once, use a metric for what changes or start another run."
+                )
+        self._params |= fresh
+        self._record(schema.ParamsLogged(time=time.time_ns(), run_id=self.id, params=fresh))
+
+    def log_param(self, key: str, value: Any) -> None:
+        """Log one param; see `log_params`."""
+        self.log_params({key: value})
+
+    def log_latency(self, seconds: float | Iterable[float], name: str = "latency", *, warmup: bool = False) -> None:
+        """Log durations, shown as quantiles with their number and interval.
+
+        Parameters
+        ----------
+        seconds : number or iterable of numbers
+            Durations in seconds, none negative.
+        name : str
+            What was timed.
+        warmup : bool
+            Left out of the quantiles, counted beside them.
+        """
+        several = isinstance(seconds, Iterable) and getattr(seconds, "shape", None) != ()
+        values = [_number(name, value) for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
+        bad = [v for v in values if not (math.isfinite(v) and v >= 0)]
+        if bad:
+            raise InputError(
+                f"seconds must be durations of at least 0, found {bad[0]!r} ({len(bad)} of {len(values)}); "
+                "log the difference of two readings of time.perf_counter()."
+            )
+        self._record(
+            schema.LatencyLogged(time=time.time_ns(), run_id=self.id, name=name, seconds=values, warmup=warmup)
+        )
+
+    def set_tags(self, tags: Mapping[str, str | None] | Iterable[str] | str, remove: Sequence[str] = ()) -> None:
+        """Add short labels, alone (``["draft"]``) or with a value (``{"stage": "draft"}``), and take others off."""
+        self._record(schema.TagsSet(time=time.time_ns(), run_id=self.id, tags=as_tags(tags), removed=list(remove)))
+
+    def set_note(self, note: str) -> None:
+        """Set the run's free text."""
+        self._record(schema.Changed(time=time.time_ns(), kind="run", id=self.id, fields={"note": str(note)}))
+
+    def log_artifact(self, path_or_object: Any, name: str | None = None) -> str:
+        """Keep a file, a folder or an object; the same content is stored once.
+
+        Parameters
+        ----------
+        path_or_object : path, bytes, dict, list, DataFrame, array, figure, or model
+            A text is a path. Objects are written in a format that is safe to read: JSON, Parquet, ``.npy``,
+            PNG or HTML, XGBoost's JSON. Others are refused, since reading a pickle runs its author's code.
+        name : str, optional
+            Default: the file's name; for an object the name of its type.
+
+        Returns
+        -------
+        str
+            The id of the artifact, ``art_…``.
+
+        Raises
+        ------
+        InputError
+            The file is not there, or the object has no safe format.
+        """
+        kind: Literal["file", "folder"] = "file"
+        blobs = self._session.store.blobs
+        if isinstance(path_or_object, str | os.PathLike):
+            path = Path(path_or_object).expanduser()
+            if not path.exists():
+                raise InputError(
+                    f"path_or_object must be a file or folder that is there, found {os.fspath(path_or_object)!r}; "
+                    f"the current folder is {str(Path.cwd())!r}."
+                )
+            name = name or path.resolve().name
+            if path.is_dir():
+                kind = "folder"
+                digest, size = blobs.put_folder(path)
+            else:
+                digest, size = blobs.put_file(path), path.stat().st_size
+        else:
+            data, suffix = _bytes(path_or_object)
+            name = name or type(path_or_object).__name__.lower() + suffix
+            if not Path(name).suffix:
+                name += suffix
+            digest, size = blobs.put(data), len(data)
+        import mimetypes
+
+        artifact_id = schema.new_id("artifact")
+        self._record(
+            schema.ArtifactLogged(
+                time=time.time_ns(), artifact_id=artifact_id, run_id=self.id, name=name, kind=kind, digest=digest,
+                size=size, media_type=mimetypes.guess_type(name)[0],
+            )
+        )  # fmt: skip
+        return artifact_id
+
+    def log_dataset(self, data: Any, name: str | None = None, *, split: str = "") -> str:
+        """Record that this run uses a dataset, as it is now.
+
+        Parameters
+        ----------
+        data : DataFrame, path of a CSV or Parquet file, or the id or name of a dataset
+        name : str, optional
+            Default: the file's name without ending, ``"data"`` for a frame.
+        split : str
+            ``"train"``, ``"validation"``, ``"test"`` or empty.
+
+        Returns
+        -------
+        str
+            The SHA-256 of the content.
+        """
+        events = self._dataset(data, name, split)
+        for event in events:
+            self._record(event)
+        return events[-1].digest
+
+    def _dataset(self, data: Any, name: str | None, split: str) -> list[schema.DatasetAdded | schema.DatasetUsed]:
+        """Return the events that say what `data` is and that this run uses it."""
+        store = self._session.store
+        if isinstance(data, str) and not Path(data).exists() and not Path(data).suffix:
+            from modellab_jupyter.store import queries
+
+            dataset_id = store.resolve("dataset", data)
+            digest = store.read(queries.versions, dataset_id)[-1]["digest"]
+            return [
+                schema.DatasetUsed(
+                    time=time.time_ns(), run_id=self.id, dataset_id=dataset_id, digest=digest, split=split
+                )
+            ]
+        added = describe(data, name, store.blobs, project_id=self._project_id)
+        used = schema.DatasetUsed(
+            time=added.time, run_id=self.id, dataset_id=added.dataset_id, digest=added.digest, split=split
+        )
+        return [added, used]
+
+    def evaluate(
+        self,
+        predictions: Any,
+        labels: Any,
+        data: Any = None,
+        *,
+        name: str = "test",
+        task_type: Literal["classification", "regression"] | None = None,
+        **settings: Any,
+    ) -> Report:
+        """Judge predictions, write the standard artifact folder and keep it with the run.
+
+        Parameters
+        ----------
+        predictions, labels, data
+            As `evalharness.evaluate` takes them: n predictions, n labels, n rows.
+        name : str
+            What was judged on, usually the split.
+        task_type : {"classification", "regression"}, optional
+            Default: regression where the labels are numbers with fractions, or the predictions of integer labels are.
+        **settings
+            Further keywords of `evalharness.evaluate`, such as ``probabilities=``, ``config=``, ``predict=``.
+
+        Returns
+        -------
+        evalharness.Report
+        """
+        from modellab_jupyter.judge import judge
+
+        report, event = judge(
+            self.id, predictions, labels, data, name=name, task_type=task_type, settings=settings,
+            files=self._session.settings.files,
+        )  # fmt: skip
+        self._record(event)
+        return report
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def end(self, status: schema.Status = "finished", error: str | None = None) -> None:
+        """End the run and take what it logged into the store; a second call changes nothing."""
+        if self.status != "running":
+            return
+        if status not in {"finished", "failed", "interrupted"}:
+            raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {status!r}.")
+        if self._describing is not None:
+            self._describing.join(timeout=5)
+        self.status = status
+        owner = self._session
+        self._record(
+            schema.RunEnded(
+                time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
+                error=error, last_cell=owner.recorder.position, lost=owner.journal.dropped,
+            )
+        )  # fmt: skip
+        owner.leave(self)
+        owner.settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.end()
+        else:
+            status: schema.Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self.end(status, f"{type(error).__name__}: {error}")
+
+    def _begin(self, params: dict[str, str]) -> None:
+        """Log the params that were given with the start and look at the surroundings meanwhile."""
+        self._describing = threading.Thread(target=self._describe, name="modellab-describe", daemon=True)
+        self._describing.start()
+        if params:
+            self._params |= params
+            self._record(schema.ParamsLogged(time=time.time_ns(), run_id=self.id, params=params))
+
+    def _continue(self, before: dict[str, Any]) -> None:
+        """Go on where a run stopped: its params stand, its series grow."""
+        self._params = {key: schema.param_text(value) for key, value in before["params"].items()}
+        self._steps = {key: step + 1 for key, step in before["last_steps"].items()}
+
+    def _describe(self) -> None:
+        """Find out environment and git state while the run is on; a thread's work."""
+        content = environment.capture()
+        digest = environment.digest(content)
+        git = environment.git()
+        self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
+        self._record(
+            schema.RunDescribed(
+                time=time.time_ns(), run_id=self.id, environment=digest,
+                git_commit=git.commit if git else None, git_dirty=git.dirty if git else None,
+            )
+        )  # fmt: skip
+
+
+def start_run(
+    name: str | None = None,
+    project_id: str | None = None,
+    seed: int | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str | None] | Iterable[str] | None = None,
+    dataset: Any = None,
+    baseline: bool = False,
+    resume: str | None = None,
+) -> Run:
+    """Start a run; use it in a ``with`` statement, or end it with `Run.end` or ``ml.end_run()``.
+
+    Parameters
+    ----------
+    name : str, optional
+        For people; need not be unique.
+    project_id : str, optional
+        Id or name of the project; an unknown name is created. Default: the project of `configure`.
+    seed : int, optional
+        Seeds ``random`` and NumPy (and torch where it is imported) and gives `Run.rng` its seed.
+    params : mapping, optional
+        As for `Run.log_params`.
+    tags : mapping or iterable of str, optional
+        As for `Run.set_tags`.
+    dataset : DataFrame, path, or id or name of a dataset, optional
+        As for `Run.log_dataset`.
+    baseline : bool
+        Others of the project are compared with this run.
+    resume : str, optional
+        Id or name of a run that goes on.
+
+    Raises
+    ------
+    InputError
+        An argument cannot be used; nothing is recorded then.
+    NotFoundError
+        `project_id` or `resume` is an id that the store does not have.
+    """
+    if name is not None and (not isinstance(name, str) or not name.strip()):
+        raise InputError(f"name must be a text that is not empty, found {name!r}; leave it out for a name made here.")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32):
+        raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
+    if not isinstance(baseline, bool):
+        raise InputError(f"baseline must be true or false, found {baseline!r}.")
+    if tags is not None:
+        tags = as_tags(tags)
+    owner = session.current()
+    at = time.time_ns()
+    if resume is not None:
+        run_id = owner.store.resolve("run", resume)
+        before = owner.store.run(run_id)
+        run = Run(owner, run_id, before["name"], before["project_id"], before["seed"] if seed is None else seed)
+        run._continue(before)  # noqa: SLF001 - the same module
+        beginning: list[schema.Event] = []
+    else:
+        run_id = schema.new_id("run")
+        project = owner.project(project_id)
+        run = Run(owner, run_id, name or f"run-{run_id[-6:]}", project, seed)
+        beginning = owner.introduce(project)
+    described = [] if dataset is None else run._dataset(dataset, None, "")  # noqa: SLF001
+    texts = _texts(params or {})
+    owner.recorder.start()
+    seeded = [] if seed is None else _seed(seed)
+    if resume is not None:
+        beginning.append(
+            schema.RunResumed(
+                time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
+                session_id=owner.recorder.session_id,
+            )
+        )  # fmt: skip
+    else:
+        beginning.append(
+            schema.RunStarted(
+                time=at, run_id=run_id, project_id=run._project_id, name=run.name, host=journal.host(),  # noqa: SLF001
+                pid=os.getpid(), started=journal.process_started(), session_id=owner.recorder.session_id, seed=seed,
+                seeded=seeded, baseline=baseline, notebook=config.notebook(), script=_script(),
+                first_cell=owner.recorder.position,
+            )
+        )  # fmt: skip
+    for event in [*beginning, *described]:
+        owner.record(event)
+    owner.enter(run)
+    run._begin(texts)  # noqa: SLF001
+    if tags:
+        run.set_tags(tags)
+    return run
+
+
+def _script() -> str | None:
+    """Return the path of the script that runs, None in a notebook or a prompt."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    return None if path is None or "ipykernel" in sys.modules else os.path.abspath(path)  # noqa: PTH100 - keeps links
+
+
+def _seed(seed: int) -> list[str]:
+    """Seed the global generators; return which."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the legacy global state is what libraries draw from
+    seeded = ["random", "numpy"]
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(seed)
+        seeded.append("torch")
+    return seeded
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    if not isinstance(params, Mapping):
+        raise InputError(f"params must be a mapping of names to values, found {type(params).__name__}.")
+    for key in params:
+        if not isinstance(key, str) or not key:
+            raise InputError(f"params must have texts as keys, found {key!r}; give each param a name.")
+    return {key: schema.param_text(value) for key, value in params.items()}
+
+
+def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, str | None]:
+    """Return tags as a mapping from label to value or None.
+
+    Raises
+    ------
+    InputError
+        A label or value is no text.
+    """
+    if isinstance(tags, str):
+        found: dict[Any, Any] = {tags: None}
+    elif isinstance(tags, Mapping):
+        found = {tag: value if value is None or isinstance(value, str) else str(value) for tag, value in tags.items()}
+    elif isinstance(tags, Iterable):
+        found = dict.fromkeys(tags)
+    else:
+        raise InputError(f"tags must be texts or a mapping of texts, found {tags!r}.")
+    bad = [tag for tag in found if not isinstance(tag, str) or not tag]
+    if bad:
+        raise InputError(f"tags must be texts that are not empty, found {bad[0]!r}.")
+    return found
+
+
+def _number(key: Any, value: Any) -> float:
+    """Return what somebody logged as a float; NumPy, torch and other scalars included."""
+    if not isinstance(value, str | bytes | bytearray):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise InputError(f"metric {key!r} must be a number, found {value!r:.80} of type {type(value).__name__}.")
+
+
+def _step(step: Any) -> int:
+    try:
+        number = operator.index(step)
+    except TypeError:
+        raise InputError(f"step must be an integer, found {step!r}; log an epoch's fraction as a metric.") from None
+    if not -(2**63) <= number < 2**63:
+        raise InputError(f"step must fit in 64 bits, found {step!r}.")
+    return number
+
+
+def _bytes(value: Any) -> tuple[bytes, str]:
+    """Return an object in a format that is safe to read, with the ending of its file name."""
+    if isinstance(value, bytes | bytearray):
+        return bytes(value), ".bin"
+    if isinstance(value, dict | list):
+        try:
+            return json.dumps(value, ensure_ascii=False, indent=1).encode(), ".json"
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"path_or_object must be writable as JSON, but {error}; write it to a file first."
+            ) from None
+    module = type(value).__module__.partition(".")[0]
+    buffer = io.BytesIO()
+    if module == "pandas" and hasattr(value, "to_parquet"):
+        value.to_parquet(buffer)
+        return buffer.getvalue(), ".parquet"
+    if module == "numpy" and hasattr(value, "dtype") and not value.dtype.hasobject:
+        import numpy as np
+
+        np.save(buffer, value, allow_pickle=False)
+        return buffer.getvalue(), ".npy"
+    if module == "matplotlib" and hasattr(value, "savefig"):
+        value.savefig(buffer, format="png")
+        return buffer.getvalue(), ".png"
+    if module == "plotly" and hasattr(value, "to_html"):
+        return value.to_html().encode(), ".html"
+    if module == "xgboost" and (hasattr(value, "get_booster") or hasattr(value, "save_raw")):
+        booster = value.get_booster() if hasattr(value, "get_booster") else value
+        return bytes(booster.save_raw("json")), ".json"
+    raise InputError(
+        f"path_or_object must be a path or an object with a safe format, found {type(value).__name__}; "
+        "write it to a file yourself and log the file's path."
+    )
