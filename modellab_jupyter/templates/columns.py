@@ -143,9 +143,7 @@ def _described_text(series: pd.Series[Any], name: Hashable, notes: list[str]) ->
         style, doubt = reading.date_style(levels)
         if style:
             if doubt:
-                notes.append(
-                    f"{str(name)!r} has dates with day and month in doubt; they were read as {style}."
-                )
+                notes.append(f"{str(name)!r} has dates with day and month in doubt; they were read as {style}.")
             read = reading.dates(series, style)
             return _described(name, "date", f"dates as text ({style}), taken apart", read, style)
     if {level.lower() for level in levels} in _YES_NO:
@@ -156,20 +154,14 @@ def _described_text(series: pd.Series[Any], name: Hashable, notes: list[str]) ->
         return column
     words = sum(len(level.split()) for level in levels[:500]) / len(levels[:500])
     if distinct > MOST_ONE_HOT and distinct > 0.2 * there and words >= 4:
-        return dataclasses.replace(
-            column, use="left out", reason=f"free text, {distinct} different in {there} cells"
-        )
+        return dataclasses.replace(column, use="left out", reason=f"free text, {distinct} different in {there} cells")
     if distinct > 0.5 * there:
         why = f"identifier-like, {distinct} different in {there} cells"
         return dataclasses.replace(column, use="left out", reason=why)
     if distinct > MOST_ONE_HOT and named_id(name):
-        return dataclasses.replace(
-            column, use="left out", reason=f"named like an identifier, {distinct} different"
-        )
+        return dataclasses.replace(column, use="left out", reason=f"named like an identifier, {distinct} different")
     if distinct > MOST_ONE_HOT:
-        return dataclasses.replace(
-            column, use="many categories", reason=f"{distinct} levels, encoded by the target"
-        )
+        return dataclasses.replace(column, use="many categories", reason=f"{distinct} levels, encoded by the target")
     return column
 
 
@@ -232,9 +224,7 @@ def without_copies(
         mark = int(pd.util.hash_pandas_object(values, index=False).to_numpy().view("int64").sum())
         twin = next((name for name in alike.get(mark, []) if kept[name].equals(values)), None)
         if values.equals(answers if column.use == "numeric" else written):
-            notes.append(
-                f"{str(column.name)!r} is the target itself in every row: left out, it gives the answer away."
-            )
+            notes.append(f"{str(column.name)!r} is the target itself in every row: left out, it gives the answer away.")
             decided.append(dataclasses.replace(column, use="left out", reason="the target itself"))
         elif twin is not None:
             decided.append(dataclasses.replace(column, use="left out", reason=f"the same values as {twin!r}"))

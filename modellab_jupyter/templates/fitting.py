@@ -205,15 +205,11 @@ def _xgboost(plan: Plan, rows: pd.DataFrame, answers: Array) -> tuple[Any, str, 
     kind = XGBClassifier if plan.classes else XGBRegressor
     stopped = len(answers) >= _LEAST_FOR_STOPPING
     if stopped:  # find the number of rounds on a fifth of the training rows, then fit all of them with it
-        inner, held, _ = split(
-            answers if plan.classes else None, len(answers), 0.2, np.random.default_rng(plan.seed)
-        )
+        inner, held, _ = split(answers if plan.classes else None, len(answers), 0.2, np.random.default_rng(plan.seed))
         table = make_pipeline(_reader(plan), _table(plan, scaled=False))
         seen = table.fit_transform(rows.iloc[inner], answers[inner])
         trial = kind(**{**params, "n_estimators": 1000}, early_stopping_rounds=30)
-        trial.fit(
-            seen, answers[inner], eval_set=[(table.transform(rows.iloc[held]), answers[held])], verbose=False
-        )
+        trial.fit(seen, answers[inner], eval_set=[(table.transform(rows.iloc[held]), answers[held])], verbose=False)
         params["n_estimators"] = int(trial.best_iteration) + 1
     pipeline = make_pipeline(_reader(plan), _table(plan, scaled=False), kind(**params)).fit(rows, answers)
     rounds = "early stopping on a fifth of the training rows" if stopped else "fixed: few training rows"
@@ -305,9 +301,7 @@ def _table(plan: Plan, *, scaled: bool) -> Any:
             named("many categories"),
         ),
     ]
-    return ColumnTransformer(
-        [step for step in steps if step[2]], sparse_threshold=0.0, verbose_feature_names_out=False
-    )
+    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0.0, verbose_feature_names_out=False)
 
 
 def _folds(seed: int) -> dict[str, Any]:

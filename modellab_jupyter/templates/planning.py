@@ -117,9 +117,7 @@ class Plan:
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
-def plan(
-    frame: pd.DataFrame, target: Hashable, task_type: str, seed: int = 0, *, test_size: float = 0.25
-) -> Plan:
+def plan(frame: pd.DataFrame, target: Hashable, task_type: str, seed: int = 0, *, test_size: float = 0.25) -> Plan:
     """Decide what is done with each row and column, and split the rows.
 
     Parameters
@@ -150,9 +148,7 @@ def plan(
     _check_arguments(frame, task_type, seed, test_size)
     target = _target_name(frame, target)
     notes = [str(frame.attrs["read"])] if "read" in frame.attrs else []
-    labels, kept = (class_labels if task_type == "classification" else number_labels)(
-        frame[target], target, notes
-    )
+    labels, kept = (class_labels if task_type == "classification" else number_labels)(frame[target], target, notes)
     dropped = len(frame) - len(kept)
     if dropped:
         notes.append(f"{count(dropped, 'row')} without a value of {str(target)!r} left out.")
@@ -170,8 +166,7 @@ def plan(
     if not features.shape[1]:
         why = several([f"{str(column.name)!r}: {column.reason}" for column in columns], 5)
         raise InputError(
-            f"data: no column is left to learn from ({why or 'there is no other column'}); give a table"
-            f" with features"
+            f"data: no column is left to learn from ({why or 'there is no other column'}); give a table with features"
         )
     notes.extend(_hints(others, features, columns, labels, bool(classes)))
 
@@ -200,32 +195,21 @@ def _check_arguments(frame: object, task_type: object, seed: object, test_size: 
 
     if task_type not in TASK_TYPES:
         near = hint(str(task_type), TASK_TYPES)
-        raise InputError(
-            f"task_type: {task_type!r} is not known{near}; give 'classification' or 'regression'"
-        )
+        raise InputError(f"task_type: {task_type!r} is not known{near}; give 'classification' or 'regression'")
     if not isinstance(frame, pd.DataFrame):
         raise InputError(
-            f"data: a pandas DataFrame is needed, not {type(frame).__name__}; read a file with"
-            f" read_table(path)"
+            f"data: a pandas DataFrame is needed, not {type(frame).__name__}; read a file with read_table(path)"
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
-        raise InputError(
-            f"seed: a whole number from 0 to {2**31 - 1} is needed, not {seed!r}; give for example seed=0"
-        )
+        raise InputError(f"seed: a whole number from 0 to {2**31 - 1} is needed, not {seed!r}; give for example seed=0")
     if isinstance(test_size, bool) or not isinstance(test_size, float) or not 0 < test_size < 1:
-        raise InputError(
-            f"test_size: a share between 0 and 1 is needed, not {test_size!r}; give for example 0.25"
-        )
+        raise InputError(f"test_size: a share between 0 and 1 is needed, not {test_size!r}; give for example 0.25")
     if frame.columns.nlevels > 1:
-        raise InputError(
-            f"data: its columns have {frame.columns.nlevels} levels of names; give each column one name"
-        )
+        raise InputError(f"data: its columns have {frame.columns.nlevels} levels of names; give each column one name")
     names = [str(name) for name in frame.columns]
     doubles = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if doubles:
-        raise InputError(
-            f"data: {names.count(doubles[0])} columns are named {doubles[0]!r}; give each its own name"
-        )
+        raise InputError(f"data: {names.count(doubles[0])} columns are named {doubles[0]!r}; give each its own name")
     if not len(frame):
         raise InputError(f"data: 0 rows under {count(len(names), 'column')}; give a table with rows")
 
@@ -265,9 +249,7 @@ def _hints(
     ]
     times = [str(column.name) for column in columns if column.use == "date" and column.distinct > 0.5 * n]
     if times:
-        notes.append(
-            f"The rows have times ({times[0]!r}) and the split is random: later rows may score lower."
-        )
+        notes.append(f"The rows have times ({times[0]!r}) and the split is random: later rows may score lower.")
     plain = [column.name for column in columns if not column.reason.startswith("holds ")]
     whole = frame[plain].set_axis(range(n), axis=0)
     twins = int(pd.concat([whole, pd.Series(labels)], axis=1).duplicated().sum())
@@ -294,9 +276,7 @@ def _is_rescaled(values: Array, labels: Array) -> bool:
     return size > 0 and abs(float(x @ y)) > (1 - 1e-9) * size and len(np.unique(labels)) > 2
 
 
-def split(
-    labels: Array | None, n: int, test_size: float, rng: np.random.Generator
-) -> tuple[Ints, Ints, list[str]]:
+def split(labels: Array | None, n: int, test_size: float, rng: np.random.Generator) -> tuple[Ints, Ints, list[str]]:
     """Split `n` rows at random, by class where `labels` are given; training rows know every class.
 
     Classes too small to appear in the test split in proportion share one stratum; a class that then has no

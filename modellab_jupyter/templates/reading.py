@@ -35,16 +35,12 @@ NOT_AVAILABLE: Final = (
 )
 NOT_AVAILABLE_WORDS: Final = ("<NA>", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null")
 # What further counts as missing in a feature, in lower case.
-MISSING: Final = frozenset(
-    {"", "?", "-", "--", ".", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none"}
-)
+MISSING: Final = frozenset({"", "?", "-", "--", ".", "na", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "null", "none"})
 # What counts as missing in a target: a class may well be called "none".
 MISSING_TARGET: Final = frozenset({"", "?", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null"})
 
 _SNIFFED: Final = 1 << 18
-_PLAIN: Final = re.compile(
-    r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE
-)
+_PLAIN: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 _POINT: Final = re.compile(r"[+-]?\d{1,3}([,\u00a0\u202f ']\d{3})+(\.\d+)?", re.ASCII)
 _COMMA: Final = re.compile(r"[+-]?(\d{1,3}([.\u00a0\u202f ']\d{3})+|\d+)(,\d+)?", re.ASCII)
 _CODE: Final = re.compile(r"0\d+", re.ASCII)
@@ -84,18 +80,14 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     file = Path(path).expanduser()
     if not file.exists():
         near = _near(file)
-        raise InputError(
-            f"path: there is no file {str(file)!r}{near}; give the path of a CSV or Parquet file"
-        )
+        raise InputError(f"path: there is no file {str(file)!r}{near}; give the path of a CSV or Parquet file")
     if not file.is_file():
         raise InputError(f"path: {str(file)!r} is a folder; give the path of one CSV or Parquet file")
     try:
         with file.open("rb") as stream:
             magic = stream.read(8)
     except OSError as error:
-        raise InputError(
-            f"path: {str(file)!r} cannot be opened ({error.strerror}); check its permissions"
-        ) from None
+        raise InputError(f"path: {str(file)!r} cannot be opened ({error.strerror}); check its permissions") from None
     if not magic:
         raise InputError(f"path: {str(file)!r} is empty (0 bytes); give a file with a header line and rows")
     if magic.startswith(b"PAR1") or file.suffix.lower() in PARQUET_SUFFIXES:
@@ -133,9 +125,7 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         _refuse_doubles(names, file)
         return pd.read_parquet(file)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"path: {str(file)!r} cannot be read as Parquet ({_line(error)}); write it again"
-        ) from None
+        raise InputError(f"path: {str(file)!r} cannot be read as Parquet ({_line(error)}); write it again") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +189,9 @@ def _layout(head: bytes, encoding: str, file: Path) -> _Layout:
     text = head.decode(encoding, errors="ignore")
     lines = [line for line in text.splitlines() if line.strip()]
     if "\0" in text:
-        raise InputError(
-            f"path: {str(file)!r} holds zero bytes, so it is not text; save it as CSV or Parquet first"
-        )
+        raise InputError(f"path: {str(file)!r} holds zero bytes, so it is not text; save it as CSV or Parquet first")
     if not lines:
-        raise InputError(
-            f"path: {str(file)!r} holds no line of text; give a file with a header line and rows"
-        )
+        raise InputError(f"path: {str(file)!r} holds no line of text; give a file with a header line and rows")
     if text.lstrip().startswith(("{", "[{", "<")):
         raise InputError(f"path: {str(file)!r} looks like JSON or markup; save it as CSV or Parquet first")
     if len(head) == _SNIFFED and len(lines) > 1:
@@ -221,9 +207,7 @@ def _layout(head: bytes, encoding: str, file: Path) -> _Layout:
     wide = [row for row in rows if len(row) > len(header)]
     if wide and longest == len(header) + 1 and all(not row[-1].strip() for row in wide):
         return _Layout(encoding, delimiter, decimal, (*header, _SPARE), has_header=True)
-    if wide and not (
-        longest == len(header) + 1 and len(wide) == len(rows)
-    ):  # that would be a column of row names
+    if wide and not (longest == len(header) + 1 and len(wide) == len(rows)):  # that would be a column of row names
         raise InputError(
             f"path: line {rows.index(wide[0]) + 2} of {str(file)!r} has {len(wide[0])} fields where the"
             f" header names"
@@ -277,12 +261,7 @@ def _delimiter(lines: Sequence[str]) -> str:
         counts = [len(row) for row in _split(lines[:200], delimiter)]
         columns = counts[0]
         alike = sum(count == columns for count in counts) / len(counts)
-        if (
-            columns > 1
-            and alike > 0.8
-            and (columns * alike**4 > score)
-            and not (delimiter == " " and score > 0)
-        ):
+        if columns > 1 and alike > 0.8 and (columns * alike**4 > score) and not (delimiter == " " and score > 0):
             best, score = delimiter, columns * alike**4
     return best
 
@@ -377,9 +356,7 @@ def numbers(series: pd.Series[Any], style: str) -> pd.Series[Any]:
         said = texts(series)
         codes, levels = pd.factorize(said)
         read = [parse_number(str(level), style) for level in levels]
-        values = np.array(
-            [*(np.nan if number is None else number for number in read), np.nan], dtype=np.float64
-        )[codes]
+        values = np.array([*(np.nan if number is None else number for number in read), np.nan], dtype=np.float64)[codes]
     possible = np.abs(values) <= float(np.finfo(np.float32).max)  # as far as XGBoost can count
     return pd.Series(np.where(possible, values, np.nan), index=series.index)
 
@@ -402,9 +379,7 @@ def date_style(levels: Sequence[str]) -> tuple[str, bool]:
         return "", False
     best = max(score for _, score in scores)
     top = [style for style, score in scores if score == best]
-    doubt = len(top) > 1 and not pd.Series(read_dates(levels, top[0])).equals(
-        pd.Series(read_dates(levels, top[1]))
-    )
+    doubt = len(top) > 1 and not pd.Series(read_dates(levels, top[0])).equals(pd.Series(read_dates(levels, top[1])))
     return top[0], doubt
 
 

@@ -27,7 +27,7 @@ def class_labels(series: pd.Series[Any], target: Hashable, notes: list[str]) -> 
     Returns
     -------
     labels : numpy.ndarray
-        Classes of the rows that have one: bool, int64, float64 or text.
+        Classes of the rows that have one: bool, int64 or text.
     kept : numpy.ndarray of int64
         Positions of these rows in `series`.
 
@@ -123,15 +123,12 @@ def _as_classes(present: pd.Series[Any], target: Hashable, notes: list[str]) -> 
         return present.to_numpy(dtype=bool)
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         raise InputError(
-            f"target: {str(target)!r} holds times, which are neither classes nor numbers; choose"
-            f" another column"
+            f"target: {str(target)!r} holds times, which are neither classes nor numbers; choose another column"
         )
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return _whole_classes(present.to_numpy(dtype=np.float64), target)
+        return _number_classes(present.to_numpy(dtype=np.float64), target)
     if len(kinds) > 1:
-        notes.append(
-            f"{str(target)!r} mixes {' and '.join(sorted(kinds))}: all its values are taken as text."
-        )
+        notes.append(f"{str(target)!r} mixes {' and '.join(sorted(kinds))}: all its values are taken as text.")
     labels = reading.texts(present, reading.MISSING_TARGET).to_numpy(dtype=object)
     classes = [str(value) for value in pd.unique(labels)]
     if len(classes) > MOST_CLASSES or (len(classes) > 10 and len(classes) > 0.5 * len(labels)):
@@ -144,20 +141,19 @@ def _as_classes(present: pd.Series[Any], target: Hashable, notes: list[str]) -> 
     return labels.astype(np.str_)
 
 
-def _whole_classes(values: Array, target: Hashable) -> Array:
+def _number_classes(values: Array, target: Hashable) -> Array:
+    """Return whole numbers as int64 and a few fractions as text, since a class is a name; refuse amounts."""
     import numpy as np
 
     distinct = len(np.unique(values))
     whole = bool(np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**53))
-    if (distinct > _MOST_NUMBERS and distinct > 0.02 * len(values)) or (
-        not whole and distinct > _MOST_FRACTIONS
-    ):
+    if (distinct > _MOST_NUMBERS and distinct > 0.02 * len(values)) or (not whole and distinct > _MOST_FRACTIONS):
         raise InputError(
             f"target: {str(target)!r} holds {distinct} different numbers in"
             f" {count(len(values), 'row')}, which look like"
             " amounts and not like classes; use task_type='regression', or turn them into classes first"
         )
-    return values.astype(np.int64) if whole else values
+    return values.astype(np.int64) if whole else values.astype(np.str_)
 
 
 def _number_style(present: pd.Series[Any], kept: Array, target: Hashable) -> str:
@@ -170,9 +166,7 @@ def _number_style(present: pd.Series[Any], kept: Array, target: Hashable) -> str
     if levels and (not style or strangers):
         bad = said.isin(strangers or levels).to_numpy(dtype=bool)
         first = int(np.flatnonzero(bad)[0])
-        todo = (
-            "correct these cells" if style else "use task_type='classification', or choose a numeric column"
-        )
+        todo = "correct these cells" if style else "use task_type='classification', or choose a numeric column"
         raise InputError(
             f"target: {str(target)!r} holds text where regression needs numbers ({said.iloc[first]!r} in row"
             f" {int(kept[first])}, {int(bad.sum()):,} such in {count(len(said), 'row')}); {todo}"

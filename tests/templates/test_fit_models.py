@@ -119,9 +119,7 @@ def test_results_are_frozen_and_params_say_what_was_chosen(classified):
     assert linear.params["model"] == "LogisticRegression"
     assert linear.params["many_categories"] == "target encoded"
     assert 1 <= boosted.params["n_estimators"] <= 1000
-    assert all(
-        isinstance(value, str | int | float) for result in classified for value in result.params.values()
-    )
+    assert all(isinstance(value, str | int | float) for result in classified for value in result.params.values())
     with pytest.raises(TypeError):
         dummy.params["strategy"] = "x"
     with pytest.raises(AttributeError):
@@ -140,9 +138,7 @@ def test_rare_classes_never_stop_a_model(counts):
     """A class of one or two rows is known to every model, in each of its inner splits too."""
     labels = np.repeat([f"class {i}" for i in range(len(counts))], counts)
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {"x": rng.normal(size=len(labels)), "t": rng.integers(0, 40, len(labels)), "y": labels}
-    )
+    frame = pd.DataFrame({"x": rng.normal(size=len(labels)), "t": rng.integers(0, 40, len(labels)), "y": labels})
     frame["t"] = "t" + frame["t"].astype(str)
     frame = pd.concat([frame] * 1).sample(frac=1, random_state=0)
     for result in fit_models(plan(frame, "y", "classification")):
