@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, mean_squared_error
 
-from modellab_jupyter.templates import MODELS, fit_models, plan, read_table
+from modellab_jupyter.templates import MODELS, fit_models, plan, read_table, train
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,13 @@ def test_what_is_left_out_of_the_raw_penguins_has_its_reason():
     assert uses["Species"] == "category"
     assert decided.classes == ("FEMALE", "MALE")
     assert "11 rows without a value of 'Sex' left out." in decided.notes
+
+
+@pytest.mark.parametrize("table", TABLES[::3], ids=str)
+def test_train_says_how_real_tables_went(table: Table):
+    """The printed summary of a real table has a line for every model and ends with the verdict."""
+    found = train(table.task_type, table.path, table.target)
+
+    assert all(model.title in str(found) for model in found.models)
+    assert str(found).endswith(found.verdict)
+    assert found.best.evidence == "better"
