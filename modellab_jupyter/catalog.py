@@ -448,6 +448,16 @@ class Trash:
 
         return frame(session.current().store.read(queries.trash))
 
+    def restore(self, ref: str) -> None:
+        """Bring back whatever goes by an id or a name."""
+        inside = self.list()
+        found = inside[(inside["id"] == ref) | (inside["name"] == ref)]
+        if not len(found):
+            known = [*inside["id"], *inside["name"]]
+            raise NotFoundError(f"nothing in the trash goes by {ref!r}{hint(ref, known) or '.'}")
+        kind, id_ = found["kind"].iloc[0], found["id"].iloc[0]
+        session.current().submit(schema.Restored(time=time.time_ns(), kind=kind, ids=[id_]))
+
     def empty(self) -> dict[str, int]:
         """Destroy what is in the trash; return how many objects, files and bytes went."""
         owner = session.current()

@@ -223,6 +223,14 @@ class Store:
             raise NotFoundError(f"no {kind} goes by {ref!r}{hint(ref, near) or f'; {known}.'}")
         return found[0][0]
 
+    def names(self, kind: str) -> list[str]:
+        """Return names for completion, the newest first; none where the file is held by another program."""
+        try:
+            with self._backend.connect(write=False, wait=0.1) as con:
+                return queries.names(con, kind)
+        except StoreError:
+            return []
+
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes."""
         with self._reading() as con:
