@@ -281,6 +281,14 @@ class Runs(_Collection[schema.RunRecord]):
             found = found.head(len(found) if limit is None else limit).reset_index(drop=True)
         return found
 
+    def tag(self, id: str, tags: Any, remove: Sequence[str] = ()) -> schema.RunRecord:  # noqa: A002
+        """Add labels to a run that may have ended, and take others off; see `Run.set_tags`."""
+        owner = session.current()
+        found = owner.store.resolve(self.kind, id)
+        added = tracking.as_tags(tags)
+        owner.submit(schema.TagsSet(time=time.time_ns(), run_id=found, tags=added, removed=list(remove)))
+        return self.get(found)
+
     def get(self, id: str) -> schema.RunRecord:  # noqa: A002
         """Return everything about one run but its series."""
         store = session.current().store

@@ -13,7 +13,7 @@ def report(owner: Session) -> str:
     """Return the state of the installation and of the store as lines of text; trouble is marked with ``!``."""
     health = owner.store.health()
     lines = [
-        f"modellab-jupyter {_version('modellab-jupyter')}, Python {sys.version.split()[0]}, "
+        f"modellab-jupyter {_version('modellab-jupyter')}, Python {sys.version.split()[0]}",
         f"DuckDB {health.duckdb_version}, JupyterLab {_version('jupyterlab')}",
         f"store    {health.path} "
         + (f"({_size(health.size)}, schema {health.schema_version})" if health.exists else "(made with the first run)"),

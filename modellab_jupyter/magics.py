@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
@@ -73,8 +73,6 @@ _TRASH = _argument("--trash", action="store_true", help="those in the trash")
 @magics_class
 class ModelLabMagics(Magics):
     """The ``%modellab`` and ``%%modellab`` magics."""
-
-    parsers: ClassVar[dict[str, _Parser]] = {}
 
     @no_var_expand
     @line_cell_magic
@@ -282,16 +280,16 @@ class ModelLabMagics(Magics):
     @_verb(_argument("project", nargs="?", help="id or name of a project; default: this notebook's"))
     def dashboard(self, args: argparse.Namespace) -> Any:
         """Show a project: its runs as a table, curves and figures."""
-        from modellab_jupyter import api
+        from modellab_jupyter import views
 
-        return api.dashboard(self._text(args.project))
+        return views.dashboard(self._text(args.project))
 
     @_verb(_argument("runs", nargs="+", help="two runs or more, by id or name; the first that is a baseline leads"))
     def compare(self, args: argparse.Namespace) -> Any:
         """Show only what differs between runs, each difference with its interval."""
-        from modellab_jupyter import api
+        from modellab_jupyter import views
 
-        return api.compare(*[self._text(run) for run in args.runs])
+        return views.compare(*[self._text(run) for run in args.runs])
 
     @_verb(
         _argument("predictions", help="a variable: labels, or probabilities (n,) or (n, k)"),
@@ -304,7 +302,7 @@ class ModelLabMagics(Magics):
     )
     def evaluate(self, args: argparse.Namespace) -> Any:
         """Judge predictions and keep the evaluation with the active run."""
-        from modellab_jupyter import api
+        from modellab_jupyter import views
 
         run = session.current().run
         optional = {k: self._value(getattr(args, k)) for k in ("probabilities", "predict") if getattr(args, k)}
@@ -312,14 +310,14 @@ class ModelLabMagics(Magics):
             self._value(args.predictions), self._value(args.labels), self._value(args.data) if args.data else None,
             name=self._text(args.name), task_type=args.task, **optional,
         )  # fmt: skip
-        return api.evaluation(run.id)
+        return views.evaluation(run.id)
 
     @_verb(_RUN)
     def report(self, args: argparse.Namespace) -> Any:
         """Show a run's latest evaluation: takeaway, metrics with intervals, slices, failures."""
-        from modellab_jupyter import api
+        from modellab_jupyter import views
 
-        return api.evaluation(self._run_id(args.run))
+        return views.evaluation(self._run_id(args.run))
 
     @_verb(
         _argument("statement", nargs="*", help="timed again and again; without it the quantiles of a run are shown"),
@@ -336,7 +334,7 @@ class ModelLabMagics(Magics):
         if args.n < 1 or args.warmup < 0:
             raise InputError(f"-n must be at least 1 and --warmup at least 0, found {args.n} and {args.warmup}.")
         code = compile(statement, "<latency>", "exec")
-        space = self.shell.user_ns
+        space = self._ip.user_ns
         seconds = []
         for _ in range(args.warmup + args.n):
             began = time.perf_counter()
@@ -367,7 +365,7 @@ class ModelLabMagics(Magics):
         found = catalog.sql(cell)
         if name is None:
             return found
-        self.shell.user_ns[name] = found
+        self._ip.user_ns[name] = found
         print(f"{name}: {len(found)} rows, {found.shape[1]} columns")
         return None
 
@@ -408,6 +406,11 @@ class ModelLabMagics(Magics):
 
         print(doctor.report(session.current()))
 
+    @property
+    def _ip(self) -> InteractiveShell:
+        """The shell that the magics were registered with."""
+        return cast("InteractiveShell", self.shell)
+
     # -- parts -----------------------------------------------------------------------------------
 
     def _overview(self) -> str:
@@ -424,7 +427,7 @@ class ModelLabMagics(Magics):
     def _cell_run(self, args: argparse.Namespace, cell: str) -> Any:
         """Run a cell as a run; what it raises is raised again after the run has ended as failed."""
         __tracebackhide__ = True
-        shell = self.shell
+        shell = self._ip
         code = shell.transform_cell(cell)
         name = shell.compile.cache(code, len(shell.user_ns.get("In", [""])) - 1, raw_code=cell)
         tree = ast.parse(code, name)
@@ -470,7 +473,7 @@ class ModelLabMagics(Magics):
         """Return a token with $name and {expr} replaced, as text."""
         if token is None or not ("$" in token or "{" in token):
             return token
-        return self.shell.var_expand(token)
+        return self._ip.var_expand(token)
 
     def _value(self, token: str, *, text: bool = False) -> Any:
         """Return what a token stands for: $name, {expr}, a variable's name or an expression; with `text`, else itself."""
@@ -478,13 +481,13 @@ class ModelLabMagics(Magics):
         inner = token[1:] if token.startswith("$") else token[1:-1] if token[:1] + token[-1:] == "{}" else token
         if inner == token and text and not token.isidentifier():
             return token
-        if text and inner == token and token not in self.shell.user_ns:
+        if text and inner == token and token not in self._ip.user_ns:
             return token
         try:
-            return eval(inner, self.shell.user_global_ns, self.shell.user_ns)  # noqa: S307 - the user's own expression
+            return eval(inner, self._ip.user_global_ns, self._ip.user_ns)  # noqa: S307 - the user's own expression
         except NameError as error:
             missing = getattr(error, "name", None) or inner
-            raise InputError(f"no variable is named {missing!r}{hint(str(missing), self.shell.user_ns)}.") from None
+            raise InputError(f"no variable is named {missing!r}{hint(str(missing), self._ip.user_ns)}.") from None
         except SyntaxError:
             raise InputError(f"{inner!r} is not an expression.") from None
         except Exception as error:  # noqa: BLE001 - whatever the user's expression raises is told in one line
@@ -496,7 +499,7 @@ class ModelLabMagics(Magics):
         for token in tokens:
             found = re.match(r"([^=<>!()\[\]{}'\"]+)=(?!=)(.*)", token, re.DOTALL)
             key, expression = found.groups() if found else (token, token)
-            word = words and found and expression.isidentifier() and expression not in self.shell.user_ns
+            word = words and found and expression.isidentifier() and expression not in self._ip.user_ns
             pairs[key.strip()] = expression if word else self._value(expression)
         return pairs
 
@@ -613,7 +616,7 @@ _COMPLETES = {"run": "run", "report": "run", "compare": "run", "dashboard": "pro
               "--project": "project", "--run": "run", "--resume": "run", "--dataset": "dataset"}  # fmt: skip
 
 
-@context_matcher()
+@context_matcher()  # type: ignore[untyped-decorator]
 def complete(context: CompletionContext) -> SimpleMatcherResult:
     """Complete verbs, options, runs, projects and datasets after ``%modellab``."""
     found = re.match(r"\s*%{1,2}modellab\s+(.*)$", context.line_with_cursor, re.DOTALL)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -222,6 +223,16 @@ class Store:
             known = f"the store has no {kind} yet" if not near else f"see ml.{kind}s.list()"
             raise NotFoundError(f"no {kind} goes by {ref!r}{hint(ref, near) or f'; {known}.'}")
         return found[0][0]
+
+    def token(self, project_id: str | None) -> str:
+        """Return a short text that differs whenever a run of the project, or of any, has changed; cheap to ask."""
+        waiting = []
+        for path in journals.segments(self.journals):
+            with suppress(FileNotFoundError):  # another process took it and removed it
+                waiting.append((path.name, path.stat().st_size))
+        stat = self.path.stat() if self.path is not None and self.path.exists() else None
+        key = (project_id, waiting, stat and (stat.st_mtime_ns, stat.st_size), int(time.time() / queries.STALE_AFTER))
+        return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
     def names(self, kind: str) -> list[str]:
         """Return names for completion, the newest first; none where the file is held by another program."""
