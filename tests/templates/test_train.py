@@ -30,7 +30,7 @@ CLASSES, AMOUNTS = table().drop(columns="price"), table().drop(columns="sold")
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """A store of its own for each test that logs."""
+    """Give each test that logs a store of its own."""
     session.reset()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MODELLAB_STORE", raising=False)
@@ -76,7 +76,7 @@ def test_train_scores_are_those_of_the_training_rows(sold):
 
 
 def test_the_text_names_every_model_with_score_and_interval(sold):
-    """Each model has a line: title, train score, test score [interval], difference [interval], evidence; then the best."""
+    """Each model has a line with its scores, intervals and evidence; the last one names the best."""
     lines = str(sold).splitlines()
     for model in sold.models:
         (line,) = [line for line in lines if line.startswith(model.title)]
