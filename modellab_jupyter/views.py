@@ -186,7 +186,7 @@ def evaluation(run: str | Run | RunRecord) -> Page:
     owner = session.current()
     folder = owner.settings.files / found["folder"]
     failures = [
-        {"category": category["category"], "row": example["row"], "reason": example["reason"]}
+        {"category": category["category"]} | {k: v for k, v in example.items() if k != "values"} | example["values"]
         for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
         for example in category["examples"]
     ]
@@ -194,10 +194,9 @@ def evaluation(run: str | Run | RunRecord) -> Page:
         "title": f"{found['run']}, {found['name']}",
         "takeaway": found["takeaway"],
         "n": found["n"],
-        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]),
+        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]).drop_columns(["evaluation_id", "run_id"]),
         "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
         "failures": failures,
-        "curves": _report(found).curves(),
     })  # fmt: skip
 
 
