@@ -216,7 +216,8 @@ class Store:
                     raise InputError("query must be one SELECT, found something else; the store is read only here.")
                 return queries.table(con, query, params)
             except duckdb.Error as error:
-                raise InputError(f"the query was refused: {str(error).strip()}") from error
+                said = " ".join(str(error).partition("\n\nLINE ")[0].split())
+                raise InputError(f"the query was refused: {said}") from error
 
     def resolve(
         self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False
