@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness import intervals
+from evalharness import intervals, paired
 from evalharness.metrics import METRICS
 from evalharness.schemas import InputError
 
 if TYPE_CHECKING:
     from evalharness.evaluators import Report
+    from evalharness.schemas import Sample
 
 COLUMNS = ("metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n", "method", "reason")
 NO_EVIDENCE = "no evidence of a difference"
@@ -116,7 +117,8 @@ def compare(report: Report, other: Report) -> Comparison:
     for name, estimate in report.metrics.items():
         if name not in other.metrics:
             continue
-        drafts.append(_difference(name, estimate, other.metrics[name], mine, theirs, level))
+        draft = _difference(name, estimate, other.metrics[name], mine, theirs, level)
+        drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
     rows = tuple(Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True))
     left = sorted(set(report.metrics) ^ set(other.metrics))
@@ -149,7 +151,7 @@ def _difference(name: str, estimate: float | None, against: float | None, mine: 
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
     if name not in mine.resampled:
-        return {**draft, "reason": METRICS[name].no_interval or "the metric is not resampled"}
+        return {**draft, "reason": METRICS[name].no_interval or "calibration errors are biased by an amount that differs between models, so their difference has no interval"}
     values = mine.resampled[name] - theirs.resampled[name]
     if not np.any(values):
         return {**draft, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": "identical on every resample"}
@@ -162,3 +164,21 @@ def _difference(name: str, estimate: float | None, against: float | None, mine: 
     defined = values[~np.isnan(values)]
     p = intervals.p_value(draft["difference"], defined, jack if found.method == "bca" else None)
     return {**draft, "low": found.low, "high": found.high, "p_value": p, "method": f"paired {found.method}"}
+
+
+def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
+    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for the area under the ROC curve."""
+    if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
+        return draft
+    if draft["metric"] == "accuracy":
+        right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
+        p = paired.mcnemar(int(np.sum(right & ~other)), int(np.sum(other & ~right)))
+        return {**draft, "p_value": p, "method": f"{draft['method']}; p-value McNemar"}
+    if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
+        assert mine.positive is not None
+        found = paired.delong(mine.labels == mine.positive, mine.probabilities[:, mine.positive], theirs.probabilities[:, mine.positive])
+        if found is not None:
+            half = intervals.normal_quantile((1 + level) / 2) * found.standard_error
+            ends = {"low": draft["difference"] - half, "high": draft["difference"] + half}
+            return {**draft, **ends, "p_value": found.p_value, "method": "DeLong"}
+    return draft

@@ -189,8 +189,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of the takeaway and the numbers it prints, as printed."""
+    """One sentence of the takeaway, with the numbers it prints (as printed) and the names it quotes."""
 
     about: str
     sentence: str
     numbers: Mapping[str, float | int]
+    names: Mapping[str, str]

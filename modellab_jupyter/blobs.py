@@ -21,6 +21,19 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_text(name: str) -> bool:
+    """Tell whether a name that the operating system gave can be written as UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _damaged(digest: str, path: Path) -> DamagedError:
+    return DamagedError(f"the stored bytes of {digest[:12]}… were changed or damaged; restore {path} from a copy.")
+
+
 class Blobs:
     """A folder of blobs; the same content is stored once."""
 
@@ -47,15 +60,18 @@ class Blobs:
 
         The list is a blob too: JSON, ``[{"path", "digest", "size"}]``, sorted by path. Links are refused.
         """
-        members = []
+        files: list[tuple[str, Path]] = []
         for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
             if path.is_symlink():
                 raise InputError(
-                    f"folder {folder.name!r} holds a link, {path.name!r}, which may point anywhere; replace it by a file."
+                    f"folder {folder.name!r} holds a link, {name!r}, which may point anywhere; replace it by a file."
                 )
+            if not is_text(name):
+                raise InputError(f"folder {folder.name!r} holds {name!r}, whose name is no UTF-8; rename it.")
             if path.is_file():
-                name = path.relative_to(folder).as_posix()
-                members.append({"path": name, "digest": self.put_file(path), "size": path.stat().st_size})
+                files.append((name, path))
+        members = [{"path": name, "digest": self.put_file(path), "size": path.stat().st_size} for name, path in files]
         listing = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
         return self.put(listing), sum(int(str(m["size"])) for m in members)
 
@@ -64,9 +80,7 @@ class Blobs:
         path = self.existing(digest)
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != digest:
-            raise DamagedError(
-                f"the stored bytes of {digest[:12]}… were changed or damaged; restore {path} from a copy."
-            )
+            raise _damaged(digest, path)
         return data
 
     def members(self, digest: str) -> list[dict[str, str | int]]:
@@ -91,20 +105,25 @@ class Blobs:
         if target.exists():
             raise InputError(f"{str(target)!r} exists already; give a path that does not.")
         if not folder:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.existing(digest), target)
-            return target
-        root = target.resolve()
-        for member in self.members(digest):
-            path = (root / str(member["path"])).resolve()
-            if not path.is_relative_to(root):
-                raise DamagedError(
-                    f"a stored folder names a member outside it, {member['path']!r}; it was not written."
-                )
+            copies = [(self._sound(digest), target)]
+        else:
+            root = target.resolve()
+            copies = [(self._sound(str(m["digest"])), (root / str(m["path"])).resolve()) for m in self.members(digest)]
+            for _, path in copies:
+                if not path.is_relative_to(root):
+                    raise DamagedError(f"a stored folder names a member outside it, {str(path)!r}; nothing was written.")
+            root.mkdir(parents=True, exist_ok=True)
+        for source, path in copies:
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.existing(str(member["digest"])), path)
-        root.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, path)
         return target
+
+    def _sound(self, digest: str) -> Path:
+        """Return the path of a blob that is there and whose bytes match its digest."""
+        path = self.existing(digest)
+        if file_digest(path) != digest:
+            raise _damaged(digest, path)
+        return path
 
     def _put(self, chunks: Iterable[bytes]) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -119,6 +138,7 @@ class Blobs:
                 os.fsync(file.fileno())
             path = self.path(digest.hexdigest())
             if path.is_file() and path.stat().st_size == temporary.stat().st_size:
+                os.utime(path)  # young again, so that whoever empties the trash this moment leaves it
                 return digest.hexdigest()
             path.parent.mkdir(exist_ok=True)
             temporary.replace(path)

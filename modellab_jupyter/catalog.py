@@ -52,10 +52,15 @@ class _Collection(Generic[_Record]):
         InputError
             A field cannot be set; nothing is changed then.
         """
-        from modellab_jupyter.store import ingest
-
         owner = session.current()
         found = owner.store.resolve(self.kind, id)
+        self._check(fields)
+        self._submit(schema.Changed(time=time.time_ns(), kind=self.kind, id=found, fields=fields) if fields else None)
+        return self.get(found)
+
+    def _check(self, fields: dict[str, Any]) -> None:
+        from modellab_jupyter.store import ingest
+
         allowed = ingest.editable(self.kind)
         for name, value in fields.items():
             if name not in allowed:
@@ -64,21 +69,22 @@ class _Collection(Generic[_Record]):
             wanted = bool if name == "baseline" else str
             if not isinstance(value, wanted) or (name == "name" and not str(value).strip()):
                 raise InputError(f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}.")
-        if fields:
-            owner.submit(schema.Changed(time=time.time_ns(), kind=self.kind, id=found, fields=fields))
-        return self.get(found)
+
+    def _submit(self, event: schema.Event | None) -> None:
+        if event is not None:
+            session.current().submit(event)
 
     def delete(self, *ids: str) -> None:
         """Put some of them into the trash; `restore` brings them back, only emptying the trash destroys."""
-        owner = session.current()
-        found = [owner.store.resolve(self.kind, ref) for ref in ids]
-        owner.submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found))
+        store = session.current().store
+        found = [store.resolve(self.kind, ref) for ref in ids]
+        self._submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
 
     def restore(self, *ids: str) -> None:
         """Bring some of them back from the trash."""
-        owner = session.current()
-        found = [owner.store.resolve(self.kind, ref, trash=True) for ref in ids]
-        owner.submit(schema.Restored(time=time.time_ns(), kind=self.kind, ids=found))
+        store = session.current().store
+        found = [store.resolve(self.kind, ref, trash_first=True) for ref in ids]
+        self._submit(schema.Restored(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
 
 
 class Projects(_Collection[schema.ProjectRecord]):
@@ -88,14 +94,22 @@ class Projects(_Collection[schema.ProjectRecord]):
 
     def create(self, name: str, description: str = "") -> schema.ProjectRecord:
         """Make a project, or return the one of that name."""
-        if not isinstance(name, str) or not name.strip() or name.startswith("proj_"):
-            raise InputError(f"name must be a text that is not empty and does not begin with 'proj_', found {name!r}.")
+        self._check({"name": name, "description": description})
         owner = session.current()
         project_id = owner.project(name)
         owner.submit(
             schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name, description=description)
         )
         return self.get(project_id)
+
+    def _check(self, fields: dict[str, Any]) -> None:
+        super()._check(fields)
+        if str(fields.get("name", "")).startswith("proj_"):
+            raise InputError(f"name must not begin with 'proj_', which ids do, found {fields['name']!r}.")
+
+    def _submit(self, event: schema.Event | None) -> None:
+        super()._submit(event)
+        session.current().forget_projects()
 
     def list(self, *, trash: bool = False) -> pd.DataFrame:
         """Return projects with their numbers of runs and datasets and last activity, the most recent first."""
@@ -155,6 +169,8 @@ class Datasets(_Collection[schema.DatasetRecord]):
         description: str | None = None,
     ) -> schema.DatasetRecord:
         """Register a frame or a file; the same name with another content is another version of it."""
+        if description is not None:
+            self._check({"description": description})
         owner = session.current()
         project = None if project_id is None else owner.project(project_id)
         event = data_.describe(data, name, owner.store.blobs, project_id=project, description=description)
@@ -162,6 +178,11 @@ class Datasets(_Collection[schema.DatasetRecord]):
             owner.record(first)
         owner.submit(event)
         return self.get(event.dataset_id)
+
+    def _check(self, fields: dict[str, Any]) -> None:
+        super()._check(fields)
+        if "project_id" in fields:
+            fields["project_id"] = session.current().store.resolve("project", fields["project_id"])
 
     def list(self, project_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return datasets with their newest version, the most recent first."""
@@ -239,6 +260,22 @@ class Runs(_Collection[schema.RunRecord]):
     """Recorded executions."""
 
     kind = "run"
+
+    def update(self, id: str, **fields: Any) -> schema.RunRecord:  # noqa: A002
+        """Give ``name``, ``note``, ``baseline`` or ``tags`` other values and return the record as it stands then.
+
+        Parameters
+        ----------
+        **fields
+            ``tags`` are given as for `Run.set_tags` and take the place of all that the run had.
+        """
+        tags = tracking.as_tags(fields.pop("tags")) if "tags" in fields else None
+        record = super().update(id, **fields)
+        if tags is None:
+            return record
+        gone = [tag for tag in record.tags if tag not in tags]
+        self._submit(schema.TagsSet(time=time.time_ns(), run_id=record.run_id, tags=tags, removed=gone))
+        return self.get(record.run_id)
 
     def create(self, name: str | None = None, project_id: str | None = None, **settings: Any) -> tracking.Run:
         """Start a run; the same as `start_run`."""

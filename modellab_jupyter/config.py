@@ -51,15 +51,17 @@ def settings(store: str | os.PathLike[str] | None = None, project: str | None = 
     """
     if store is None:
         store = os.environ.get("MODELLAB_STORE") or nearest(Path.cwd())
-    text = os.fspath(store)
+    text = os.fspath(store) if isinstance(store, str | os.PathLike) else None
+    if not isinstance(text, str) or "\0" in text:
+        raise InputError(f"store must be the path of a DuckDB file, found {store!r}; give a text or a Path.")
     scheme = text.partition(":")[0]
     if len(scheme) > 1 and scheme.isalpha() and len(text) > len(scheme):
         raise InputError(f"store must be the path of a DuckDB file in this version, found {text!r}; give a path.")
     path = Path(text).expanduser().absolute()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - false, and no error, for a name that is too long
         path = path / STORE_NAME
-    if path.suffix in {"", ".files"}:
-        raise InputError(f"store must be a path that ends in .duckdb, found {text!r}; try {path.name + '.duckdb'!r}.")
+    if path.suffix != ".duckdb":
+        raise InputError(f"store must be a path that ends in .duckdb, found {text!r}; try {path.stem + '.duckdb'!r}.")
     name = os.environ.get("MODELLAB_PROJECT", DEFAULT_PROJECT) if project is None else project
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"project must be a name or an id, found {name!r}; give a text that is not empty.")

@@ -49,10 +49,10 @@ def describe(
     size: int | None = None
     place: str | None = None
     if isinstance(data, str | os.PathLike):
-        path = Path(data).expanduser()
-        if not path.is_file():
+        path = Path(os.path.expanduser(data))  # noqa: PTH111 - no error for a user that is not there
+        if not os.path.isfile(path):  # noqa: PTH113 - false, and no error, for a name that is too long
             raise InputError(
-                f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r}, which is none; "
+                f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r:.200}, which is none; "
                 f"the current folder is {str(Path.cwd())!r}."
             )
         frame, source = read_file(path)
@@ -90,8 +90,8 @@ def read_file(path: Path) -> tuple[pd.DataFrame | None, Literal["csv", "parquet"
             return pd.read_parquet(path), "parquet"
         if {".csv", ".tsv", ".txt"} & set(suffixes):
             return pd.read_csv(path, sep=delimiter(path), low_memory=False), "csv"
-    except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (ValueError, OSError, EOFError, NotImplementedError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise InputError(f"data must be a table that can be read, but {path.name!r} cannot: {reason}.") from error
     return None, "file"
 
@@ -100,7 +100,9 @@ def delimiter(path: Path) -> str:
     """Return the character that separates the columns of a text file, a comma where nothing else is likelier."""
     import gzip
 
-    opener = gzip.open if path.suffix == ".gz" else open
+    if path.suffix.lower() in {".zip", ".bz2", ".xz", ".zst", ".tar"}:
+        return ","
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rb") as file:
         head = file.read(64_000).decode("utf-8", "replace")
     try:
@@ -140,7 +142,7 @@ def frame_digest(frame: pd.DataFrame) -> str:
     total = hashlib.sha256(f"{len(frame)} rows".encode())
     for place, name in enumerate(frame.columns):
         column = frame.iloc[:, place]
-        values = column.astype(column.cat.categories.dtype) if str(column.dtype) == "category" else column
+        values = column.astype(_plain(column)) if str(column.dtype) == "category" else column
         try:
             array = pa.array(values, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -151,9 +153,16 @@ def frame_digest(frame: pd.DataFrame) -> str:
             array = array.combine_chunks()
         if pa.types.is_string(array.type) or pa.types.is_string_view(array.type):
             array = array.cast(pa.large_string())
-        total.update(f"\x00{name!s}\x00{array.type}\x00".encode("utf-8", "surrogatepass"))
+        title = str(name).encode("utf-8", "surrogatepass")
+        total.update(b"%d %b %b\n" % (len(title), title, str(array.type).encode()))
         total.update(_canonical(array))
     return total.hexdigest()
+
+
+def _plain(column: pd.Series) -> Any:
+    """Return the type that a column of categories has without them."""
+    kind = column.cat.categories.dtype
+    return object if kind.kind in "iub" and column.isna().any() else kind  # NumPy's integers have no missing
 
 
 def _canonical(array: Any) -> bytes:
@@ -190,9 +199,21 @@ def _canonical(array: Any) -> bytes:
 def _parquet(frame: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     shown = frame.reset_index(drop=True)
-    shown.columns = [str(c) for c in frame.columns]
+    shown.columns = _unique([str(c) for c in frame.columns])
     try:
         shown.to_parquet(buffer)
-    except (ValueError, TypeError, OverflowError):  # columns of mixed types: Parquet has none
+    except (ValueError, TypeError, OverflowError, NotImplementedError):  # columns of mixed types: Parquet has none
+        buffer = io.BytesIO()
         shown.astype(str).to_parquet(buffer)
     return buffer.getvalue()
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Return names with a number behind those that were there before; Parquet takes each name once."""
+    found: dict[str, None] = {}
+    for name in names:
+        new, count = name, 1
+        while new in found:
+            new, count = f"{name}.{count}", count + 1
+        found[new] = None
+    return list(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -27,6 +28,24 @@ class Git:
     dirty: bool
 
 
+@functools.lru_cache(maxsize=1)
+def _packages(_state: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """Return what is installed; looked up again when a folder of the path has changed."""
+    from importlib import metadata
+
+    packages: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name = distribution.name
+        if name and name.lower() not in packages:  # the first on the path is the one that is imported
+            packages[name.lower()] = distribution.version
+    return dict(sorted(packages.items()))
+
+
+def _path_state() -> tuple[tuple[str, int], ...]:
+    """Return the folders that packages are imported from, with the time of their last change."""
+    return tuple((place, os.stat(place).st_mtime_ns) for place in sys.path if os.path.isdir(place))  # noqa: PTH112, PTH116
+
+
 def capture() -> dict[str, Any]:
     """Return the environment as plain data with a fixed order.
 
@@ -35,13 +54,6 @@ def capture() -> dict[str, Any]:
     dict
         ``python``, ``platform``, ``processors``, ``variables`` {name: value}, ``packages`` {name: version}.
     """
-    from importlib import metadata
-
-    packages: dict[str, str] = {}
-    for distribution in metadata.distributions():
-        name = distribution.name
-        if name and name.lower() not in packages:  # the first on the path is the one that is imported
-            packages[name.lower()] = distribution.version
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -50,7 +62,7 @@ def capture() -> dict[str, Any]:
         "machine": platform.machine(),
         "processors": os.cpu_count(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "packages": dict(sorted(packages.items())),
+        "packages": dict(_packages(_path_state())),
     }
 
 

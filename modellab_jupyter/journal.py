@@ -7,12 +7,15 @@ No lock is needed, also on a network file system: nobody else writes to the file
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 import threading
 import time
 import weakref
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +25,7 @@ from modellab_jupyter import schema
 
 SEGMENT_BYTES = 8_000_000
 KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
+QUIET = 60.0  # seconds without a record before a segment counts as over because its writer seems gone
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
@@ -53,6 +57,8 @@ def is_alive(pid: int, started: float) -> bool:
         return bool(abs(process.create_time() - started) < 2 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:  # somebody else's, so it is there
+        return True
 
 
 class Journal:
@@ -72,7 +78,7 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._fd = -1
         self._size = 0
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._dropped = 0
         self._lock = threading.RLock()
         _journals.add(self)
@@ -107,14 +113,15 @@ class Journal:
                     self._keep(line)
                     raise
             if self._size >= self._segment_bytes:
-                self.close()
+                with contextlib.suppress(OSError):  # the record itself is written; the segment ends with its process
+                    self.close()
 
     def flush(self) -> None:
         """Try again to write what the disk did not take before; raise OSError where it still does not."""
         with self._lock:
             while self._waiting:
                 self._write(self._waiting[0])
-                del self._waiting[0]
+                self._waiting.popleft()
 
     def close(self) -> None:
         """End the segment, so that whoever takes it in may remove it; the next record opens another."""
@@ -125,8 +132,7 @@ class Journal:
             try:
                 self._write(b"%08x %b\n" % (zlib.crc32(body), body))
             finally:
-                os.close(self._fd)
-                self._fd, self._size, self.path = -1, 0, None
+                self._leave()
 
     def _retry(self, line: bytes) -> None:
         self._keep(line)
@@ -143,9 +149,17 @@ class Journal:
             self._open()
         written = os.write(self._fd, line)
         if written != len(line):  # a disk that fills up takes a part: take it back, so that the next line is whole
-            os.ftruncate(self._fd, self._size)
-            raise OSError(28, "the disk took only a part of a record", str(self.path))
+            try:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            except OSError:
+                self._leave()  # the torn tail stays behind; what follows goes into another segment
+            raise OSError(errno.ENOSPC, "the disk took only a part of a record", str(self.path))
         self._size += written
+
+    def _leave(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._size, self.path = -1, 0, None
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -160,8 +174,7 @@ class Journal:
         try:
             self._write(b"%08x %b\n" % (zlib.crc32(body), body))
         except OSError:
-            os.close(self._fd)
-            self._fd, self.path = -1, None
+            self._leave()
             path.unlink(missing_ok=True)
             raise
 
@@ -169,7 +182,7 @@ class Journal:
         """Leave the parent's file to the parent."""
         self._lock = threading.RLock()
         self._fd, self._size, self.path = -1, 0, None
-        self._waiting = []
+        self._waiting = deque()
 
 
 def _after_fork() -> None:
@@ -244,29 +257,30 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def is_over(path: Path) -> bool:
-    """Tell whether nobody writes to a segment any more: closed, or its writer is gone."""
-    taken = read_ends(path)
-    if taken is None:
-        return False
-    first, last = taken
+    """Tell whether nobody writes to a segment any more: closed, or its writer is gone.
+
+    A writer that seems gone must also have been quiet, since an active run writes at least its heartbeat: in another
+    container of the same host name, or after the clock was set, a process that lives can look gone.
+    """
+    first, last = read_ends(path)
     if isinstance(last, schema.SegmentClosed):
         return True
+    quiet = time.time() - path.stat().st_mtime
     if not isinstance(first, schema.SegmentOpened) or first.host != host():
-        return time.time() - path.stat().st_mtime > 7 * 86_400  # another machine's: a week of silence
-    return not is_alive(first.pid, first.started)
+        return quiet > 7 * 86_400  # another machine's: a week of silence
+    return quiet > QUIET and not is_alive(first.pid, first.started)
 
 
-def read_ends(path: Path) -> tuple[schema.AnyEvent | None, schema.AnyEvent | None] | None:
-    """Return the first and the last record of a segment, None for one that is unreadable."""
+def read_ends(path: Path) -> tuple[schema.AnyEvent | None, schema.AnyEvent | None]:
+    """Return the first and the last record of a segment, None for what is torn or unreadable."""
     with path.open("rb") as file:
         head = file.readline()
         file.seek(0, os.SEEK_END)
         size = file.tell()
         file.seek(max(0, size - 512))
         tail = file.read()
-    if not head.endswith(b"\n"):
-        return None
-    return _one(head[:-1]), _one(tail[:-1].rpartition(b"\n")[2]) if tail.endswith(b"\n") else None
+    first = _one(head[:-1]) if head.endswith(b"\n") else None
+    return first, _one(tail[:-1].rpartition(b"\n")[2]) if tail.endswith(b"\n") else None
 
 
 def _one(line: bytes) -> schema.AnyEvent | None:

@@ -8,7 +8,6 @@ Times are nanoseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -288,8 +287,24 @@ AnyEvent = (
     | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | Purged
 )  # fmt: skip
 
-encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(AnyEvent).decode
+
+
+def encode(event: Event) -> bytes:
+    """Return an event as one line of JSON; half a surrogate pair, which UTF-8 has no bytes for, as ``\\udXXX``."""
+    try:
+        return _encode(event)
+    except UnicodeEncodeError:
+        return _encode(_mended(msgspec.to_builtins(event)))
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_mended(key): _mended(inner) for key, inner in value.items()}
+    return [_mended(inner) for inner in value] if isinstance(value, list) else value
 
 
 def param_text(value: object) -> str:
@@ -297,7 +312,14 @@ def param_text(value: object) -> str:
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "shape", None) == ():  # a NumPy scalar
         value = item()
-    return json.dumps(value, default=repr, ensure_ascii=False)
+    try:
+        return json.dumps(value, default=repr, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # keys that are no texts, a circle, an integer too long to print
+        pass
+    try:
+        return json.dumps(repr(value), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return json.dumps(f"<{type(value).__name__}>")
 
 
 def param_number(text: str) -> float | None:
@@ -308,7 +330,10 @@ def param_number(text: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < 2**1023 or not math.isfinite(value) else None
+    try:
+        return float(value)
+    except OverflowError:  # an integer beyond the range of doubles
+        return None
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

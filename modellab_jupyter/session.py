@@ -80,6 +80,10 @@ class Session:
             self._projects[ref] = schema.new_id("project")
         return self._projects[ref]
 
+    def forget_projects(self) -> None:
+        """Look names of projects up afresh: one was renamed, went to the trash or came back."""
+        self._projects.clear()
+
     def introduce(self, project_id: str) -> list[schema.Event]:
         """Return the event that makes a project which this process knows by name only; where it exists, its id counts."""
         names = [name for name, known in self._projects.items() if known == project_id]
@@ -113,14 +117,14 @@ class Session:
 
     def settle(self, *, wait: float | None = END_WAIT) -> bool:
         """Take the journals into the store; with a `wait`, give up quietly after it: they arrive later."""
-        if not self.active:
-            self.journal.close()
         try:
+            if not self.active:
+                self.journal.close()
             if wait is None:
                 self.store.ingest()
             else:
                 self.store.ingest(wait=wait)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             if wait is None:
                 raise
             if not self._told:
@@ -135,9 +139,11 @@ class Session:
         for cell in self._cells:
             self.record(cell)
         self._cells.clear()
-        if self._beat is None or not self._beat.is_alive():
-            self._stop.clear()
-            self._beat = threading.Thread(target=self._beats, name="modellab-heartbeat", daemon=True)
+        if self._stop.is_set() or self._beat is None or not self._beat.is_alive():
+            self._stop = threading.Event()  # its own for each thread, so that one that is ending cannot be taken for this
+            self._beat = threading.Thread(
+                target=self._beats, args=(self._stop,), name="modellab-heartbeat", daemon=True
+            )
             self._beat.start()
 
     def leave(self, run: Run) -> None:
@@ -157,8 +163,8 @@ class Session:
         if not self.active:
             self.journal.close()
 
-    def _beats(self) -> None:
-        while not self._stop.wait(BEAT_EVERY):
+    def _beats(self, stop: threading.Event) -> None:
+        while not stop.wait(BEAT_EVERY):
             for run in list(self.active):
                 try:
                     self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
@@ -174,9 +180,16 @@ class Session:
         self.recorder.stop()
         self._stop.set()
         try:
+            self.journal.flush()
             self.journal.close()
-        except OSError:
-            self.failed_writes += 1
+        except OSError as error:
+            if self.journal.waiting:
+                warnings.warn(
+                    f"ModelLab could not write {self.journal.waiting} records to {self.journal.folder} "
+                    f"({error.strerror or error}); they are lost with this process.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
 
 def _ending() -> schema.Status:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modellab_jupyter import config, environment, journal, schema, session
 from modellab_jupyter.data import describe
-from modellab_jupyter.errors import InputError
+from modellab_jupyter.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from evalharness import Report
 
 _INFINITE = (math.inf, -math.inf)
+DESCRIBE_AFTER = 0.3  # seconds after the start of a run in which looking at its surroundings would slow it down
+DESCRIBE_WAIT = 2.0  # seconds that the end of a run waits for what its start began to look at
+_LAST_STEP = 2**53  # the largest whole number that JavaScript and doubles hold exactly
 
 
 class Run:
@@ -54,6 +57,7 @@ class Run:
         self._steps: dict[str, int] = {}
         self._rng: np.random.Generator | None = None
         self._describing: threading.Thread | None = None
+        self._ending = threading.Event()
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
@@ -85,6 +89,8 @@ class Run:
         InputError
             A key is no text or a value no number; nothing is logged then.
         """
+        if type(metrics) is not dict and not isinstance(metrics, Mapping):
+            raise InputError(f"metrics must be a mapping of names to numbers, found {type(metrics).__name__}.")
         values: dict[str, float] = {}
         odd: dict[str, str] | None = None
         for key, value in metrics.items():
@@ -164,6 +170,7 @@ class Run:
         warmup : bool
             Left out of the quantiles, counted beside them.
         """
+        _text("name", name)
         several = isinstance(seconds, Iterable) and getattr(seconds, "shape", None) != ()
         values = [_number(name, value) for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
         bad = [v for v in values if not (math.isfinite(v) and v >= 0)]
@@ -178,11 +185,14 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, str | None] | Iterable[str] | str, remove: Sequence[str] = ()) -> None:
         """Add short labels, alone (``["draft"]``) or with a value (``{"stage": "draft"}``), and take others off."""
-        self._record(schema.TagsSet(time=time.time_ns(), run_id=self.id, tags=as_tags(tags), removed=list(remove)))
+        gone = list(as_tags(remove))
+        self._record(schema.TagsSet(time=time.time_ns(), run_id=self.id, tags=as_tags(tags), removed=gone))
 
     def set_note(self, note: str) -> None:
         """Set the run's free text."""
-        self._record(schema.Changed(time=time.time_ns(), kind="run", id=self.id, fields={"note": str(note)}))
+        if not isinstance(note, str):
+            raise InputError(f"note must be a text, found {note!r:.80} of type {type(note).__name__}.")
+        self._record(schema.Changed(time=time.time_ns(), kind="run", id=self.id, fields={"note": note}))
 
     def log_artifact(self, path_or_object: Any, name: str | None = None) -> str:
         """Keep a file, a folder or an object; the same content is stored once.
@@ -205,13 +215,15 @@ class Run:
         InputError
             The file is not there, or the object has no safe format.
         """
+        if name is not None:
+            _text("name", name)
         kind: Literal["file", "folder"] = "file"
         blobs = self._session.store.blobs
         if isinstance(path_or_object, str | os.PathLike):
-            path = Path(path_or_object).expanduser()
-            if not path.exists():
+            path = Path(os.path.expanduser(path_or_object))  # noqa: PTH111 - no error for a user that is not there
+            if not os.path.exists(path):  # noqa: PTH110 - false, and no error, for a name that is too long
                 raise InputError(
-                    f"path_or_object must be a file or folder that is there, found {os.fspath(path_or_object)!r}; "
+                    f"path_or_object must be a file or folder that is there, found {os.fspath(path_or_object)!r:.200}; "
                     f"the current folder is {str(Path.cwd())!r}."
                 )
             name = name or path.resolve().name
@@ -253,6 +265,8 @@ class Run:
         str
             The SHA-256 of the content.
         """
+        if split != "":
+            _text("split", split)
         events = self._dataset(data, name, split)
         for event in events:
             self._record(event)
@@ -261,10 +275,16 @@ class Run:
     def _dataset(self, data: Any, name: str | None, split: str) -> list[schema.DatasetAdded | schema.DatasetUsed]:
         """Return the events that say what `data` is and that this run uses it."""
         store = self._session.store
-        if isinstance(data, str) and not Path(data).exists() and not Path(data).suffix:
+        if isinstance(data, str) and not os.path.exists(os.path.expanduser(data)):  # noqa: PTH110, PTH111 - as above
             from modellab_jupyter.store import queries
 
-            dataset_id = store.resolve("dataset", data)
+            try:
+                dataset_id = store.resolve("dataset", data)
+            except NotFoundError as error:
+                raise InputError(
+                    f"data must be a frame, a file or a dataset of the store, found {data!r:.200}, which is none; "
+                    f"{error} The current folder is {str(Path.cwd())!r}."
+                ) from error
             digest = store.read(queries.versions, dataset_id)[-1]["digest"]
             return [
                 schema.DatasetUsed(
@@ -317,12 +337,13 @@ class Run:
 
     def end(self, status: schema.Status = "finished", error: str | None = None) -> None:
         """End the run and take what it logged into the store; a second call changes nothing."""
-        if self.status != "running":
+        if self.status != "running" or os.getpid() != self._pid:  # of a forked child: the run is its parent's
             return
         if status not in {"finished", "failed", "interrupted"}:
             raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {status!r}.")
+        self._ending.set()
         if self._describing is not None:
-            self._describing.join(timeout=5)
+            self._describing.join(timeout=DESCRIBE_WAIT)
         self.status = status
         owner = self._session
         self._record(
@@ -340,7 +361,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
             self.end()
         else:
             status: schema.Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
@@ -358,9 +379,11 @@ class Run:
         """Go on where a run stopped: its params stand, its series grow."""
         self._params = {key: schema.param_text(value) for key, value in before["params"].items()}
         self._steps = {key: step + 1 for key, step in before["last_steps"].items()}
+        self._began -= before["duration"] or 0.0
 
     def _describe(self) -> None:
-        """Find out environment and git state while the run is on; a thread's work."""
+        """Find out environment and git state while the run is on; a thread's work, begun when the start is over."""
+        self._ending.wait(DESCRIBE_AFTER)
         content = environment.capture()
         digest = environment.digest(content)
         git = environment.git()
@@ -410,6 +433,10 @@ def start_run(
         An argument cannot be used; nothing is recorded then.
     NotFoundError
         `project_id` or `resume` is an id that the store does not have.
+
+    Notes
+    -----
+    A run that is resumed keeps its name, project and params; its series go on after their last steps.
     """
     if name is not None and (not isinstance(name, str) or not name.strip()):
         raise InputError(f"name must be a text that is not empty, found {name!r}; leave it out for a name made here.")
@@ -419,11 +446,13 @@ def start_run(
         raise InputError(f"baseline must be true or false, found {baseline!r}.")
     if tags is not None:
         tags = as_tags(tags)
+    texts = _texts(params or {})
     owner = session.current()
     at = time.time_ns()
     if resume is not None:
         run_id = owner.store.resolve("run", resume)
         before = owner.store.run(run_id)
+        _check_resumable(before, name, project_id, baseline, texts)
         run = Run(owner, run_id, before["name"], before["project_id"], before["seed"] if seed is None else seed)
         run._continue(before)  # noqa: SLF001 - the same module
         beginning: list[schema.Event] = []
@@ -433,7 +462,6 @@ def start_run(
         run = Run(owner, run_id, name or f"run-{run_id[-6:]}", project, seed)
         beginning = owner.introduce(project)
     described = [] if dataset is None else run._dataset(dataset, None, "")  # noqa: SLF001
-    texts = _texts(params or {})
     owner.recorder.start()
     seeded = [] if seed is None else _seed(seed)
     if resume is not None:
@@ -459,6 +487,26 @@ def start_run(
     if tags:
         run.set_tags(tags)
     return run
+
+
+def _check_resumable(
+    before: dict[str, Any], name: str | None, project_id: str | None, baseline: bool, texts: dict[str, str]
+) -> None:
+    """Refuse to go on with a run that is still going, and what a run that goes on cannot take."""
+    ref = before["name"]
+    if before["status"] == "running":
+        raise InputError(f"resume must be a run that has ended, found {ref!r}, which is being recorded; end it first.")
+    if (name is not None and name != ref) or project_id is not None or baseline:
+        raise InputError(
+            f"name, project_id and baseline cannot be given with resume, since run {ref!r} keeps its own; "
+            "leave them out, or change them with ml.runs.update()."
+        )
+    for key, text in texts.items():
+        if key in before["params"] and schema.param_text(before["params"][key]) != text:
+            raise InputError(
+                f"param {key!r} is {before['params'][key]!r} in run {ref!r} already, found {text}; "
+                "a param is logged once, start another run for another value."
+            )
 
 
 def _script() -> str | None:
@@ -518,7 +566,7 @@ def _number(key: Any, value: Any) -> float:
     if not isinstance(value, str | bytes | bytearray):
         try:
             return float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several elements
             pass
     raise InputError(f"metric {key!r} must be a number, found {value!r:.80} of type {type(value).__name__}.")
 
@@ -528,9 +576,14 @@ def _step(step: Any) -> int:
         number = operator.index(step)
     except TypeError:
         raise InputError(f"step must be an integer, found {step!r}; log an epoch's fraction as a metric.") from None
-    if not -(2**63) <= number < 2**63:
-        raise InputError(f"step must fit in 64 bits, found {step!r}.")
+    if abs(number) > _LAST_STEP:
+        raise InputError(f"step must lie within 2**53, found {number!r:.40}.")
     return number
+
+
+def _text(argument: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise InputError(f"{argument} must be a text that is not empty, found {value!r:.80}.")
 
 
 def _bytes(value: Any) -> tuple[bytes, str]:
@@ -539,7 +592,7 @@ def _bytes(value: Any) -> tuple[bytes, str]:
         return bytes(value), ".bin"
     if isinstance(value, dict | list):
         try:
-            return json.dumps(value, ensure_ascii=False, indent=1).encode(), ".json"
+            return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode(), ".json"
         except (TypeError, ValueError) as error:
             raise InputError(
                 f"path_or_object must be writable as JSON, but {error}; write it to a file first."
@@ -547,7 +600,13 @@ def _bytes(value: Any) -> tuple[bytes, str]:
     module = type(value).__module__.partition(".")[0]
     buffer = io.BytesIO()
     if module == "pandas" and hasattr(value, "to_parquet"):
-        value.to_parquet(buffer)
+        try:
+            value.to_parquet(buffer)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise InputError(
+                f"path_or_object must be a frame that Parquet can hold, but {str(error).splitlines()[0]}; "
+                "give each column one type, or log it as a CSV file."
+            ) from error
         return buffer.getvalue(), ".parquet"
     if module == "numpy" and hasattr(value, "dtype") and not value.dtype.hasobject:
         import numpy as np

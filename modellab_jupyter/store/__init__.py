@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _T = TypeVar("_T")
-_KINDS = ("project", "dataset", "run", "artifact", "evaluation")
+_SANDBOX = {
+    "python_enable_replacements": "false",  # else a query could read the caller's variables
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Store:
             return self._take(con)
 
     def _take(self, con: duckdb.DuckDBPyConnection) -> int:
+        import duckdb
+
         taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
         events: list[schema.AnyEvent] = []
         ends: dict[Path, int] = {}
@@ -104,8 +111,16 @@ class Store:
                     con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
                 con.execute("COMMIT")
             except BaseException:
-                con.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # DuckDB may have rolled back itself; the first error is what matters
+                    con.execute("ROLLBACK")
                 raise
+        for name, position, _, reason in unreadable:
+            warnings.warn(
+                f"a line of the journal {name} cannot be read ({reason}, position {position}); "
+                "it is kept in the store's table `unreadable`, and everything else was taken in.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         self._sweep({**taken, **{path.name: end for path, end in ends.items()}})
         return len(events)
 
@@ -113,19 +128,18 @@ class Store:
         """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
         for path in journals.segments(self.journals):
             try:
-                if path.name not in taken or not journals.is_over(path):
+                end = taken.get(path.name, 0)
+                if not journals.is_over(path):
                     continue
-                size = path.stat().st_size
-                if size < taken[path.name]:
-                    continue
-                if size > taken[path.name]:
-                    if journals.read(path, taken[path.name]).end > taken[path.name]:
-                        continue  # grew between reading and now
+                with path.open("rb") as file:
+                    file.seek(end)
+                    tail = file.read()
+                if b"\n" in tail:
+                    continue  # grew between reading and now
+                if tail:
                     aside = self.journals / "set-aside"
                     aside.mkdir(exist_ok=True)
-                    with path.open("rb") as file:
-                        file.seek(taken[path.name])
-                        (aside / f"{path.name}.{taken[path.name]}.torn").write_bytes(file.read())
+                    (aside / f"{path.name}.{end}.torn").write_bytes(tail)
                 path.unlink()
             except FileNotFoundError:
                 continue
@@ -193,9 +207,8 @@ class Store:
 
         self.ingest()
         with self._backend.connect(write=False) as con:
-            con.execute("SET python_enable_replacements = false")  # else a query could read the caller's variables
-            con.execute("SET enable_external_access = false")
-            con.execute("SET lock_configuration = true")
+            for setting, value in _SANDBOX.items():
+                con.execute(f"SET {setting} = {value}")
             try:
                 statements = con.extract_statements(query)
                 allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
@@ -205,24 +218,42 @@ class Store:
             except duckdb.Error as error:
                 raise InputError(f"the query was refused: {str(error).strip()}") from error
 
-    def resolve(self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False) -> str:
+    def resolve(
+        self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False
+    ) -> str:
         """Return the id that `ref` stands for: an id, the beginning or end of one, or a name (the newest of that name).
+
+        Parameters
+        ----------
+        trash : bool
+            Also what is in the trash, after what is not.
+        trash_first : bool
+            Also what is in the trash, before what is not.
 
         Raises
         ------
+        InputError
+            `ref` is no text, or a part of several ids.
         NotFoundError
             Nothing goes by that, with the nearest name as a hint.
         """
+        if not isinstance(ref, str):
+            raise InputError(f"{kind} must be given by id or name, found {ref!r:.80} of type {type(ref).__name__}.")
         with self._reading() as con:
-            found = [row for row in queries.find(con, kind, ref, project_id=project_id) if trash or not row[2]]
+            found = queries.find(con, kind, ref, project_id=project_id)
             near = [] if found else queries.names(con, kind)
-            binned = not found and bool(queries.find(con, kind, ref, project_id=project_id))
-        if not found:
-            if binned:
-                raise NotFoundError(f"{kind} {ref!r} is in the trash; bring it back with ml.{kind}s.restore({ref!r}).")
+        usable = [row for row in found if trash or trash_first or not row[2]]
+        if found and not usable:
+            raise NotFoundError(
+                f"{kind} {ref!r:.80} is in the trash; bring it back with ml.{kind}s.restore({ref!r:.80})."
+            )
+        if not usable:
             known = f"the store has no {kind} yet" if not near else f"see ml.{kind}s.list()"
-            raise NotFoundError(f"no {kind} goes by {ref!r}{hint(ref, near) or f'; {known}.'}")
-        return found[0][0]
+            raise NotFoundError(f"no {kind} goes by {ref!r:.80}{hint(ref, near) or f'; {known}.'}")
+        if len(usable) > 1 and usable[0][0] != ref and usable[0][1] != ref:
+            several = ", ".join(row[0] for row in usable[:3])
+            raise InputError(f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant.")
+        return next((row[0] for row in usable if row[2]), usable[0][0]) if trash_first else usable[0][0]
 
     def token(self, project_id: str | None) -> str:
         """Return a short text that differs whenever a run of the project, or of any, has changed; cheap to ask."""
@@ -253,6 +284,10 @@ class Store:
         count = size = 0
         for path in self.blobs.folder.glob("*/*"):
             if path.parent.name + path.name not in digests and path.stat().st_mtime < hour_ago:
+                count, size = count + 1, size + path.stat().st_size
+                path.unlink()
+        for path in self.blobs.folder.glob(".*.part"):  # of a process that was killed while it wrote
+            if path.stat().st_mtime < hour_ago:
                 count, size = count + 1, size + path.stat().st_size
                 path.unlink()
         for path in (self.files / "evaluations").glob("*"):

@@ -76,8 +76,11 @@ class _Names:
         return self._ids.get(proposed, proposed)
 
     def alias(self, proposed: str, real: str) -> None:
-        if proposed != real and proposed not in self._ids:
-            self._ids[proposed] = real
+        if self.id(proposed) == real:
+            return
+        self._con.execute("DELETE FROM aliases WHERE proposed = ?", [proposed])
+        self._ids[proposed] = real
+        if proposed != real:
             self._con.execute("INSERT INTO aliases VALUES (?, ?)", [proposed, real])
 
 
@@ -94,6 +97,7 @@ def _project(con: duckdb.DuckDBPyConnection, event: schema.ProjectAdded, names: 
         names.alias(event.project_id, same[0])
         return
     at = micros(event.time)
+    names.alias(event.project_id, event.project_id)  # it stood for a project that is gone for good
     con.execute(
         "INSERT INTO projects VALUES (?, ?, ?, make_timestamp(?), make_timestamp(?), NULL)",
         [event.project_id, event.name, event.description, at, at],
@@ -115,6 +119,7 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
     if same:
         names.alias(event.dataset_id, same[0])
     else:
+        names.alias(event.dataset_id, event.dataset_id)  # it stood for a dataset that is gone for good
         con.execute(
             "INSERT INTO datasets VALUES (?, ?, ?, ?, make_timestamp(?), make_timestamp(?), NULL)",
             [event.dataset_id, project, event.name, event.description or "", at, at],

@@ -195,11 +195,12 @@ def _best(runs: pa.Table) -> dict[str, int]:
 
 def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
     """Return the newest runs, newest first, with the baselines and the best ones."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     order = pc.sort_indices(runs, sort_keys=[("started_at", "descending")]).to_pylist()
     if len(order) <= SAVED_RUNS:
-        return runs.take(order)
+        return runs.take(pa.array(order, pa.int64()))
     baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
     project_best = [
         i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")
@@ -207,7 +208,7 @@ def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
     must = dict.fromkeys([*project_best, *_best(runs).values(), *baselines[:20]])
     newest = [i for i in order if i not in must][: max(0, SAVED_RUNS - len(must))]
     kept = {*must, *newest}
-    return runs.take([i for i in order if i in kept])
+    return runs.take(pa.array([i for i in order if i in kept], pa.int64()))
 
 
 def _notice(shown: int, total: int) -> str:
@@ -234,7 +235,9 @@ def _snapshot(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: 
         table, _ = _curves(source, kept, metric)
         if table.num_rows:
             series[metric.removeprefix("metrics.")] = saved.json_table(table, digits=6)
-    best = {name: runs.column(name)[row].as_py() for name, row in _best(runs).items()}
+    # Rounded as the columns are, so that the best value is found among them; one run is not the best of anything.
+    marks = _best(runs) if runs.num_rows > 1 else {}
+    best = {name: float(f"{runs.column(name)[row].as_py():.9g}") for name, row in marks.items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
     data = {
         "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},

@@ -13,6 +13,7 @@ from __future__ import annotations
 import html
 import io
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets.saved import cut, number, one_line
@@ -313,7 +314,8 @@ def svg(figure: Mapping[str, Any], width: float = 7.2, height: float = 3.4) -> b
             )
         out = io.BytesIO()
         canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue()
+    # A hundredth of a point is finer than any screen, and half the size.
+    return re.sub(rb"(\d\.\d\d)\d+", rb"\1", out.getvalue())
 
 
 def _draw(axes: Any, trace: Mapping[str, Any]) -> Any:

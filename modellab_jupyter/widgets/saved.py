@@ -479,8 +479,6 @@ _SORT = """
 })();
 """
 
-_CELL = "padding:3px 9px;border-bottom:1px solid #d0d0d0;white-space:nowrap;vertical-align:top"
-
 
 def escape(text: str, length: int = LONGEST) -> str:
     """Return `text` as HTML that shows it, on one line and no longer than `length`."""
@@ -500,9 +498,10 @@ def html_page(title: str, parts: Iterable[str]) -> str:
 def html_table(grid: Grid) -> str:
     """Return a table that is readable as it stands; a small script makes its headings sort."""
     columns = _columns(grid)
+    # Styles are few and short: a table of fifty runs has a thousand cells.
+    left = ' style="text-align:left"'
     heads = "".join(
-        f'<th scope="col" style="{_CELL};border-bottom:1px solid #808080;text-align:{"right" if kind == "number" else "left"}">'
-        f"<bdi>{escape(title, 80)}</bdi></th>"
+        f'<th scope="col" style="text-align:{"right" if kind == "number" else "left"}"><bdi>{escape(title, 80)}</bdi></th>'
         for _, title, kind in columns
     )
     rows = []
@@ -510,29 +509,26 @@ def html_table(grid: Grid) -> str:
         cells = []
         for name, _, kind in columns:
             value = row[name]
-            shown = f"<bdi>{escape(_cell(name, kind, value), 160)}</bdi>"
+            shown = _cell(name, kind, value)
+            if not shown.isascii() or not shown.isprintable() or len(shown) > 20:
+                shown = f"<bdi>{escape(shown, 160)}</bdi>" if shown != MISSING else shown
+            else:
+                shown = escape(shown)
             if kind == "number" and value is not None and math.isfinite(value):
-                shown = f'<data value="{float(value):.9g}">{shown}</data>'
+                shown = f'<data value="{float(value):.6g}">{shown}</data>'
             ends = grid.intervals.get(name)
             around = interval(row[ends[0]], row[ends[1]]) if ends else ""
             if around:
-                shown += f' <small style="opacity:.75">{around}</small>'
-            align = (
-                ";text-align:right;font-variant-numeric:tabular-nums"
-                if kind == "number"
-                else ";text-align:left"
-            )
-            wide = (
-                ";white-space:normal;min-width:180px"
-                if kind == "text" and value is not None and len(str(value)) > 60
-                else ""
-            )
-            cells.append(f'<td style="{_CELL}{align}{wide}">{shown}</td>')
+                shown += f" <small>{around}</small>"
+            wide = kind == "text" and value is not None and len(str(value)) > 60
+            style = ' style="text-align:left;white-space:normal;min-width:180px"' if wide else left
+            cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     kinds = json.dumps({"kinds": [kind for _, _, kind in columns]})
     return (
         '<div class="modellab-table" style="overflow:auto;max-height:460px;margin:6px 0">'
-        f'<table style="border-collapse:collapse;font-size:12.5px;margin:0"><thead><tr>{heads}</tr></thead>'
+        f'<table cellpadding="4" rules="rows" style="border-collapse:collapse;font-size:12.5px;margin:0;'
+        f'white-space:nowrap;font-variant-numeric:tabular-nums"><thead><tr>{heads}</tr></thead>'
         f'<tbody>{"".join(rows)}</tbody></table><script type="application/json">{kinds}</script></div>'
     )
 

@@ -28,6 +28,22 @@ function merge(base: Record<string, unknown>, over: Record<string, unknown>): Re
   return out;
 }
 
+/** Dark colours of the palette have lighter twins for dark pages, of the same hue. */
+const ON_DARK: Record<string, string> = { '#0072B2': '#56B4E9', '#56B4E9': '#B3DDF7', '#8C6D31': '#C9A55B', '#D55E00': '#F08A3C', '#009E73': '#2FC79A' };
+
+function recolour(value: unknown, dark: boolean): unknown {
+  if (!dark) return value;
+  if (typeof value === 'string') return ON_DARK[value] ?? value;
+  if (Array.isArray(value)) return typeof value[0] === 'number' ? value : value.map(v => recolour(v, dark));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, recolour(v, dark)]));
+}
+
+function isDark(el: HTMLElement): boolean {
+  const [r = 0, g = 0, b = 0] = (getComputedStyle(el).color.match(/[\d.]+/gu) ?? []).map(Number);
+  return 0.3 * r + 0.6 * g + 0.1 * b > 140;
+}
+
 export class Chart {
   readonly el: HTMLElement;
   #plot = h('div', { class: 'ml-plot' });
@@ -40,7 +56,13 @@ export class Chart {
   #size: ResizeObserver;
   #theme: MutationObserver;
   #scheme = matchMedia('(prefers-color-scheme: dark)');
-  #again = (): void => void this.#draw();
+  #settled: ReturnType<typeof setTimeout> | null = null;
+  #again = (): void => {
+    // A theme is named before its colours have arrived: draw when they have.
+    void this.#draw();
+    if (this.#settled !== null) clearTimeout(this.#settled);
+    this.#settled = setTimeout(() => void this.#draw(), 400);
+  };
 
   constructor(connector: Connector, describe: string, height = 340) {
     this.#connector = connector;
@@ -71,6 +93,7 @@ export class Chart {
     this.#size.disconnect();
     this.#theme.disconnect();
     this.#scheme.removeEventListener('change', this.#again);
+    if (this.#settled !== null) clearTimeout(this.#settled);
     this.#plotly?.purge(this.#plot);
     this.#figure = null;
   }
@@ -98,7 +121,7 @@ export class Chart {
             : undefined,
         )
       ).default;
-      if (this.#figure) await this.#plotly.react(this.#plot, this.#figure.data, this.#layout(this.#figure.layout), CONFIG);
+      if (this.#figure) await this.#plotly.react(this.#plot, recolour(this.#figure.data, isDark(this.el)), this.#layout(this.#figure.layout), CONFIG);
     } catch (error) {
       this.#plot.hidden = true;
       this.#message.hidden = false;

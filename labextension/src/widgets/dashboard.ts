@@ -47,7 +47,8 @@ class Dashboard {
   #gone = false;
   #updated: number | null = null;
   #asked = 0;
-  #best = new Map<string, number>();
+  #best: ReadonlyMap<string, number> = new Map();
+  #counts: ReadonlyMap<string, number> = new Map();
   #seriesShown = '';
 
   #title = h('h2', {}, 'Runs');
@@ -200,13 +201,8 @@ class Dashboard {
     this.#table = readTable(isObject(payload.runs) ? payload.runs : {}, buffers);
     this.#seriesShown = '';
     const table = this.#table;
-    this.#best.clear();
-    for (const metric of table.keys('metrics.')) {
-      const greater = table.greaterIsBetter.get(figures.label(metric));
-      const row = greater === undefined ? null : table.column(metric)!.extreme(greater);
-      // One run alone is not the best of anything.
-      if (row !== null && table.rows > 1) this.#best.set(metric, table.column(metric)!.number(row)!);
-    }
+    this.#best = bests(table, payload);
+    this.#counts = counts(table, payload);
     this.#drawHeader(payload);
     const none = table.rows === 0;
     this.#empty.hidden = !none;
@@ -233,12 +229,10 @@ class Dashboard {
     const now = Date.now();
     const last = typeof p.last_activity === 'string' ? Date.parse(p.last_activity) : NaN;
     const items: [string, string, string?][] = [['runs', format.number(Number(p.runs ?? table.rows))]];
-    const status = table.column('status');
-    const tally = (word: string): number => (status ? Array.from({ length: table.rows }, (_, i) => status.get(i)).filter(s => s === word).length : 0);
-    const running = tally('running');
-    const failed = tally('failed');
-    if (running > 0) items.push(['running', `${STATUS.running} ${running}`]);
-    if (failed > 0) items.push(['failed', `${STATUS.failed} ${failed}`]);
+    for (const word of ['running', 'failed', 'stale']) {
+      const n = this.#counts.get(word) ?? 0;
+      if (n > 0) items.push([word, `${STATUS[word]} ${format.number(n)}`]);
+    }
     items.push(['datasets', format.number(typeof p.datasets === 'number' ? p.datasets : null)]);
     if (!Number.isNaN(last)) items.push(['last activity', this.#connector.live ? format.ago(last, now) : format.time(last)]);
     const ids = table.column('run_id');
@@ -642,4 +636,31 @@ class Dashboard {
       this.#chart.show(null, error instanceof Error ? error.message : String(error));
     }
   }
+}
+
+/** The best value of each metric that has a direction: of all runs, also where only some were saved. */
+function bests(table: Table, payload: JsonObject): Map<string, number> {
+  const found = new Map<string, number>();
+  if (isObject(payload.best)) {
+    for (const [metric, value] of Object.entries(payload.best)) if (typeof value === 'number') found.set(metric, value);
+    return found;
+  }
+  // One run alone is not the best of anything.
+  if (table.rows < 2) return found;
+  for (const metric of table.keys('metrics.')) {
+    const greater = table.greaterIsBetter.get(figures.label(metric));
+    const row = greater === undefined ? null : table.column(metric)!.extreme(greater);
+    if (row !== null) found.set(metric, table.column(metric)!.number(row)!);
+  }
+  return found;
+}
+
+function counts(table: Table, payload: JsonObject): Map<string, number> {
+  if (isObject(payload.counts)) return new Map(Object.entries(payload.counts).map(([word, n]) => [word, Number(n)]));
+  const found = new Map<string, number>();
+  for (let row = 0; row < table.rows; row++) {
+    const word = table.text('status', row);
+    found.set(word, (found.get(word) ?? 0) + 1);
+  }
+  return found;
 }
