@@ -215,3 +215,7 @@ def _print(frame: pd.DataFrame) -> int:
 
 def _is_ours(error: Exception) -> bool:
     return isinstance(error, ModelLabError) or type(error).__module__.startswith("evalharness")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -151,17 +151,17 @@ def differences(table: pa.Table) -> Any:
             rows.append({"run": name, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
                          "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
                          "level": row.confidence_level})  # fmt: skip
-    for row, q_value in zip(rows, adjusted([row["p_value"] for row in rows]), strict=True):
-        better = METRICS[row["metric"]].greater_is_better
-        real = q_value is not None and row["difference"] and q_value <= 1 - row["level"] + 1e-12
-        row["q_value"] = q_value
-        row["evidence"] = (
+    for line, q_value in zip(rows, adjusted([line["p_value"] for line in rows]), strict=True):
+        better = METRICS[line["metric"]].greater_is_better
+        real = q_value is not None and line["difference"] and q_value <= 1 - line["level"] + 1e-12
+        line["q_value"] = q_value
+        line["evidence"] = (
             "no evidence of a difference"
             if not real
             else "different"
             if better is None
             else "better"
-            if (row["difference"] > 0) == better
+            if (line["difference"] > 0) == better
             else "worse"
         )
     return pd.DataFrame(rows, columns=list(COMPARED))
@@ -186,7 +186,7 @@ def evaluation(run: str | Run | RunRecord) -> Page:
     owner = session.current()
     folder = owner.settings.files / found["folder"]
     failures = [
-        {"category": category["category"], "row": example["row"], "reason": example["reason"]}
+        {"category": category["category"]} | {k: v for k, v in example.items() if k != "values"} | example["values"]
         for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
         for example in category["examples"]
     ]
@@ -194,10 +194,9 @@ def evaluation(run: str | Run | RunRecord) -> Page:
         "title": f"{found['run']}, {found['name']}",
         "takeaway": found["takeaway"],
         "n": found["n"],
-        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]),
+        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]).drop_columns(["evaluation_id", "run_id"]),
         "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
         "failures": failures,
-        "curves": _report(found).curves(),
     })  # fmt: skip
 
 

@@ -252,7 +252,9 @@ class Store:
             raise NotFoundError(f"no {kind} goes by {ref!r:.80}{hint(ref, near) or f'; {known}.'}")
         if len(usable) > 1 and usable[0][0] != ref and usable[0][1] != ref:
             several = ", ".join(row[0] for row in usable[:3])
-            raise InputError(f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant.")
+            raise InputError(
+                f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant."
+            )
         return next((row[0] for row in usable if row[2]), usable[0][0]) if trash_first else usable[0][0]
 
     def token(self, project_id: str | None) -> str:

@@ -484,9 +484,27 @@ _TYPES: dict[str, str] = {
 def _arrow(columns: dict[str, Any]) -> pa.Table:
     import pyarrow as pa
 
-    return pa.table(
-        {name: pa.array(values, type=getattr(pa, _TYPES.get(name, "string"))()) for name, values in columns.items()}
-    )
+    return pa.table({name: _column(values, _TYPES.get(name, "large_string")) for name, values in columns.items()})
+
+
+def _column(values: Sequence[Any], kind: str) -> pa.Array:
+    """Return values, None where missing, as an Arrow array; ``pa.array`` would import pandas for it."""
+    import numpy as np
+    import pyarrow as pa
+
+    there = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
+    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    if kind == "large_string":
+        texts = [b"" if value is None else value.encode() for value in values]
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum([len(text) for text in texts], out=offsets[1:])
+        buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    elif kind == "bool_":
+        buffers = [valid, pa.py_buffer(np.packbits([bool(value) for value in values], bitorder="little"))]
+    else:
+        numbers = values if valid is None else [0 if value is None else value for value in values]
+        buffers = [valid, pa.py_buffer(np.array(numbers, dtype=kind))]
+    return pa.Array.from_buffers(getattr(pa, kind)(), len(values), buffers)
 
 
 def _load(con: duckdb.DuckDBPyConnection, sql: str, columns: dict[str, Any]) -> None:

@@ -1,68 +1,61 @@
-"""The template notebooks: where they are, and a copy of one for a person to work in."""
+"""Template notebooks: find the one that was installed, and copy it with values in its parameters cell."""
 
 from __future__ import annotations
 
-import os
+import json
+from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from modellab_jupyter.errors import InputError, hint
 
-NAMES: Final = ("classification", "regression")
-# In an installed package they lie beside this file, in a source tree in its folder of notebooks.
-_HOMES: Final = (Path(__file__).parent / "notebooks", Path(__file__).parents[2] / "notebooks" / "templates")
+NAMES = ("classification", "regression")
 
 
 def source(name: str) -> Path:
-    """Return the file of a template notebook.
-
-    Parameters
-    ----------
-    name : {"classification", "regression"}
-
-    Raises
-    ------
-    InputError
-        There is no template of this name, or the installation lacks its notebooks.
-    """
+    """Return the installed template notebook of that name."""
     if name not in NAMES:
-        raise InputError(f"name: there is no template {name!r}{hint(str(name), NAMES)}; give one of {', '.join(NAMES)}")
-    found = [home / f"{name}.ipynb" for home in _HOMES if (home / f"{name}.ipynb").is_file()]
-    if not found:
-        raise InputError(f"name: the notebook of {name!r} is not in this installation; install the package again")
-    return found[0]
+        raise InputError(f"name must be one of {', '.join(NAMES)}, found {name!r}{hint(name, NAMES) or '.'}")
+    wanted = f"share/modellab/notebooks/templates/{name}.ipynb"
+    for file in metadata.files("modellab-jupyter") or ():
+        if file.as_posix().endswith(wanted):
+            return Path(str(file.locate())).resolve()
+    raise InputError(f"the template notebook {name!r} is not installed; reinstall modellab-jupyter with pip.")
 
 
-def copy(name: str, to: str | os.PathLike[str] | None = None) -> Path:
-    """Copy a template notebook.
+def copy(name: str, to: str | Path | None = None, parameters: Mapping[str, Any] | None = None) -> Path:
+    """Copy a template notebook, by default to ``NAME.ipynb`` in the current folder.
 
     Parameters
     ----------
     name : {"classification", "regression"}
     to : path, optional
-        The new notebook, or a folder for it. Default: ``NAME.ipynb`` in the current folder.
+    parameters : mapping, optional
+        Values that replace those of the parameters cell; numbers, texts, True, False, None.
 
     Returns
     -------
-    pathlib.Path
-        The new file.
+    Path
 
     Raises
     ------
     InputError
-        There is no such template, no such folder, or the file exists already: nothing is overwritten.
+        There is no such template, or `to` exists already.
     """
-    text = source(name).read_bytes()
     target = Path(f"{name}.ipynb" if to is None else to).expanduser()
-    if target.is_dir():
-        target = target / f"{name}.ipynb"
-    if target.suffix != ".ipynb":
-        target = target.with_name(f"{target.name}.ipynb")
-    try:
-        with target.open("xb") as file:
-            file.write(text)
-    except FileExistsError:
-        raise InputError(f"to: {str(target)!r} exists already; give another name, or remove it first") from None
-    except FileNotFoundError:
-        raise InputError(f"to: there is no folder {str(target.parent)!r}; make it, or give another one") from None
+    document = json.loads(source(name).read_text("utf-8"))
+    if target.exists():
+        raise InputError(f"to must be a path that does not exist yet, found {str(target)!r}; give another with to=.")
+    if parameters:
+        cell = next(c for c in document["cells"] if "parameters" in c["metadata"].get("tags", []))
+        lines = "".join(cell["source"]).splitlines()
+        cell["source"] = [
+            next((f"{key} = {value!r}" for key, value in parameters.items() if line.startswith(f"{key} =")), line)
+            + "\n"
+            for line in lines
+        ]
+        cell["source"][-1] = cell["source"][-1].rstrip("\n")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return target

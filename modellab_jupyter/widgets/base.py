@@ -134,9 +134,7 @@ class Channel:
                 )
             handler = self._verbs.get(verb) if isinstance(verb, str) else None
             if handler is None:
-                raise ValueError(
-                    f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}"
-                )
+                raise ValueError(f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}")
             with self._lock:
                 done = handler(payload if isinstance(payload, dict) else {})
         except Exception as error:

@@ -66,9 +66,7 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     )
     lacking = [n for n in wanted if n not in paired.column_names]
     if lacking:
-        raise ValueError(
-            f"differences must have the column {lacking[0]!r}, found {', '.join(paired.column_names)}"
-        )
+        raise ValueError(f"differences must have the column {lacking[0]!r}, found {', '.join(paired.column_names)}")
     rows = paired.to_pylist()
     sections[:0] = [_conclusion(rows)]
     for metric in list(dict.fromkeys(r["metric"] for r in rows))[:6]:
@@ -85,13 +83,10 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
         ]
         figure = figures.estimates(mine[:30], f"difference in {metric} to the baseline", zero=True)
         said = "; ".join(
-            f"{m['label']} {saved.number(m['value'])} {saved.interval(m['low'], m['high'])}"
-            for m in mine[:30]
+            f"{m['label']} {saved.number(m['value'])} {saved.interval(m['low'], m['high'])}" for m in mine[:30]
         )
         sections.append(
-            saved.Picture(
-                str(metric), figure, f"Paired differences in {metric}: {said}", 110 + 34 * min(30, len(mine))
-            )
+            saved.Picture(str(metric), figure, f"Paired differences in {metric}: {said}", 110 + 34 * min(30, len(mine)))
         )
     titles = {"p_value": "p", "q_value": "q (corrected)", "difference": "difference [interval]"}
     sections.append(
@@ -110,17 +105,13 @@ def _names(runs: pa.Table) -> list[str]:
     """Name of each run, with its id where two share a name."""
     pairs = list(zip(runs.column("name").to_pylist(), runs.column("run_id").to_pylist(), strict=True))
     given = [name or run_id for name, run_id in pairs]
-    return [
-        g if given.count(g) == 1 else f"{g} ({run_id})" for g, (_, run_id) in zip(given, pairs, strict=True)
-    ]
+    return [g if given.count(g) == 1 else f"{g} ({run_id})" for g, (_, run_id) in zip(given, pairs, strict=True)]
 
 
 def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -> saved.Grid:
     import pyarrow as pa
 
-    parts = {
-        f"{n}{end}" for n in runs.column_names if n.startswith("metrics.") for end in (".low", ".high", ".n")
-    }
+    parts = {f"{n}{end}" for n in runs.column_names if n.startswith("metrics.") for end in (".low", ".high", ".n")}
     rows = []
     for name in runs.column_names:
         if not name.startswith(prefix) or (prefix == "metrics." and name in parts):

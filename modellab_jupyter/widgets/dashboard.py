@@ -186,9 +186,7 @@ def _best(runs: pa.Table) -> dict[str, int]:
         if direction is None or not known.any():
             continue
         best[name] = int(
-            np.argmax(np.where(known, values, -np.inf))
-            if direction
-            else np.argmin(np.where(known, values, np.inf))
+            np.argmax(np.where(known, values, -np.inf)) if direction else np.argmin(np.where(known, values, np.inf))
         )
     return best
 
@@ -202,9 +200,7 @@ def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
     if len(order) <= SAVED_RUNS:
         return runs.take(pa.array(order, pa.int64()))
     baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
-    project_best = [
-        i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")
-    ]
+    project_best = [i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")]
     must = dict.fromkeys([*project_best, *_best(runs).values(), *baselines[:20]])
     newest = [i for i in order if i not in must][: max(0, SAVED_RUNS - len(must))]
     kept = {*must, *newest}
@@ -224,9 +220,7 @@ def _curves(source: Source, kept: pa.Table, metric: str) -> tuple[pa.Table, dict
     first = kept.slice(0, SAVED_CURVES)
     ids = [str(r) for r in first.column("run_id").to_pylist()]
     names = dict(zip(ids, (n or "" for n in first.column("name").to_pylist()), strict=True))
-    return source.series(ids, metric.removeprefix("metrics."), SAVED_POINTS).select(
-        ["run_id", "step", "value"]
-    ), names
+    return source.series(ids, metric.removeprefix("metrics."), SAVED_POINTS).select(["run_id", "step", "value"]), names
 
 
 def _snapshot(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.Table) -> dict[str, Any]:

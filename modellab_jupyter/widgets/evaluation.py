@@ -80,9 +80,7 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         sections.append(saved.Grid("Metrics", metrics, titles, ends))
     sections += _slices(report.get("slices"))
     if report.get("failures") is not None:
-        sections.append(
-            _limited("Failures", saved.as_table(report["failures"]), FAILURES, "No failures were listed.")
-        )
+        sections.append(_limited("Failures", saved.as_table(report["failures"]), FAILURES, "No failures were listed."))
     sections += [saved.Text(str(note), "note") for note in report.get("notes") or ()]
     return saved.Page(str(report.get("title") or "Evaluation"), sections)
 

@@ -157,10 +157,7 @@ def _guide(x: list[float], y: list[float], name: str) -> dict[str, Any]:
 def _numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
     for name in names:
         if columns.get(name) is not None:
-            return [
-                _finite(v)
-                for v in (columns[name].tolist() if hasattr(columns[name], "tolist") else columns[name])
-            ]
+            return [_finite(v) for v in (columns[name].tolist() if hasattr(columns[name], "tolist") else columns[name])]
     raise ValueError(
         f"a curve needs a column {' or '.join(map(repr, names))}, found {', '.join(map(repr, columns)) or 'none'}"
     )

@@ -280,9 +280,7 @@ def binary_table(table: pa.Table) -> tuple[dict[str, Any], bytes]:
             values = numbers.combine_chunks().to_numpy(zero_copy_only=False)
             at = [put(np.ascontiguousarray(values, "<f8").tobytes())]
         elif kind == "bool":
-            flags = (
-                pc.fill_null(pc.cast(column, pa.uint8()), 2).combine_chunks().to_numpy(zero_copy_only=False)
-            )
+            flags = pc.fill_null(pc.cast(column, pa.uint8()), 2).combine_chunks().to_numpy(zero_copy_only=False)
             at = [put(np.ascontiguousarray(flags, "u1").tobytes())]
         else:
             values_ = column.to_pylist() if kind == "list" else texts(column)
@@ -422,9 +420,7 @@ def _section_text(section: Section) -> str:
         cells = []
         for name, _, kind in columns:
             ends = section.intervals.get(name)
-            shown = _cell(name, kind, row[name]) + (
-                f" {interval(row[ends[0]], row[ends[1]])}" if ends else ""
-            )
+            shown = _cell(name, kind, row[name]) + (f" {interval(row[ends[0]], row[ends[1]])}" if ends else "")
             cells.append(cut(one_line(shown), 32).strip())
         lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
@@ -538,11 +534,7 @@ def html_picture(picture: Picture) -> str:
     from modellab_jupyter.widgets.figures import svg
 
     data = base64.b64encode(svg(picture.figure)).decode("ascii")
-    caption = (
-        f'<figcaption style="font-weight:600">{escape(picture.caption)}</figcaption>'
-        if picture.caption
-        else ""
-    )
+    caption = f'<figcaption style="font-weight:600">{escape(picture.caption)}</figcaption>' if picture.caption else ""
     return (
         f'<figure style="margin:8px 0">{caption}<img alt="{escape(picture.alt)}" style="max-width:100%;background:#fff" '
         f'src="data:image/svg+xml;base64,{data}"></figure>'
@@ -559,16 +551,11 @@ def _section_html(section: Section) -> str:
         return html_text(section.text)
     if isinstance(section, Stats):
         items = "".join(
-            f'<li style="margin:1px 0">{escape(s.label)}: <b>{escape(_stat(s))}</b></li>'
-            for s in section.items
+            f'<li style="margin:1px 0">{escape(s.label)}: <b>{escape(_stat(s))}</b></li>' for s in section.items
         )
         return f'<ul style="margin:6px 0;padding-left:20px">{items}</ul>'
     if isinstance(section, Picture):
         return html_picture(section)
-    caption = (
-        f'<h4 style="margin:10px 0 2px;font-size:14px">{escape(section.caption)}</h4>'
-        if section.caption
-        else ""
-    )
+    caption = f'<h4 style="margin:10px 0 2px;font-size:14px">{escape(section.caption)}</h4>' if section.caption else ""
     note = html_text(section.note) if section.note else ""
     return caption + (html_table(section) if section.table.num_rows else html_text(section.empty)) + note

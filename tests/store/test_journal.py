@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import math
+import os
+import struct
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modellab_jupyter import journal as journals
+from modellab_jupyter import schema
+from modellab_jupyter.journal import Journal
+from modellab_jupyter.store import Store
+from tests.conftest import answer
+
+ANY_TEXT = st.text(max_size=30)
+ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
+
+
+def beat(run: str = "run_1") -> schema.Beat:
+    return schema.Beat(time=time.time_ns(), run_id=run)
+
+
+def metric(step: int, run: str = "run_1") -> schema.MetricsLogged:
+    return schema.MetricsLogged(time=1_700_000_000_000_000_000 + step * 1000, run_id=run, step=step, values={"m": step})
+
+
+def bits(value: float) -> bytes:
+    return struct.pack("<d", value)
+
+
+def steps(store: Store) -> list[int]:
+    return [row["step"] for row in store.sql("SELECT step FROM metrics ORDER BY step").to_pylist()]
+
+
+def age(path: Path) -> None:
+    """Make a segment one that nobody has written to for a while."""
+    then = time.time() - 2 * journals.QUIET
+    os.utime(path, (then, then))
+
+
+@given(st.dictionaries(ANY_TEXT.filter(bool), ANY_FLOAT, min_size=1, max_size=5), st.integers(-(2**53), 2**53))
+@settings(max_examples=25, deadline=None)
+def test_any_key_and_any_float_come_back_bit_for_bit(values: dict[str, float], step: int) -> None:
+    """Whatever the key and the number, NaN, infinities, -0.0 and subnormals included, the store returns them."""
+    finite = {k: v for k, v in values.items() if math.isfinite(v)}
+    odd = {k: repr(v) for k, v in values.items() if not math.isfinite(v)}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(None, Path(folder))
+        journal = Journal(store.journals)
+        journal.append(schema.MetricsLogged(time=1, run_id="run_1", step=step, values=finite, odd=odd))
+        journal.close()
+        found = store.sql("SELECT key, step, value FROM metrics").to_pylist()
+    assert {row["key"]: bits(row["value"]) for row in found} == {
+        k: bits(v) if not math.isnan(v) else bits(float("nan")) for k, v in values.items()
+    }
+    assert all(row["step"] == step for row in found)
+
+
+@given(st.dictionaries(ANY_TEXT.filter(bool), st.none() | ANY_TEXT, max_size=4), ANY_TEXT, ANY_TEXT)
+@settings(max_examples=25, deadline=None)
+def test_any_text_survives_the_journal(tags: dict[str, str | None], note: str, source: str) -> None:
+    """What is encoded is decoded to the same event."""
+    for event in (
+        schema.TagsSet(time=1, run_id="r", tags=tags),
+        schema.Changed(time=2, kind="run", id="r", fields={"note": note}),
+        schema.CellExecuted(time=3, session_id="s", position=0, source=source, outcome="ok"),
+    ):
+        assert schema.decode(schema.encode(event)) == event
+
+
+def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
+    """A text that UTF-8 has no bytes for does not cost its record."""
+    event = schema.decode(schema.encode(schema.TagsSet(time=1, run_id="r", tags={"a\ud800": "\udfffb"})))
+    assert event.tags == {"a\\ud800": "\\udfffb"}
+
+
+def test_a_journal_cut_at_any_byte_gives_its_whole_records(tmp_path: Path) -> None:
+    """Cut anywhere, a segment gives a prefix of its records, none damaged, and takes the rest up when it comes."""
+    journal = Journal(tmp_path / "journal")
+    for step in range(4):
+        journal.append(metric(step))
+    path = journal.path
+    assert path is not None
+    data = path.read_bytes()
+    journal.close()
+    whole = [event for event in journals.read(path).events if isinstance(event, schema.MetricsLogged)]
+    cut = tmp_path / "seg_cut.jsonl"
+    for size in range(len(data) + 1):
+        cut.write_bytes(data[:size])
+        first = journals.read(cut)
+        assert not first.unreadable
+        assert first.end == data[:size].rfind(b"\n") + 1
+        cut.write_bytes(data)
+        rest = journals.read(cut, first.end)
+        events = [e for e in first.events + rest.events if isinstance(e, schema.MetricsLogged)]
+        assert events == whole
+
+
+def test_a_damaged_line_is_set_aside_with_its_position(store: Store) -> None:
+    """A line that cannot be read is reported and kept with its bytes; what stands around it is taken in."""
+    journal = Journal(store.journals)
+    for step in range(3):
+        journal.append(metric(step))
+    path = journal.path
+    assert path is not None
+    lines = path.read_bytes().splitlines(keepends=True)
+    position = len(lines[0]) + len(lines[1])
+    damaged = lines[2].replace(b'"step":1', b'"step":7')
+    path.write_bytes(lines[0] + lines[1] + damaged + lines[3])
+    with pytest.warns(RuntimeWarning, match=f"cannot be read .*position {position}"):
+        store.ingest()
+    assert steps(store) == [0, 2]
+    assert store.health().unreadable == [
+        {"segment": path.name, "position": position, "reason": "the check sum does not match"}
+    ]
+    kept = store.sql("SELECT line FROM unreadable").to_pylist()[0]["line"]
+    assert kept == damaged.rstrip(b"\n")
+
+
+@pytest.mark.parametrize("line", [b"", b"x", b"00000000 {}", b"zzzzzzzz {}", b"\x00" * 40, "é".encode() * 20])
+def test_rubbish_is_one_unreadable_line(tmp_path: Path, line: bytes) -> None:
+    """Bytes that are no record are one unreadable line each, whatever they are."""
+    path = tmp_path / "seg_1.jsonl"
+    path.write_bytes(line + b"\n")
+    taken = journals.read(path)
+    assert not taken.events
+    assert [(u.position, u.line) for u in taken.unreadable] == [(0, line)]
+
+
+def test_a_torn_tail_waits_and_then_is_set_aside(store: Store) -> None:
+    """Half a record waits for its other half; when its writer is gone, it is kept beside the journal."""
+    journal = Journal(store.journals)
+    journal.append(metric(0))
+    path = journal.path
+    assert path is not None
+    opened = schema.SegmentOpened(time=1, host=journals.host(), pid=2**22 - 1, started=1.0, version="1")
+    whole = b"".join(b"%08x %b\n" % (journals.zlib.crc32(b), b) for b in map(schema.encode, [opened, metric(0)]))
+    path.write_bytes(whole + b"1234567")
+    store.ingest()
+    assert path.exists()
+    assert steps(store) == [0]
+    age(path)
+    store.ingest()
+    assert not path.exists()
+    assert [p.read_bytes() for p in (store.journals / "set-aside").iterdir()] == [b"1234567"]
+
+
+def test_a_segment_without_a_whole_record_goes_once_it_is_old(store: Store) -> None:
+    """What a process left that was killed while it opened its segment does not lie about for ever."""
+    store.journals.mkdir(parents=True)
+    path = store.journals / f"{schema.new_id('segment')}.jsonl"
+    path.write_bytes(b"")
+    store.ingest()
+    assert path.exists()
+    os.utime(path, (1, 1))
+    store.ingest()
+    assert not path.exists()
+
+
+def test_a_segment_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
+    """Rotation keeps order and loses nothing."""
+    journal = Journal(tmp_path, segment_bytes=1000)
+    for step in range(100):
+        journal.append(metric(step))
+    journal.close()
+    parts = journals.segments(tmp_path)
+    assert len(parts) > 5
+    assert all(path.stat().st_size < 1400 for path in parts)
+    events = [event for path in parts for event in journals.read(path).events]
+    assert [e.step for e in events if isinstance(e, schema.MetricsLogged)] == list(range(100))
+    assert all(journals.is_over(path) for path in parts)
+
+
+def test_who_writes_decides_whether_a_segment_is_over(tmp_path: Path) -> None:
+    """Over is what was closed, or what a process left that is gone and quiet; never what a live one writes."""
+    journal = Journal(tmp_path)
+    journal.append(beat())
+    path = journal.path
+    assert path is not None
+    age(path)
+    assert not journals.is_over(path)
+    journal.close()
+    assert journals.is_over(path)
+    dead = answer(
+        "import os, sys, time; from pathlib import Path; from modellab_jupyter.journal import Journal\n"
+        "from modellab_jupyter import schema\n"
+        "j = Journal(Path(sys.argv[1])); j.append(schema.Beat(time=1, run_id='r')); print(j.path, flush=True); os._exit(0)",
+        str(tmp_path),
+    ).strip()
+    assert not journals.is_over(Path(dead))  # gone, but not for long: it may be in another container
+    age(Path(dead))
+    assert journals.is_over(Path(dead))
+
+
+def test_another_machines_segment_is_over_after_a_week(tmp_path: Path) -> None:
+    """Nobody can tell whether another machine's process lives, so its segments wait."""
+    body = schema.encode(schema.SegmentOpened(time=1, host="elsewhere", pid=1, started=1.0, version="1"))
+    path = tmp_path / "seg_1.jsonl"
+    path.write_bytes(b"%08x %b\n" % (journals.zlib.crc32(body), body))
+    age(path)
+    assert not journals.is_over(path)
+    os.utime(path, (time.time() - 8 * 86_400,) * 2)
+    assert journals.is_over(path)
+
+
+def test_threads_share_one_segment(tmp_path: Path) -> None:
+    """Records of many threads are whole, each there once."""
+    journal = Journal(tmp_path, segment_bytes=20_000)
+
+    def work(number: int) -> None:
+        for step in range(200):
+            journal.append(metric(step, f"run_{number}"))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    taken = [journals.read(path) for path in journals.segments(tmp_path)]
+    assert not any(t.unreadable for t in taken)
+    found = [(e.run_id, e.step) for t in taken for e in t.events if isinstance(e, schema.MetricsLogged)]
+    assert len(found) == 1200
+    assert len(set(found)) == 1200
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_writes_into_a_segment_of_its_own() -> None:
+    """Parent and child go on side by side, and the child's end leaves the parent's run alone."""
+    out = answer("""
+import os, sys, warnings
+import modellab_jupyter as ml
+warnings.simplefilter("ignore", DeprecationWarning)
+with ml.start_run("parent") as run:
+    ml.log_metrics({"m": 0}, step=0)
+    pid = os.fork()
+    ml.log_metrics({"m": 1}, step=1 if pid else 2)
+    if not pid:
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    ml.log_metrics({"m": 3}, step=3)
+    assert len(list(run._session.journal.folder.glob("*"))) == 2
+print(ml.runs.list()[["name", "status"]].values.tolist(), ml.runs.metrics(run.id, "m").step.tolist())
+""")
+    assert out.strip() == "[['parent', 'finished']] [0, 1, 2, 3]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on the size of a file")
+def test_a_full_disk_costs_nothing_when_there_is_room_again() -> None:
+    """What the disk refuses is kept, told once, and written in order when there is room."""
+    out = answer("""
+import resource, warnings
+import modellab_jupyter as ml
+run = ml.start_run("a")
+run._describing.join()
+size = run._session.journal.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 250, resource.RLIM_INFINITY))
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    for step in range(20):
+        ml.log_metrics({"m": step}, step=step)
+assert len(told) == 1, told
+assert "cannot write" in str(told[0].message)
+assert run._session.journal.waiting > 10
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+ml.log_metrics({"m": 20}, step=20)
+assert run._session.journal.waiting == 0
+run.end()
+print(ml.runs.metrics(run.id, "m").step.tolist() == list(range(21)), ml.runs.get(run.id).lost, len(ml.sql("from unreadable")))
+""")
+    assert out.split() == ["True", "0", "0"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on the size of a file")
+def test_ending_a_run_on_a_full_disk_raises_nothing() -> None:
+    """A disk that takes nothing more stops neither the training nor its end; what is lost is said."""
+    out = answer("""
+import resource, warnings
+import modellab_jupyter as ml
+run = ml.start_run("a")
+run._describing.join()
+from modellab_jupyter import session
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    with run:
+        ml.log_metrics({"m": 1})
+    session.reset()
+print(run.status, len(told), "are lost" in str(told[-1].message))
+""")
+    assert out.split() == ["finished", "2", "True"]
+
+
+def test_ids_sort_as_they_were_made() -> None:
+    """Ids are unique and sort by creation, also from many threads."""
+    made: list[list[str]] = [[] for _ in range(4)]
+
+    def work(mine: list[str]) -> None:
+        mine.extend(schema.new_id("run") for _ in range(2000))
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(mine == sorted(mine) for mine in made)
+    assert len({i for mine in made for i in mine}) == 8000
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(1, 1.0), (-0.5, -0.5), (True, None), ("1", None), (None, None), (10**400, None), (1e308, 1e308), ([1], None)],
+)
+def test_a_param_is_a_number_where_it_is_one(value: object, number: float | None) -> None:
+    """Numbers sort as numbers; whatever else, also an integer beyond all doubles, stands as text alone."""
+    assert schema.param_number(schema.param_text(value)) == number
+
+
+def test_any_object_has_a_param_text() -> None:
+    """What JSON cannot say is kept as its repr, whatever it is."""
+    circle: list[object] = []
+    circle.append(circle)
+    for value in ({(1, 2): 3}, circle, object, {1, 2}, 10**5000, b"x", float("nan"), {"a": {None: [10**5000]}}):
+        text = schema.param_text(value)
+        assert isinstance(text, str)
+        schema.param_number(text)
