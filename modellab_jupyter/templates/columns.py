@@ -118,7 +118,7 @@ def _described(name: Hashable, use: Use, reason: str, values: pd.Series[Any], st
     if not distinct:
         return dataclasses.replace(leave, reason="no values at all")
     if distinct == 1 and not missing:
-        return dataclasses.replace(leave, reason=f"always {str(found.iloc[0])[:40]!r}")
+        return dataclasses.replace(leave, reason=f"always {_shown(found.iloc[0])}")
     if use != "numeric" or len(found) < _FEWEST:
         return column
     amounts = found.to_numpy(dtype=np.float64)
@@ -129,6 +129,10 @@ def _described(name: Hashable, use: Use, reason: str, values: pd.Series[Any], st
     if named_id(name) and distinct > MOST_ONE_HOT:
         return dataclasses.replace(leave, reason=f"named like an identifier, {distinct} different")
     return column
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(str(value)[:40])
 
 
 def _described_text(series: pd.Series[Any], name: Hashable, notes: list[str]) -> Column:

@@ -319,6 +319,8 @@ def number_style(levels: Sequence[str]) -> tuple[str, list[str]]:
     """
     if not levels or any(_CODE.fullmatch(level) for level in levels):
         return "", list(levels)
+    if len(levels) > 1000 and not number_style(levels[:500])[0]:
+        return "", list(levels)  # the first ones tell enough
     best, strangers = "", list(levels)
     for style in ("1,234.5", "1.234,5"):
         other = [level for level in levels if parse_number(level, style) is None]

@@ -64,7 +64,7 @@ def test_the_dummy_comes_first_and_the_others_beat_it(classified, regressed):
     r2 = [r2_score(decided.rows_of("test")[1], result.test_predictions) for result in regressed]
 
     assert tuple(result.name for result in classified) == tuple(result.name for result in regressed) == MODELS
-    assert accuracy[0] < 0.5 < 0.65 < min(accuracy[1:])
+    assert accuracy[0] < 0.45 < 0.55 < min(accuracy[1:])
     assert r2[0] < 0.01 < 0.6 < min(r2[1:])
 
 

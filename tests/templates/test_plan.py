@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import random
 import warnings
 
@@ -86,6 +87,13 @@ DAYS = pd.date_range("2024-01-30", periods=N, freq="36h")
         ([1j] * N, "left out"),
         (["one", None, None] * (N // 3), "category"),
         ([1, "1", 2.0] * (N // 3), "numeric"),
+        (pd.array([None, *range(5, N + 4)], dtype="int64[pyarrow]"), "numeric"),
+        (pd.array([True, None, False] * (N // 3), dtype="bool[pyarrow]"), "boolean"),
+        (pd.array(["red", "green", None] * (N // 3), dtype="string[pyarrow]"), "category"),
+        (pd.array(DAYS, dtype="timestamp[us][pyarrow]"), "date"),
+        (pd.array([day.date() for day in DAYS], dtype="date32[pyarrow]"), "date"),
+        ([decimal.Decimal(i) / 7 for i in range(N)], "numeric"),
+        ([b"bytes"] * N, "left out"),
     ],
 )
 def test_each_kind_of_column_gets_its_use(values, use):
@@ -333,7 +341,7 @@ def test_a_target_that_does_not_fit_is_refused(y, task_type, sentence):
         ({"frame": pd.DataFrame({"y": [0, 1] * 9})}, "there is no other column"),
         (
             {"frame": pd.DataFrame({"k": 1, "y": [0, 1] * 9})},
-            r"no column is left to learn from \('k': always '1.0'\)",
+            r"no column is left to learn from \('k': always 1\)",
         ),
     ],
 )
