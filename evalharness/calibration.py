@@ -70,7 +70,8 @@ class CalibrationTest:
 def event(sample: Sample) -> tuple[Floats, Booleans]:
     """Return the probability that is judged and whether its event happened.
 
-    Two classes: the probability of the positive class. More: that of the most probable class (top label, Guo et al. 2017).
+    Two classes: the probability of the positive class. More: that of the most probable class (top label, Guo
+    et al. 2017).
     """
     assert sample.probabilities is not None
     if sample.positive is not None:
@@ -91,13 +92,19 @@ def equal_mass(p: Floats, happened: Booleans, weights: Floats | None = None, bin
     order = np.sort(p)
     n = len(p)
     wanted = max(1, min(bins, n // 2))
-    cuts = np.unique(order[[min(n - 1, -(-n * b // wanted) - 1) for b in range(1, wanted)]]) if wanted > 1 else np.zeros(0)
+    cuts = (
+        np.unique(order[[min(n - 1, -(-n * b // wanted) - 1) for b in range(1, wanted)]])
+        if wanted > 1
+        else np.zeros(0)
+    )
     cuts = cuts[cuts < order[-1]]
     place = np.searchsorted(cuts, p, side="left")
     return _bins(p, happened, weights, place, np.r_[order[0], cuts], np.r_[cuts, order[-1]])
 
 
-def _bins(p: Floats, happened: Booleans, weights: Floats | None, place: Integers, left: Floats, right: Floats) -> Bins:
+def _bins(
+    p: Floats, happened: Booleans, weights: Floats | None, place: Integers, left: Floats, right: Floats
+) -> Bins:
     w = np.ones(len(p)) if weights is None else weights
     size = len(left)
     count = np.bincount(place, minlength=size)
@@ -109,7 +116,15 @@ def _bins(p: Floats, happened: Booleans, weights: Floats | None, place: Integers
     # The variance of a weighted mean of independent events, from their spread about the bin's frequency
     spread = np.bincount(place, weights=(w * (happened - observed[place])) ** 2, minlength=size) / safe**2
     noise = np.where(count > 1, spread * count / np.maximum(count - 1, 1), np.nan)
-    return Bins(left[kept], right[kept], count[kept], mass[kept] / mass.sum(), predicted[kept], observed[kept], noise[kept])
+    return Bins(
+        left[kept],
+        right[kept],
+        count[kept],
+        mass[kept] / mass.sum(),
+        predicted[kept],
+        observed[kept],
+        noise[kept],
+    )
 
 
 def summary(sample: Sample) -> Summary:
@@ -141,24 +156,43 @@ def squared_noise(bins: Bins) -> Floats:
 def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
     """Return an interval for the root mean square calibration error by test inversion.
 
-    Given the probabilities, gaps of bins are independent and nearly normal about the true gaps. The interval holds
-    every true error under which the observed ``sum_b share_b gap_b**2`` lies between its (1 - level)/2 and
-    (1 + level)/2 quantiles, found by simulation with the directions of the observed gaps. Unlike a bootstrap of
-    the plug-in error it covers for calibrated models, where the true error is 0.
+    Given the probabilities, gaps of bins are independent and nearly normal about the true gaps. The interval
+    holds every true error under which the observed ``sum_b share_b gap_b**2`` lies between its (1 - level)/2
+    and (1 + level)/2 quantiles, found by simulation with the directions of the observed gaps. Unlike a
+    bootstrap of the plug-in error it covers for calibrated models, where the true error is 0.
     """
     if sample.groups is not None:
-        return Interval(None, None, level, "none", 0, 0, "the interval of the calibration error needs independent rows, and groups were given")
+        return Interval(
+            None,
+            None,
+            level,
+            "none",
+            0,
+            0,
+            "the interval of the calibration error needs independent rows, and groups were given",
+        )
     p, happened = event(sample)
     bins = equal_mass(p, happened, sample.weights)
     if len(bins.count) < 2 or int(bins.count.min()) < 5:
-        return Interval(None, None, level, "none", 0, 0, f"{sample.n:,} rows with these probabilities are too few for two bins of five")
+        return Interval(
+            None,
+            None,
+            level,
+            "none",
+            0,
+            0,
+            f"{sample.n:,} rows with these probabilities are too few for two bins of five",
+        )
     from scipy import special
 
     noise = np.sqrt(squared_noise(bins))
     seen = float(np.sum(bins.share * bins.gap**2))
     u = bins.gap / np.sqrt(seen) if seen > 0 else np.ones(len(bins.count))
     draws = 4000
-    z = special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1)) * noise
+    z = (
+        special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1))
+        * noise
+    )
     own, cross = z**2 @ bins.share, z @ (bins.share * u)
 
     def root(tail: float, target: float) -> float:
@@ -173,15 +207,22 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
         return (low + high) / 2
 
     # the upper end is never below that of a calibrated model whose sum is typical
-    return Interval(root((1 + level) / 2, seen), root((1 - level) / 2, max(seen, float(np.median(own)))), level, "test inversion", 0, 0)
+    return Interval(
+        root((1 + level) / 2, seen),
+        root((1 - level) / 2, max(seen, float(np.median(own)))),
+        level,
+        "test inversion",
+        0,
+        0,
+    )
 
 
 def against_perfect(sample: Sample) -> CalibrationTest:
     """Test whether all probabilities are right: chi-squared over bins with the variances that they imply.
 
-    ``sum_b (sum y - sum p)**2 / sum p (1 - p)`` has one degree of freedom for each bin when probabilities were not fitted on
-    these rows (Hosmer & Lemeshow 2000, Applied Logistic Regression, section 5.2.2). Neighbouring bins are joined until
-    each expects a variance of 5. The judged event is that of `event`.
+    ``sum_b (sum y - sum p)**2 / sum p (1 - p)`` has one degree of freedom for each bin when probabilities
+    were not fitted on these rows (Hosmer & Lemeshow 2000, Applied Logistic Regression, section 5.2.2).
+    Neighbouring bins are joined until each expects a variance of 5. The judged event is that of `event`.
     """
     if sample.groups is not None or sample.weights is not None:
         return CalibrationTest(None, None, 0, "the test needs independent rows of one weight")
@@ -201,7 +242,12 @@ def against_perfect(sample: Sample) -> CalibrationTest:
             v0, e0 = float(variance[end - 1]), float(excess[end - 1])
     left = (float(excess[-1] - e0), float(variance[-1] - v0))
     if not parts:
-        return CalibrationTest(None, None, 0, f"the probabilities expect a variance of {variance[-1]:.3g} events; the test needs 5")
+        return CalibrationTest(
+            None,
+            None,
+            0,
+            f"the probabilities expect a variance of {variance[-1]:.3g} events; the test needs 5",
+        )
     parts[-1] = (parts[-1][0] + left[0], parts[-1][1] + left[1])
     statistic = sum(e * e / v for e, v in parts)
     return CalibrationTest(float(special.chdtrc(len(parts), statistic)), statistic, len(parts), None)

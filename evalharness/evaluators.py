@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,9 @@ from evalharness.resample import Plan
 from evalharness.schemas import Config, InputError, Interval, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from evalharness.compare import Comparison
     from evalharness.failures import Failures
     from evalharness.intervals import Replicates
@@ -46,15 +47,16 @@ def evaluate(
 ) -> Report:
     """Judge predictions: every metric with its interval, slices, failures, stress tests and a takeaway.
 
-    All input is checked before any work, never changed, and matched by position. NumPy arrays, pandas, polars and
-    Arrow columns and lists are accepted; (n, 1) tables count as columns.
+    All input is checked before any work, never changed, and matched by position. NumPy arrays, pandas, polars
+    and Arrow columns and lists are accepted; (n, 1) tables count as columns.
 
     Parameters
     ----------
     task_type : {"classification", "regression"}
     predictions : array-like of shape (n,) or (n, k)
-        Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order of `classes`.
-        One column of floats that are not all classes is read as probabilities when there are two classes.
+        Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order
+        of `classes`. One column of floats that are not all classes is read as probabilities when there are
+        two classes.
     labels : array-like of shape (n,)
         What really was: strings, booleans or whole numbers for classification, numbers for regression.
     data : table of n rows, optional
@@ -64,9 +66,9 @@ def evaluate(
     output_dir : path, optional
         Where the standard artifact folder is written; without it nothing is written.
     config : mapping, optional
-        ``compute_cis`` (True), ``run_stress_tests`` (False), ``n_failures_per_type`` (10), ``n_resamples`` (1000),
-        ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %, whichever is more),
-        ``max_slice_features`` (2).
+        ``compute_cis`` (True), ``run_stress_tests`` (False), ``n_failures_per_type`` (10), ``n_resamples``
+        (1000), ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %,
+        whichever is more), ``max_slice_features`` (2).
     classes : sequence, optional
         All classes, in the order of the probability columns; by default those met, sorted.
     positive : class, optional
@@ -96,7 +98,9 @@ def evaluate(
     settings = Config.read(config)
     number = _seed(seed)
     if predict is not None and not callable(predict):
-        raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
+        raise InputError(
+            f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba."
+        )
     sample = inputs.read(
         task_type=task_type, predictions=predictions, labels=labels, data=data, probabilities=probabilities, classes=classes,
         positive=positive, threshold=threshold, sample_weight=sample_weight, groups=groups, on_missing=on_missing,
@@ -131,7 +135,9 @@ def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any],
     level = config.confidence_level
     for name, estimate in metrics.items():
         if estimate is None:
-            found[name] = Interval(None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}")
+            found[name] = Interval(
+                None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}"
+            )
         elif not config.compute_cis:
             found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
         else:
@@ -163,21 +169,27 @@ def _conventions(sample: Sample) -> list[str]:
     if sample.frame is not None:
         notes.append("Rows of labels, predictions and data are matched by position.")
     if sample.weights is not None:
-        notes.append("Metrics are weighted by sample_weight, of which only ratios matter; counts and support are of rows.")
+        notes.append(
+            "Metrics are weighted by sample_weight, of which only ratios matter; counts and support are of rows."
+        )
     if sample.groups is not None:
         notes.append(f"Whole groups are resampled: {int(sample.groups.max()) + 1} of them.")
     if sample.task == "multiclass":
         notes.append("Precision, recall and F1 of a class are taken as 0 where they would be 0/0.")
     if sample.probabilities is not None:
         one = sample.task == "binary"
-        notes.append("The Brier score runs from 0 to " + ("1 (positive class only)." if one else "2 (sum over classes)."))
+        notes.append(
+            "The Brier score runs from 0 to "
+            + ("1 (positive class only)." if one else "2 (sum over classes).")
+        )
         judged = "the positive class" if one else "the most probable class"
         notes.append(f"Calibration is judged on the probability of {judged}, over {calibration.N_BINS} bins.")
         p = sample.probabilities[np.arange(sample.n), sample.labels]
         never = int(np.sum(p < EPSILON))
         if never:
             notes.append(
-                f"Log loss takes {EPSILON:.3g} for the probability of what happened where it was smaller, in {never} row"
+                f"Log loss takes {EPSILON:.3g} for the probability of what happened where it was smaller, "
+                f"in {never} row"
                 f"{'' if never == 1 else 's'}."
             )
     return notes
@@ -199,7 +211,8 @@ class Report:
     tests : mapping
         Tests behind the takeaway: ``perfect_calibration`` with p-value, statistic, bins and reason.
     slices_found, failures_found, stress_found
-        Everything known about slices, failures and stress tests; `slices`, `failures` and `stress` are their tables.
+        Everything known about slices, failures and stress tests; `slices`, `failures` and `stress` are their
+        tables.
     claims : tuple of Claim
         The sentences of the takeaway with the numbers they print.
     config : Config
@@ -350,8 +363,8 @@ class Report:
         Returns
         -------
         pandas.DataFrame
-            Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for each class,
-            ``weight``, ``group``.
+            Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for
+            each class, ``weight``, ``group``.
         """
         import pandas as pd
 
@@ -397,7 +410,9 @@ class Report:
         """
         for name in ("label", "prediction"):
             if name not in frame.columns:
-                raise InputError(f"frame has no column {name!r}; give what Report.predictions_frame() returned.")
+                raise InputError(
+                    f"frame has no column {name!r}; give what Report.predictions_frame() returned."
+                )
         probabilities = [c for c in frame.columns if str(c).startswith("probability[")]
         known = list(settings["classes"])
         config, seed = Config.read(settings["config"]), _seed(settings["seed"])

@@ -12,8 +12,8 @@ Classification; an error is a row whose predicted class is not its label:
 5. ``unusual input``: a number lies more than 3 interquartile ranges outside the quartiles of its column.
 6. ``other``: none of these.
 
-Regression; an error is a row whose absolute error is more than 3 times the median absolute error (about two standard
-deviations where errors are normal):
+Regression; an error is a row whose absolute error is more than 3 times the median absolute error (about two
+standard deviations where errors are normal):
 
 1. ``extreme``: more than 9 times the median absolute error.
 2. ``missing input``, 3. ``unusual input``: as above.
@@ -81,7 +81,19 @@ class Failures:
 
         rows = [[c.category, e.row, e.label, e.prediction, e.probability, e.reason, c.count, c.share, c.low, c.high, c.rule]
                 for c in self.categories for e in c.examples]  # fmt: skip
-        names = ["category", "row", "label", "prediction", "probability", "reason", "count", "share", "low", "high", "rule"]
+        names = [
+            "category",
+            "row",
+            "label",
+            "prediction",
+            "probability",
+            "reason",
+            "count",
+            "share",
+            "low",
+            "high",
+            "rule",
+        ]
         return pd.DataFrame(rows, columns=names)
 
     @property
@@ -89,7 +101,9 @@ class Failures:
         """One row for each of the six categories, as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame([[getattr(c, k) for k in COLUMNS] for c in self.categories], columns=list(COLUMNS))
+        return pd.DataFrame(
+            [[getattr(c, k) for k in COLUMNS] for c in self.categories], columns=list(COLUMNS)
+        )
 
 
 def find(sample: Sample, config: Config) -> Failures:
@@ -107,7 +121,9 @@ def find(sample: Sample, config: Config) -> Failures:
         worst = mine[np.argsort(-size[mine], kind="stable")][: config.n_failures_per_type]
         low, high = wilson(len(mine), errors, config.confidence_level) if errors else (None, None)
         examples = tuple(_example(sample, int(i), why(int(i))) for i in worst)
-        categories.append(Category(name, text, len(mine), len(mine) / errors if errors else None, low, high, examples))
+        categories.append(
+            Category(name, text, len(mine), len(mine) / errors if errors else None, low, high, examples)
+        )
     return Failures(tuple(categories), errors, sample.n, rule)
 
 
@@ -137,13 +153,15 @@ def _classification(sample: Sample) -> Any:
         confident, close = said >= CONFIDENT, lead < CLOSE
     tests = [
         ("confident", f"the predicted class has probability {CONFIDENT:g} or more{without}", confident,
-         lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is {classes[y[i]]!r}"),
+         lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is "
+                   f"{classes[y[i]]!r}"),
         ("borderline", close_rule + without, close,
          lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, a close call"),
         ("rare class", f"the label's class has less than {RARE:.0%} of the rows", share[y] < RARE,
          lambda i: f"{classes[y[i]]!r} has {share[y[i]]:.1%} of the rows"),
         ("missing input", f"at least one feature is missing{no_data}", missing, missing_why),
-        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the quartiles{no_data}", unusual, unusual_why),
+        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the "
+                          f"quartiles{no_data}", unusual, unusual_why),
         ("other", "none of the above", np.ones(n, dtype=bool),
          lambda i: f"predicted {classes[guess[i]]!r}, but it is {classes[y[i]]!r}"),
     ]  # fmt: skip
@@ -151,7 +169,7 @@ def _classification(sample: Sample) -> Any:
 
 
 def _regression(sample: Sample) -> Any:
-    y, n = sample.labels, sample.n
+    y = sample.labels
     error = sample.predictions - y
     size = np.abs(error).astype(np.float64)
     middle = float(np.median(size))
@@ -168,9 +186,11 @@ def _regression(sample: Sample) -> Any:
         ("extreme", f"the absolute error is more than {EXTREME:g} times the median absolute error", size > EXTREME * middle,
          lambda i: f"{off(i)}, {size[i] / middle:.1f} times the median absolute error" if middle > 0 else f"{off(i)}, where most rows are exact"),
         ("missing input", f"at least one feature is missing{no_data}", missing, missing_why),
-        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the quartiles{no_data}", unusual, unusual_why),
+        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the "
+                          f"quartiles{no_data}", unusual, unusual_why),
         ("rare target", f"the label is below the {TAIL:.0%} or above the {1 - TAIL:.0%} quantile of the labels", (y < low) | (y > high),
-         lambda i: f"{off(i)}, a label {'below' if y[i] < low else 'above'} {low if y[i] < low else high:.6g}"),
+         lambda i: f"{off(i)}, a label {'below' if y[i] < low else 'above'} "
+                   f"{low if y[i] < low else high:.6g}"),
         ("too high", "the prediction is above the label", error > 0, off),
         ("too low", "the prediction is below the label", error < 0, off),
     ]  # fmt: skip
@@ -180,12 +200,17 @@ def _regression(sample: Sample) -> Any:
 def _missing(sample: Sample) -> tuple[Booleans, Any]:
     if sample.frame is None:
         return np.zeros(sample.n, dtype=bool), None
-    columns = {str(name): sample.frame.iloc[:, i].isna().to_numpy() for i, name in enumerate(sample.frame.columns)}
+    columns = {
+        str(name): sample.frame.iloc[:, i].isna().to_numpy() for i, name in enumerate(sample.frame.columns)
+    }
     mask = np.logical_or.reduce(list(columns.values())) if columns else np.zeros(sample.n, dtype=bool)
 
     def why(i: int) -> str:
         lacking = [name for name, gone in columns.items() if gone[i]]
-        return f"{', '.join(lacking[:5])}{' and more' if len(lacking) > 5 else ''} {'is' if len(lacking) == 1 else 'are'} missing"
+        return (
+            f"{', '.join(lacking[:5])}{' and more' if len(lacking) > 5 else ''} "
+            f"{'is' if len(lacking) == 1 else 'are'} missing"
+        )
 
     return mask, why
 
@@ -198,7 +223,11 @@ def _unusual(sample: Sample) -> tuple[Booleans, Any]:
         for i, name in enumerate(sample.frame.columns):
             column = sample.frame.iloc[:, i]
             kind = column.dtype
-            if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind) or pd.api.types.is_complex_dtype(kind):
+            if (
+                not pd.api.types.is_numeric_dtype(kind)
+                or pd.api.types.is_bool_dtype(kind)
+                or pd.api.types.is_complex_dtype(kind)
+            ):
                 continue
             values = column.to_numpy(dtype=np.float64, na_value=np.nan)
             finite = values[np.isfinite(values)]
@@ -207,7 +236,10 @@ def _unusual(sample: Sample) -> tuple[Booleans, Any]:
             q1, q3 = np.quantile(finite, [0.25, 0.75], method="inverted_cdf")
             if q3 > q1:
                 with np.errstate(invalid="ignore"):
-                    found[str(name)] = ((values < q1 - FENCE * (q3 - q1)) | (values > q3 + FENCE * (q3 - q1)), values)
+                    found[str(name)] = (
+                        (values < q1 - FENCE * (q3 - q1)) | (values > q3 + FENCE * (q3 - q1)),
+                        values,
+                    )
     mask = np.logical_or.reduce([m for m, _ in found.values()]) if found else np.zeros(sample.n, dtype=bool)
 
     def why(i: int) -> str:
@@ -220,7 +252,9 @@ def _unusual(sample: Sample) -> tuple[Booleans, Any]:
 def _example(sample: Sample, i: int, reason: str) -> Example:
     values: dict[str, Any] = {}
     if sample.frame is not None:
-        values = {str(name): plain(sample.frame.iat[i, j]) for j, name in enumerate(sample.frame.columns[:50])}
+        values = {
+            str(name): plain(sample.frame.iloc[i, j]) for j, name in enumerate(sample.frame.columns[:50])
+        }
     probability = None
     if sample.task == "regression":
         label, guess = float(sample.labels[i]), float(sample.predictions[i])

@@ -70,7 +70,9 @@ def wilson(successes: float, trials: float, level: float) -> tuple[float, float]
     share, z2 = successes / trials, z * z
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return (0.0 if successes <= 0 else float(middle - half)), (1.0 if successes >= trials else float(middle + half))
+    return (0.0 if successes <= 0 else float(middle - half)), (
+        1.0 if successes >= trials else float(middle + half)
+    )
 
 
 def normal_quantile(share: float) -> float:
@@ -123,8 +125,8 @@ def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tupl
 def p_value(estimate: float, values: Floats, left_out: Floats | None) -> float:
     """Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0.
 
-    Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron & Tibshirani 1993,
-    section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``.
+    Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron &
+    Tibshirani 1993, section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``.
     """
     from statistics import NormalDist
 
@@ -146,7 +148,9 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
     defined = values[~np.isnan(values)]
     lost = len(values) - len(defined)
     if lost > MAX_UNDEFINED * len(values):
-        why = f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
+        why = (
+            f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
+        )
         return Interval(None, None, level, "none", len(values), lost, why)
     spread = float(defined.max() - defined.min())
     if spread <= 1e-12 * max(1.0, abs(estimate)) or (spread <= 1e-9 * abs(estimate)):
@@ -171,12 +175,15 @@ def _counted(name: str, sample: Sample) -> tuple[int, int]:
     return int(np.sum(chosen & (y == guess))), int(np.sum(chosen))
 
 
-def for_metric(name: str, estimate: float, sample: Sample, replicates: Replicates | None, level: float, seed: int) -> Interval:
+def for_metric(
+    name: str, estimate: float, sample: Sample, replicates: Replicates | None, level: float, seed: int
+) -> Interval:
     """Return the interval of one metric.
 
-    Shares of counted rows get Wilson's score interval; with weights or groups they are resampled like all others, and
-    where every resample agrees (an edge) Wilson's interval for the effective number of rows or for the number of groups.
-    Other metrics get BCa intervals up to 2,000 rows (or groups), percentile intervals above.
+    Shares of counted rows get Wilson's score interval; with weights or groups they are resampled like all
+    others, and where every resample agrees (an edge) Wilson's interval for the effective number of rows or
+    for the number of groups. Other metrics get BCa intervals up to 2,000 rows (or groups), percentile
+    intervals above.
     """
     spec = METRICS[name]
     if spec.interval == "none":
@@ -191,7 +198,11 @@ def for_metric(name: str, estimate: float, sample: Sample, replicates: Replicate
     smooth = name not in ("median_absolute_error",)
     left_out = replicates.left_out.get(name) if smooth else None
     found = from_replicates(estimate, replicates.resampled[name], left_out, level)
-    if found.low is None and spec.interval == "proportion" and found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples:
+    if (
+        found.low is None
+        and spec.interval == "proportion"
+        and found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples
+    ):
         size = _effective(sample)
         return Interval(*wilson(estimate * size, size, level), level, "wilson, effective rows")
     return found

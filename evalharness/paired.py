@@ -16,8 +16,9 @@ EXACT_BELOW = 25
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the p-value that two models are right equally often, from the rows that only one gets right.
 
-    Exact (binomial, two-sided) below 25 discordant rows, otherwise ``(b - c)**2 / (b + c)`` as chi-squared with one degree
-    of freedom (McNemar 1947, Psychometrika 12(2); Fagerland et al. 2013, BMC Med. Res. Methodol. 13:91).
+    Exact (binomial, two-sided) below 25 discordant rows, otherwise ``(b - c)**2 / (b + c)`` as chi-squared
+    with one degree of freedom (McNemar 1947, Psychometrika 12(2); Fagerland et al. 2013, BMC Med. Res.
+    Methodol. 13:91).
     """
     from scipy.special import bdtr, chdtrc
 
@@ -42,8 +43,9 @@ class Difference:
 def delong(positive: Booleans, first: Floats, second: Floats) -> Difference | None:
     """Compare two areas under the ROC curve on the same rows.
 
-    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3): the covariance of two AUCs from the placements of positives among
-    negatives and of negatives among positives, computed from midranks (Sun & Xu 2014, IEEE Signal Process. Lett. 21(11)).
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3): the covariance of two AUCs from the placements of
+    positives among negatives and of negatives among positives, computed from midranks (Sun & Xu 2014, IEEE
+    Signal Process. Lett. 21(11)).
 
     Parameters
     ----------
@@ -64,7 +66,9 @@ def delong(positive: Booleans, first: Floats, second: Floats) -> Difference | No
         x, y = score[positive], score[~positive]
         sorted_x, sorted_y = np.sort(x), np.sort(y)
         placed_x = (np.searchsorted(sorted_y, x, "left") + np.searchsorted(sorted_y, x, "right")) / (2 * n)
-        placed_y = 1 - (np.searchsorted(sorted_x, y, "left") + np.searchsorted(sorted_x, y, "right")) / (2 * m)
+        placed_y = 1 - (np.searchsorted(sorted_x, y, "left") + np.searchsorted(sorted_x, y, "right")) / (
+            2 * m
+        )
         areas.append(float(placed_x.mean()))
         up.append(placed_x)
         down.append(placed_y)

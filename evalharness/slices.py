@@ -1,7 +1,7 @@
 """Where a model does better or worse than on the other rows, without findings of noise.
 
-Every condition on one feature, and every pair of conditions on two, that has enough support is tested against the
-rest; Benjamini-Hochberg holds the share of false findings over all that were tested.
+Every condition on one feature, and every pair of conditions on two, that has enough support is tested against
+the rest; Benjamini-Hochberg holds the share of false findings over all that were tested.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Slices:
     Attributes
     ----------
     rows : tuple of Slice
-        Every one-feature slice that was tested, and the two-feature slices that are significant (at most 100).
+        Every one-feature slice that was tested, and the two-feature slices that are significant (at most
+        100).
     tested : int
         Slices tested, one and two features together; q-values are over all of them.
     min_support : int
@@ -97,11 +98,12 @@ def row_losses(sample: Sample) -> tuple[str, Floats]:
 def find(sample: Sample, config: Config) -> Slices:
     """Test the slices of a sample.
 
-    For a class metric the slice's errors are hypergeometric when the slice is like a random draw of all rows; for an
-    error the slice's mean has the permutation distribution, taken as Pearson type III with its first three moments
-    (Mielke & Berry 2007, Permutation Methods, section 2.3). A pair must differ from the rest and from the rest of both
-    its parents: its p-value is the largest of the three (an intersection-union test, Berger 1982). With weights or
-    groups the difference to the rest is linearised and tested by Student's t over rows or groups.
+    For a class metric the slice's errors are hypergeometric when the slice is like a random draw of all rows;
+    for an error the slice's mean has the permutation distribution, taken as Pearson type III with its first
+    three moments (Mielke & Berry 2007, Permutation Methods, section 2.3). A pair must differ from the rest
+    and from the rest of both its parents: its p-value is the largest of the three (an intersection-union
+    test, Berger 1982). With weights or groups the difference to the rest is linearised and tested by
+    Student's t over rows or groups.
     """
     if sample.frame is None:
         return Slices(reason="no data was given, so there are no features to slice by")
@@ -109,9 +111,14 @@ def find(sample: Sample, config: Config) -> Slices:
         return Slices(reason="max_slice_features is 0")
     support = config.min_support or max(30, -(-sample.n // 100))
     if sample.n < 2 * support:
-        return Slices(min_support=support, reason=f"{sample.n:,} rows are too few for two parts of {support:,} (min_support)")
+        return Slices(
+            min_support=support,
+            reason=f"{sample.n:,} rows are too few for two parts of {support:,} (min_support)",
+        )
     skipped: list[tuple[str, str]] = []
-    conditions = [c for c in _conditions(sample.frame, skipped) if support <= int(c.mask.sum()) <= sample.n - support]
+    conditions = [
+        c for c in _conditions(sample.frame, skipped) if support <= int(c.mask.sum()) <= sample.n - support
+    ]
     notes: list[str] = []
     if sample.weights is None and sample.groups is None:
         drafts = _plain(sample, config, conditions, support, notes)
@@ -131,7 +138,9 @@ def find(sample: Sample, config: Config) -> Slices:
             pairs.append(row)
     pairs.sort(key=lambda r: (r.p_value, r.slice))
     if len(pairs) > MAX_PAIRS_SHOWN:
-        notes.append(f"Of {len(pairs):,} significant two-feature slices the first {MAX_PAIRS_SHOWN} by p-value are listed.")
+        notes.append(
+            f"Of {len(pairs):,} significant two-feature slices the first {MAX_PAIRS_SHOWN} by p-value are listed."
+        )
     found = sorted([*rows, *pairs[:MAX_PAIRS_SHOWN]], key=lambda r: (r.p_value, r.slice))
     return Slices(tuple(found), len(drafts), support, tuple(skipped), tuple(notes))
 
@@ -165,19 +174,35 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
     numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     if kind == "c" or not (numeric or dates or _nameable(present)):
-        skipped.append((name, f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are not supported"))
+        skipped.append(
+            (
+                name,
+                f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are "
+                "not supported",
+            )
+        )
         return
     if numeric and distinct > 10:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         whole = distinct == len(present) and bool(np.all(values[~missing] % 1 == 0))
-        if whole and len(present) > 20 and (_IDENTIFIER.search(name) or bool(np.all(np.diff(values[~missing]) == 1))):
+        if (
+            whole
+            and len(present) > 20
+            and (_IDENTIFIER.search(name) or bool(np.all(np.diff(values[~missing]) == 1)))
+        ):
             skipped.append((name, "identifier-like: every row has its own whole number"))
             return
         yield from _binned(name, values, missing, lambda cut: f"{cut:.6g}")
     elif dates and distinct > 10:
-        stamps = column.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(column.dt, "tz", None) is not None else column
+        stamps = (
+            column.dt.tz_convert("UTC").dt.tz_localize(None)
+            if getattr(column.dt, "tz", None) is not None
+            else column
+        )
         values = stamps.to_numpy().astype("datetime64[us]").astype(np.int64).astype(np.float64)
-        yield from _binned(name, values, missing, lambda cut: str(np.datetime64(int(cut), "us").astype("datetime64[s]")))
+        yield from _binned(
+            name, values, missing, lambda cut: str(np.datetime64(int(cut), "us").astype("datetime64[s]"))
+        )
     elif distinct > max(20, len(present) // 2):
         skipped.append((name, f"identifier-like: {distinct:,} different values in {len(present):,} rows"))
         return
@@ -185,8 +210,15 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
         codes, values = pd.factorize(column)
         counts = np.bincount(codes[codes >= 0], minlength=len(values))
         shown = [v.item() if isinstance(v, np.generic) else v for v in values]
-        for code in sorted(np.lexsort(([str(v) for v in shown], -counts))[:MAX_CATEGORIES], key=lambda c: str(shown[c])):
-            yield Condition(name, f"= {shown[code]!r}" if isinstance(shown[code], str) else f"= {shown[code]}", codes == code)
+        for code in sorted(
+            np.lexsort((np.array([str(v) for v in shown]), -counts))[:MAX_CATEGORIES],
+            key=lambda c: str(shown[c]),
+        ):
+            yield Condition(
+                name,
+                f"= {shown[code]!r}" if isinstance(shown[code], str) else f"= {shown[code]}",
+                codes == code,
+            )
     if gone:
         yield Condition(name, "is missing", missing)
 
@@ -196,7 +228,10 @@ def _nameable(present: Any) -> bool:
     import decimal
 
     plain = (str, bytes, bool, int, float, np.generic, dt.date, dt.time, decimal.Decimal)
-    return all(issubclass(kind, plain) or kind.__name__ in ("Interval", "Period", "Timedelta") for kind in set(map(type, present.tolist())))
+    return all(
+        issubclass(kind, plain) or kind.__name__ in ("Interval", "Period", "Timedelta")
+        for kind in set(map(type, present.tolist()))
+    )
 
 
 def _binned(name: str, values: Floats, missing: Booleans, show: Any) -> Iterator[Condition]:
@@ -218,7 +253,9 @@ def _binned(name: str, values: Floats, missing: Booleans, show: Any) -> Iterator
 # Tests on plain rows ------------------------------------------------------------------------------------------
 
 
-def _plain(sample: Sample, config: Config, conditions: list[Condition], least: int, notes: list[str]) -> list[dict[str, Any]]:
+def _plain(
+    sample: Sample, config: Config, conditions: list[Condition], least: int, notes: list[str]
+) -> list[dict[str, Any]]:
     metric, loss = row_losses(sample)
     n, c = sample.n, len(conditions)
     if c == 0:
@@ -269,7 +306,14 @@ def _plain(sample: Sample, config: Config, conditions: list[Condition], least: i
         parents = [_moments(loss[condition.mask]) for condition in conditions]
         for parent in (a[pair], b[pair]):
             whole = np.array([parents[q] for q in parent]).T
-            inner = _against(metric, count[parent, parent], total[parent, parent], (whole[0], whole[1], whole[2]), m[pair], x[pair])
+            inner = _against(
+                metric,
+                count[parent, parent],
+                total[parent, parent],
+                (whole[0], whole[1], whole[2]),
+                m[pair],
+                x[pair],
+            )
             p[pair] = np.maximum(p[pair], inner)
     drafts = []
     for q in range(len(m)):
@@ -331,7 +375,9 @@ def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Flo
     lower = beyond((x + step - safe_m * mean) / spread, -1)
     p = np.minimum(1.0, 2 * np.minimum(upper, lower))
     if metric == "accuracy":
-        smallest = np.minimum.reduce([m * total, m * (n - total), (n - m) * total, (n - m) * (n - total)]) / np.maximum(n, 1)
+        smallest = np.minimum.reduce(
+            [m * total, m * (n - total), (n - m) * total, (n - m) * (n - total)]
+        ) / np.maximum(n, 1)
         exact = ok & (smallest < 25)
         if exact.any():
             from scipy.stats import hypergeom
@@ -341,7 +387,9 @@ def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Flo
     return np.asarray(np.where(ok, p, 1.0))
 
 
-def _own_interval(metric: str, m: float, x: float, square: float, level: float) -> tuple[float | None, float | None]:
+def _own_interval(
+    metric: str, m: float, x: float, square: float, level: float
+) -> tuple[float | None, float | None]:
     if metric == "accuracy":
         return wilson(m - x, m, level)
     from scipy.special import stdtrit
@@ -362,18 +410,21 @@ def _linearised(sample: Sample, config: Config, conditions: list[Condition]) -> 
     w = sample.weights if sample.weights is not None else np.ones(sample.n)
 
     def variance(pull: Floats) -> tuple[float, float]:
-        if sample.groups is not None:
-            pull = np.bincount(sample.groups, weights=pull)
-        pull = pull[pull != 0]
+        by_unit = pull if sample.groups is None else np.bincount(sample.groups, weights=pull)
+        pull = np.asarray(by_unit[by_unit != 0], dtype=np.float64)
         units = len(pull)
         return (float(np.sum(pull**2)) * units / (units - 1), units - 1.0) if units > 1 else (0.0, 0.0)
 
     drafts = []
     for condition in conditions:
-        inside, outside = w * condition.mask, w * ~condition.mask
+        inside = np.where(condition.mask, w, 0.0)
+        outside = w - inside
         if inside.sum() == 0 or outside.sum() == 0:
             continue
-        mean, rest = float(np.sum(inside * loss) / inside.sum()), float(np.sum(outside * loss) / outside.sum())
+        mean, rest = (
+            float(np.sum(inside * loss) / inside.sum()),
+            float(np.sum(outside * loss) / outside.sum()),
+        )
         own = inside * (loss - mean) / inside.sum()
         spread, df = variance(own)
         both, df_both = variance(own - outside * (loss - rest) / outside.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,19 @@ from evalharness.schemas import InputError
 if TYPE_CHECKING:
     from evalharness.schemas import Config, Floats, Sample
 
-COLUMNS = ("perturbation", "severity", "metric", "estimate", "low", "high", "drop", "drop_low", "drop_high", "n", "error")
+COLUMNS = (
+    "perturbation",
+    "severity",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "drop",
+    "drop_low",
+    "drop_high",
+    "n",
+    "error",
+)
 MAX_ROWS = 20_000
 MAX_RESAMPLES = 500
 
@@ -61,10 +74,10 @@ class Stress:
 def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, seed: int) -> Stress:
     """Run every perturbation that the features allow.
 
-    Numbers: Gaussian noise, scaling, clipping to the middle (truncation) and outliers. Any column: missing values and
-    shuffling of all values of some columns. Categories: swaps between rows, and values never seen. Severity is the share
-    of cells or columns touched, or the size in standard deviations, as each perturbation says in its docstring.
-    A model that raises leaves a row with the error.
+    Numbers: Gaussian noise, scaling, clipping to the middle (truncation) and outliers. Any column: missing
+    values and shuffling of all values of some columns. Categories: swaps between rows, and values never seen.
+    Severity is the share of cells or columns touched, or the size in standard deviations, as each
+    perturbation says in its docstring. A model that raises leaves a row with the error.
     """
     if not config.run_stress_tests:
         return Stress(reason="run_stress_tests was off")
@@ -86,18 +99,32 @@ def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, se
     plan = Plan(len(keep), min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups)
     base = _measure(clean, metrics, plan, config)
     differ = int(np.sum(clean.predictions != sample.predictions[keep]))
-    if differ and not (sample.task == "regression" and np.allclose(clean.predictions, sample.predictions[keep])):
-        notes.append(f"predict gives other predictions than predictions= in {differ:,} of {len(keep):,} unchanged rows; drops are from predict's own.")
-    rows = [Row("none", 0.0, name, *base[name][:3], 0.0, None, None, len(keep), None) for name in metrics]
+    if differ and not (
+        sample.task == "regression" and np.allclose(clean.predictions, sample.predictions[keep])
+    ):
+        notes.append(
+            f"predict gives other predictions than predictions= in {differ:,} of {len(keep):,} unchanged "
+            "rows; drops are from predict's own."
+        )
+    rows = [
+        _row("none", 0.0, name, base[name], base[name], len(keep), config.confidence_level)
+        for name in metrics
+    ]
     for number, (kind, severity, change) in enumerate(_perturbations(frame)):
         changed = change(frame, severity, np.random.Generator(stream(seed, 100 + number)))
         try:
             stressed = _judge(sample, keep, predict, changed)
         except Exception as error:  # noqa: BLE001  a user's model may raise anything, and is recorded
-            rows += [Row(kind, severity, name, None, None, None, None, None, None, len(keep), _said(error)) for name in metrics]
+            rows += [
+                Row(kind, severity, name, None, None, None, None, None, None, len(keep), _said(error))
+                for name in metrics
+            ]
             continue
         found = _measure(stressed, metrics, plan, config)
-        rows += [_row(kind, severity, name, base[name], found[name], len(keep), config.confidence_level) for name in metrics]
+        rows += [
+            _row(kind, severity, name, base[name], found[name], len(keep), config.confidence_level)
+            for name in metrics
+        ]
     return Stress(tuple(rows), len(keep), tuple(notes))
 
 
@@ -141,7 +168,7 @@ def _as_given(frame: Any, kind: str) -> Any:
     if kind == "numpy":
         return frame.to_numpy()
     if kind == "polars":
-        import polars
+        polars = importlib.import_module("polars")
 
         return polars.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
     if kind == "pyarrow":
@@ -153,9 +180,15 @@ def _as_given(frame: Any, kind: str) -> Any:
 
 def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Config) -> dict[str, Any]:
     batch = Prepared(sample).estimate()
-    specs = [METRICS[name] for name in metrics if METRICS[name].needs != "probabilities" or sample.probabilities is not None]
-    values = intervals.replicate(sample, plan, only=tuple(s.name for s in specs)) if config.compute_cis else None
-    out: dict[str, Any] = {name: (None, None, None, None) for name in metrics}
+    specs = [
+        METRICS[name]
+        for name in metrics
+        if METRICS[name].needs != "probabilities" or sample.probabilities is not None
+    ]
+    values = (
+        intervals.replicate(sample, plan, only=tuple(s.name for s in specs)) if config.compute_cis else None
+    )
+    out: dict[str, Any] = dict.fromkeys(metrics, (None, None, None, None))
     for spec in specs:
         with np.errstate(divide="ignore", invalid="ignore"):
             estimate = float(spec.compute(batch)[0])
@@ -163,7 +196,9 @@ def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Confi
             continue
         low = high = None
         if values is not None:
-            found = intervals.for_metric(spec.name, estimate, sample, values, config.confidence_level, plan.seed)
+            found = intervals.for_metric(
+                spec.name, estimate, sample, values, config.confidence_level, plan.seed
+            )
             low, high = found.low, found.high
         out[spec.name] = (estimate, low, high, values)
     return out
@@ -263,7 +298,11 @@ def _truncation(frame: Any, severity: float, rng: np.random.Generator) -> Any:
 
     def change(v: Floats) -> Floats:
         finite = v[np.isfinite(v)]
-        return np.clip(v, *np.quantile(finite, [severity, 1 - severity], method="inverted_cdf")) if len(finite) else v
+        return (
+            np.clip(v, *np.quantile(finite, [severity, 1 - severity], method="inverted_cdf"))
+            if len(finite)
+            else v
+        )
 
     return _numbers_changed(frame, change)
 
@@ -281,7 +320,9 @@ def _swaps(frame: Any, severity: float, rng: np.random.Generator) -> Any:
     """Give a share `severity` of the categories the value of another row drawn at random."""
     out = frame.copy()
     for i in _kinds(frame)[1]:
-        source = np.where(rng.random(len(frame)) < severity, rng.integers(0, len(frame), len(frame)), np.arange(len(frame)))
+        source = np.where(
+            rng.random(len(frame)) < severity, rng.integers(0, len(frame), len(frame)), np.arange(len(frame))
+        )
         out.isetitem(i, frame.iloc[:, i].take(source).set_axis(frame.index))
     return out
 
@@ -302,4 +343,3 @@ def _shuffled(frame: Any, severity: float, rng: np.random.Generator) -> Any:
     for i in rng.permutation(width)[: max(1, round(severity * width))]:
         out.isetitem(int(i), frame.iloc[:, int(i)].take(rng.permutation(len(frame))).set_axis(frame.index))
     return out
-

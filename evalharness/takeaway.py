@@ -48,7 +48,10 @@ class _Words:
         if found.low is None or found.high is None:
             return "no interval"
         level = self.number("confidence_percent", 100 * self.level)
-        return f"{level} % interval {self.number(key + 'low', found.low)} to {self.number(key + 'high', found.high)}"
+        return (
+            f"{level} % interval {self.number(key + 'low', found.low)} to "
+            f"{self.number(key + 'high', found.high)}"
+        )
 
     def p(self, value: float, key: str = "p_value") -> str:
         if value < 0.001:
@@ -66,10 +69,7 @@ def rounded(value: float) -> float | int:
     if size >= 1000:
         digits = 3 - int(np.floor(np.log10(size)))
         return int(round(value, min(digits, 0)))
-    if size >= 0.1 or size == 0:
-        result = round(value, 3)
-    else:
-        result = round(value, 2 - int(np.floor(np.log10(size))))
+    result = round(value, 3) if size >= 0.1 or size == 0 else round(value, 2 - int(np.floor(np.log10(size))))
     return int(result) if float(result).is_integer() else result
 
 
@@ -89,23 +89,37 @@ def write(
                  _bias(metrics, intervals, level))  # fmt: skip
     else:
         beats, baseline = _majority(sample, metrics, intervals, level)
-        name = "accuracy" if beats else ("roc_auc" if metrics.get("roc_auc") is not None else "balanced_accuracy")
+        name = (
+            "accuracy"
+            if beats
+            else ("roc_auc" if metrics.get("roc_auc") is not None else "balanced_accuracy")
+        )
         first = (_headline(name, sample, metrics, intervals, level), baseline,
                  _calibration(sample, metrics, intervals, calibration, level))  # fmt: skip
     return (*first, _slices(slices, sample, metrics, level), _failures(failures, level))
 
 
-def _headline(name: str, sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float) -> Claim:
+def _headline(
+    name: str,
+    sample: Sample,
+    metrics: Mapping[str, float | None],
+    intervals: Mapping[str, Interval],
+    level: float,
+) -> Claim:
     words = _Words(level)
     value = metrics[name]
     title = METRICS[name].title
     rows = f"on {words.number('n', sample.n)} row{'' if sample.n == 1 else 's'}"
     if value is None:
         return words.claim("headline", f"{title} is not defined {rows}.")
-    return words.claim("headline", f"{title} is {words.number(name, value)} ({words.interval(intervals[name])}) {rows}.")
+    return words.claim(
+        "headline", f"{title} is {words.number(name, value)} ({words.interval(intervals[name])}) {rows}."
+    )
 
 
-def _majority(sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float) -> tuple[bool, Claim]:
+def _majority(
+    sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float
+) -> tuple[bool, Claim]:
     """Judge accuracy against always answering the most frequent class of these very labels."""
     words = _Words(level)
     w = sample.weights if sample.weights is not None else np.ones(sample.n)
@@ -123,23 +137,40 @@ def _majority(sample: Sample, metrics: Mapping[str, float | None], intervals: Ma
     decided = interval.low is not None and not interval.contains(share) and (p is None or p <= 1 - level)
     by = "its interval leaves that share out" if p is None else f"McNemar {words.p(p)}" if decided else ""
     if decided and accuracy > share:
-        return True, words.claim("baseline", f"Accuracy, {words.number('accuracy', accuracy)}, is better than {said} ({by}).")
+        return True, words.claim(
+            "baseline", f"Accuracy, {words.number('accuracy', accuracy)}, is better than {said} ({by})."
+        )
     if decided:
-        return False, words.claim("baseline", f"Accuracy, {words.number('accuracy', accuracy)}, is worse than {said} ({by}).")
-    return False, words.claim("baseline", f"There is no evidence that accuracy, {words.number('accuracy', accuracy)}, differs from {said}.")
+        return False, words.claim(
+            "baseline", f"Accuracy, {words.number('accuracy', accuracy)}, is worse than {said} ({by})."
+        )
+    return False, words.claim(
+        "baseline",
+        f"There is no evidence that accuracy, {words.number('accuracy', accuracy)}, differs from {said}.",
+    )
 
 
-def _mean_baseline(sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float) -> Claim:
+def _mean_baseline(
+    sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float
+) -> Claim:
     words = _Words(level)
     value, interval = metrics["r2"], intervals["r2"]
     del sample
     if value is None:
-        return words.claim("baseline", "R squared is not defined, so the predictions cannot be set against the mean of the labels.")
+        return words.claim(
+            "baseline",
+            "R squared is not defined, so the predictions cannot be set against the mean of the labels.",
+        )
     said = f"R squared is {words.number('r2', value)} ({words.interval(interval)})"
     if interval.low is None or interval.high is None or interval.contains(0.0):
-        return words.claim("baseline", f"There is no evidence of a difference from always answering the mean of the labels: {said}.")
+        return words.claim(
+            "baseline",
+            f"There is no evidence of a difference from always answering the mean of the labels: {said}.",
+        )
     word = "better" if interval.low > 0 else "worse"
-    return words.claim("baseline", f"The predictions are {word} than always answering the mean of the labels: {said}.")
+    return words.claim(
+        "baseline", f"The predictions are {word} than always answering the mean of the labels: {said}."
+    )
 
 
 def _bias(metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float) -> Claim:
@@ -147,14 +178,24 @@ def _bias(metrics: Mapping[str, float | None], intervals: Mapping[str, Interval]
     value, interval = metrics["mean_bias_error"], intervals["mean_bias_error"]
     assert value is not None
     if interval.low is None or interval.contains(0.0):
-        return words.claim("bias", f"There is no evidence that predictions are too high or too low on average: the mean bias is "
-                                   f"{words.number('mean_bias_error', value)} ({words.interval(interval)}).")  # fmt: skip
+        return words.claim("bias", "There is no evidence that predictions are too high or too low on "
+                                   "average: the mean bias is "
+                                   f"{words.number('mean_bias_error', value)} "
+                                   f"({words.interval(interval)}).")  # fmt: skip
     side = "high" if value > 0 else "low"
-    return words.claim("bias", f"Predictions are too {side} on average: the mean bias is {words.number('mean_bias_error', value)} ({words.interval(interval)}).")
+    return words.claim(
+        "bias",
+        f"Predictions are too {side} on average: the mean bias is "
+        f"{words.number('mean_bias_error', value)} ({words.interval(interval)}).",
+    )
 
 
 def _calibration(
-    sample: Sample, metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], test: CalibrationTest | None, level: float
+    sample: Sample,
+    metrics: Mapping[str, float | None],
+    intervals: Mapping[str, Interval],
+    test: CalibrationTest | None,
+    level: float,
 ) -> Claim:
     words = _Words(level)
     if sample.probabilities is None or test is None:
@@ -163,14 +204,30 @@ def _calibration(
     if value is None or interval.low is None or interval.high is None:
         expected = metrics["expected_calibration_error"]
         assert expected is not None
-        return words.claim("calibration", f"Calibration could not be judged with certainty; the plug-in expected calibration error is {words.number('expected_calibration_error', expected)}.")
-    error = f"their root mean square calibration error is {words.number('debiased_calibration_error', value)} ({words.interval(interval)})"
+        return words.claim(
+            "calibration",
+            "Calibration could not be judged with certainty; the plug-in expected calibration error is "
+            f"{words.number('expected_calibration_error', expected)}.",
+        )
+    error = (
+        "their root mean square calibration error is "
+        f"{words.number('debiased_calibration_error', value)} ({words.interval(interval)})"
+    )
     rejected = test.p_value is not None and test.p_value <= 1 - level
     if rejected and test.p_value is not None:
-        return words.claim("calibration", f"The probabilities are not perfectly calibrated: {error}, chi-squared {words.p(test.p_value)}.")
+        return words.claim(
+            "calibration",
+            f"The probabilities are not perfectly calibrated: {error}, chi-squared {words.p(test.p_value)}.",
+        )
     if interval.high <= GOOD_CALIBRATION and test.p_value is not None:
-        return words.claim("calibration", f"The probabilities are well calibrated: {error}, all of it below {words.number('bound', GOOD_CALIBRATION)}.")
-    return words.claim("calibration", f"There is no evidence of miscalibration, but not enough to exclude it: {error}.")
+        return words.claim(
+            "calibration",
+            f"The probabilities are well calibrated: {error}, all of it below "
+            f"{words.number('bound', GOOD_CALIBRATION)}.",
+        )
+    return words.claim(
+        "calibration", f"There is no evidence of miscalibration, but not enough to exclude it: {error}."
+    )
 
 
 def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None], level: float) -> Claim:
@@ -186,14 +243,25 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
     worse = [row for row in slices.rows if row.significant and sign * (row.estimate - overall) < 0]
     tested = words.number("tested", slices.tested)
     if not worse:
-        return words.claim("slices", f"None of the {tested} slices tested does significantly worse than the other rows after correction for their number.")
+        return words.claim(
+            "slices",
+            f"None of the {tested} slices tested does significantly worse than the other rows after "
+            "correction for their number.",
+        )
     row = min(worse, key=lambda r: (sign * r.estimate, r.slice))
     span = "no interval"
     if row.low is not None and row.high is not None:
-        span = f"{words.number('confidence_percent', 100 * level)} % interval {words.number('low', row.low)} to {words.number('high', row.high)}"
+        span = (
+            f"{words.number('confidence_percent', 100 * level)} % interval "
+            f"{words.number('low', row.low)} to {words.number('high', row.high)}"
+        )
     where = words.name("slice", row.slice)
-    return words.claim("slices", f"Of {tested} slices tested, {words.number('worse', len(worse))} {'is' if len(worse) == 1 else 'are'} significantly worse than the other rows, "
-                                 f"most of all {where}: {METRICS[metric].title} {words.number('estimate', row.estimate)} ({span}) on {words.number('support', row.support)} rows, "
+    return words.claim("slices", f"Of {tested} slices tested, {words.number('worse', len(worse))} "
+                                 f"{'is' if len(worse) == 1 else 'are'} significantly worse than the "
+                                 "other rows, "
+                                 f"most of all {where}: {METRICS[metric].title} "
+                                 f"{words.number('estimate', row.estimate)} ({span}) on "
+                                 f"{words.number('support', row.support)} rows, "
                                  f"against {words.number('overall', overall)} overall.")  # fmt: skip
 
 
@@ -207,10 +275,12 @@ def _failures(failures: Failures, level: float) -> Claim:
     share = f"{words.number('share', top.share or 0.0)}"
     kind = "one of the largest kinds" if tied else "the largest kind"
     span = "" if top.low is None or top.high is None else (
-        f", {words.number('confidence_percent', 100 * level)} % interval {words.number('low', top.low)} to {words.number('high', top.high)}"
+        f", {words.number('confidence_percent', 100 * level)} % interval {words.number('low', top.low)} "
+        f"to {words.number('high', top.high)}"
     )  # fmt: skip
     plural = "error" if failures.errors == 1 else "errors"
-    return words.claim("failures", f"Of {words.number('errors', failures.errors)} {plural} in {n} rows, {kind} is {top.category!r} with {words.number('count', top.count)} "
+    return words.claim("failures", f"Of {words.number('errors', failures.errors)} {plural} in {n} rows, "
+                                   f"{kind} is {top.category!r} with {words.number('count', top.count)} "
                                    f"(share {share}{span}).")  # fmt: skip
 
 
@@ -221,4 +291,7 @@ def text(claims: tuple[Claim, ...]) -> str:
 
 def as_data(claims: tuple[Claim, ...]) -> list[dict[str, Any]]:
     """Return the claims as plain data."""
-    return [{"about": c.about, "sentence": c.sentence, "numbers": dict(c.numbers), "names": dict(c.names)} for c in claims]
+    return [
+        {"about": c.about, "sentence": c.sentence, "numbers": dict(c.numbers), "names": dict(c.names)}
+        for c in claims
+    ]

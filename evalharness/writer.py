@@ -17,10 +17,23 @@ if TYPE_CHECKING:
     from evalharness.evaluators import Report
 
 PLOTS = {
-    "classification": ("confusion_matrix", "roc_curve", "pr_curve", "calibration_curve", "confidence_histogram"),
+    "classification": (
+        "confusion_matrix",
+        "roc_curve",
+        "pr_curve",
+        "calibration_curve",
+        "confidence_histogram",
+    ),
     "regression": ("predicted_vs_actual", "residuals", "residual_histogram", "qq_plot", "error_by_decile"),
 }
-FILES = ("metrics.json", "confidence_intervals.json", "slices.json", "failure_examples.json", "stress.json", "takeaway.txt")
+FILES = (
+    "metrics.json",
+    "confidence_intervals.json",
+    "slices.json",
+    "failure_examples.json",
+    "stress.json",
+    "takeaway.txt",
+)
 MARK = "evalharness report"
 
 
@@ -94,7 +107,11 @@ def documents(report: Report) -> dict[str, Any]:
 def encoded(report: Report) -> dict[str, bytes]:
     """Return the bytes of each file, plots left out."""
     return {
-        name: (content if isinstance(content, str) else json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
+        name: (
+            content
+            if isinstance(content, str)
+            else json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        ).encode("utf-8", "backslashreplace")
         for name, content in documents(report).items()
     }
 
@@ -121,7 +138,10 @@ def check(output_dir: Any) -> Path:
             near = near.parent
         Path(tempfile.mkdtemp(prefix=".evalharness-", dir=near)).rmdir()
     except OSError as error:
-        raise InputError(f"output_dir {str(target)!r} cannot be written ({error.strerror or error}); give a folder that can.") from None
+        raise InputError(
+            f"output_dir {str(target)!r} cannot be written ({error.strerror or error}); give a folder "
+            "that can."
+        ) from None
     return target
 
 
@@ -146,7 +166,8 @@ def _ours(target: Path) -> None:
     if foreign:
         raise InputError(
             f"output_dir {str(target)!r} holds {foreign[0]!r}, which is not from an earlier report"
-            f"{f' ({len(foreign)} such entries)' if len(foreign) > 1 else ''}; give a new folder, or empty this one."
+            f"{f' ({len(foreign)} such entries)' if len(foreign) > 1 else ''}; give a new folder, or "
+            "empty this one."
         )
 
 

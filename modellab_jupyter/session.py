@@ -120,10 +120,7 @@ class Session:
         try:
             if not self.active:
                 self.journal.close()
-            if wait is None:
-                self.store.ingest()
-            else:
-                self.store.ingest(wait=wait)
+            self.store.ingest(wait=wait)
         except (StoreError, OSError) as error:
             if wait is None:
                 raise

@@ -64,8 +64,8 @@ def answer(code: str, *args: str, interpreter: str = sys.executable, timeout: fl
     return out
 
 
-def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Return every row of every table of a folder's store but those that say when something was taken in."""
+def content(folder: Path) -> dict[str, list[str]]:
+    """Return every row of every table of a folder's store, as text, but what says when something was taken in."""
     import duckdb
 
     path = folder / "modellab.duckdb"
@@ -74,7 +74,7 @@ def content(folder: Path) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect(str(path), read_only=True) as con:
         tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
         return {
-            table: sorted(con.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            table: sorted(map(repr, con.execute(f"SELECT * FROM {table}").fetchall()))
             for table in tables
             if table not in {"segments", "migrations"}
         }

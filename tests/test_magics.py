@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -48,7 +49,7 @@ def test_values_are_names_dollars_braces_and_expressions(ip):
     """A value may be a variable's name, $name, {expr} or an expression."""
     ip.user_ns |= {"x": 2.0, "title": "named"}
     ip.run_line_magic("modellab", "start $title")
-    ip.run_line_magic("modellab", "log x a=$x b={x * 2} c=x**3 d='max(1, 5)'")
+    ip.run_line_magic("modellab", "log x a=$x b={x * 2} c=x**3 d=max(1, 5)")
     ip.run_line_magic("modellab", "end")
 
     assert ml.runs.get("named").metrics == {"x": 2.0, "a": 2.0, "b": 4.0, "c": 8.0} | {"d": 5.0}
@@ -94,7 +95,7 @@ def test_the_cell_of_a_cell_run_is_recorded(ip):
         ("rns", "%modellab has no verb 'rns'; did you mean 'runs'?"),
         ("runs --limt 3", "'--limt' is not understood; did you mean '--limit'? %modellab runs --help tells more."),
         ("log x=1", "no run is active; start one with ml.start_run(name=...) or %modellab start."),
-        ("run nope", "no run goes by 'nope'; see ml.runs.list()."),
+        ("run nope", "no run goes by 'nope'; the store has no run yet."),
         ("start --seed many", "no variable is named 'many'."),
         ("start --seed 1.5", "--seed must be a whole number, found 1.5."),
         ("start a --dataset nowhere.csv", "data must be a frame, a file or a dataset of the store, found 'nowhere.csv'"),
@@ -161,8 +162,8 @@ def test_completion_knows_verbs_options_runs_and_projects(ip):
         pass
 
     def completed(text):
-        _, found = ip.complete(text)
-        return found
+        with provisionalcompleter():
+            return [found.text for found in ip.Completer.completions(text, len(text))]
 
     assert "dashboard" in completed("%modellab da")
     assert "--baseline" in completed("%modellab start --ba")

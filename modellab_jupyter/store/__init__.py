@@ -17,7 +17,7 @@ from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.errors import InputError, NotFoundError, StoreBusyError, StoreError, hint
 from modellab_jupyter.store import ingest, migrations, queries
-from modellab_jupyter.store.backends import WAIT, FileBackend
+from modellab_jupyter.store.backends import FileBackend
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,7 +66,7 @@ class Store:
 
     # -- taking in -------------------------------------------------------------------------------
 
-    def ingest(self, *, wait: float = WAIT) -> int:
+    def ingest(self, *, wait: float | None = None) -> int:
         """Take every whole record of every journal into the database; return how many there were.
 
         Any process may do it at any time, as often as it likes.
@@ -211,12 +211,12 @@ class Store:
                 con.execute(f"SET {setting} = {value}")
             try:
                 statements = con.extract_statements(query)
-                allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
-                if len(statements) != 1 or statements[0].type not in allowed:
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                     raise InputError("query must be one SELECT, found something else; the store is read only here.")
                 return queries.table(con, query, params)
             except duckdb.Error as error:
-                raise InputError(f"the query was refused: {str(error).strip()}") from error
+                said = " ".join(str(error).partition("\n\nLINE ")[0].split())
+                raise InputError(f"the query was refused: {said}") from error
 
     def resolve(
         self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB reads and writes
 BLOCK_SIZE = 65_536  # bytes; DuckDB's 262,144 make a small store three times as large
+_OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
 
 
@@ -32,7 +33,7 @@ class Backend(Protocol):
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
 
-    def connect(self, *, write: bool, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection whose default catalogue is the store; a context manager."""
 
 
@@ -56,8 +57,15 @@ class FileBackend:
         return self._memory is not None if self.path is None else self.path.is_file()
 
     @contextmanager
-    def connect(self, *, write: bool, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one piece of work.
+
+        Parameters
+        ----------
+        write : bool
+            Whether rows will change; the file is made then if it is not there.
+        wait : float, optional
+            Seconds to wait for another program, by default `WAIT`.
 
         Raises
         ------
@@ -71,7 +79,8 @@ class FileBackend:
                 self._memory = self._memory or _empty()
                 yield self._memory
                 return
-            con = self._open(self.path, write=write, wait=wait) if write or self.exists() else _empty()
+            there = write or self.exists()
+            con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
             except (OSError, *_faults()) as error:
@@ -116,7 +125,7 @@ class FileBackend:
                     raise _translated(error, path) from error
                 if time.monotonic() + pause > end:
                     raise StoreBusyError(
-                        f"{path.name} is held by another program{_holder(error)}; "
+                        f"{path.name} is held by {_holder(error)}; "
                         "close it there or try again; what you log meanwhile is kept and arrives later."
                     ) from error
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, so that waiters do not march in step
@@ -143,15 +152,15 @@ def _faults() -> tuple[type[Exception], ...]:
 
 def _is_lock(error: Exception) -> bool:
     text = str(error)
-    return "lock on file" in text or "being used by another process" in text or "same file handle" in text
+    return "lock on file" in text or "being used by another process" in text or _OWN in text
 
 
 def _holder(error: Exception) -> str:
+    """Say who holds the file, as far as DuckDB knows."""
+    if _OWN in str(error):
+        return "a connection that was opened in this process"
     found = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
-    if not found:
-        return ""
-    program, pid = found.groups()
-    return f" (process {pid}, {Path(program).name})"
+    return f"another program (process {found[2]}, {Path(found[1]).name})" if found else "another program"
 
 
 def _translated(error: Exception, path: Path) -> StoreError:

@@ -11,6 +11,8 @@ export interface Figure {
 
 /** Told apart by people with any colour vision; yellow comes last because it is faint on white. */
 export const PALETTE = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#8C6D31', '#F0E442'];
+/** Runs of one kind that are still drawn with their intervals. */
+const BARS = 150;
 const DASHES = ['solid', 'dash', 'dot', 'dashdot'];
 
 /** The part of a column's name that people gave. */
@@ -55,6 +57,12 @@ export function curves(series: Table, runs: Table, rows: readonly number[], metr
 export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: string, chosen: ReadonlySet<number>): Figure {
   const xs = table.column(x);
   const ys = table.column(y);
+  // Texts get a place on the axis, and runs that share one stand a little beside each other.
+  const levels = xs && xs.kind !== 'number' && xs.kind !== 'time' ? [...new Set(Array.from(rows, row => String(xs.get(row) ?? '')))].filter(Boolean).sort() : null;
+  const place = new Map(levels?.map((text, i) => [text, i]));
+  const known = xs?.kind === 'number' ? Array.from(rows, row => xs.number(row)).filter(v => v !== null) : [];
+  const low = known.reduce((a, b) => Math.min(a, b), Infinity);
+  const wide = low > 0 && known.reduce((a, b) => Math.max(a, b), 0) / low >= 50;
   const parts: { name: string; rows: number[]; color: string; symbol: string; size: number }[] = [
     { name: 'runs', rows: [], color: PALETTE[0]!, symbol: 'circle', size: 8 },
     { name: 'selected', rows: [], color: PALETTE[1]!, symbol: 'diamond', size: 12 },
@@ -72,7 +80,8 @@ export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: str
         name: p.name,
         x: p.rows.map(row => {
           const value = xs?.get(row) ?? null;
-          return xs?.kind === 'time' ? new Date(value as number).toISOString() : typeof value === 'string' ? plotlyText(value, 30) : value;
+          if (levels) return place.get(String(value))! + (((row * 0.618034) % 1) - 0.5) * 0.4;
+          return xs?.kind === 'time' ? new Date(value as number).toISOString() : value;
         }),
         y: p.rows.map(row => ys?.number(row) ?? null),
         error_y: {
@@ -82,18 +91,20 @@ export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: str
           arrayminus: p.rows.map((row, i) => (bars[i] ? ys!.number(row)! - bars[i][0] : 0)),
           thickness: 1,
           width: 3,
-          visible: bars.some(b => b !== null),
+          // Hundreds of bars hide the points they belong to.
+          visible: p.rows.length <= BARS && bars.some(b => b !== null),
         },
         marker: { size: p.size, color: p.color, symbol: p.symbol, opacity: 0.85 },
-        text: p.rows.map(row => plotlyText(table.text('name', row), 40)),
-        hovertemplate: '%{text}<br>%{x}: %{y:.5g}<extra></extra>',
+        text: p.rows.map(row => `${plotlyText(table.text('name', row), 40)}<br>${levels ? plotlyText(table.text(x, row), 40) : ''}`),
+        hovertemplate: levels ? '%{text}: %{y:.5g}<extra></extra>' : '%{text}%{x}: %{y:.5g}<extra></extra>',
         customdata: p.rows,
       };
     });
+  const ticks = levels ? { tickvals: levels.map((_, i) => i), ticktext: levels.map(t => plotlyText(t, 24)), zeroline: false } : {};
   return {
     data,
     layout: {
-      xaxis: { title: { text: plotlyText(x === 'started_at' ? 'started' : label(x)) }, type: xs?.kind === 'text' ? 'category' : undefined },
+      xaxis: { title: { text: plotlyText(x === 'started_at' ? 'started' : label(x)) }, type: wide ? 'log' : undefined, ...ticks },
       yaxis: { title: { text: plotlyText(label(y)) } },
       hovermode: 'closest',
       showlegend: parts.every(p => p.rows.length > 0),
@@ -139,8 +150,8 @@ export function parallel(table: Table, rows: ArrayLike<number>, axes: readonly s
         dimensions,
         line: {
           color: last?.values ?? [],
-          // Cividis: even in brightness, and made for colour-blind readers.
-          colorscale: [[0, '#00224e'], [0.25, '#434e6c'], [0.5, '#7d7c78'], [0.75, '#bcae6c'], [1, '#fee838']],
+          // Blue to gold over grey: told apart by all, and seen on white and on black.
+          colorscale: [[0, '#2f7fd1'], [0.5, '#9d9d9d'], [1, '#f2a900']],
           showscale: false,
         },
         labelangle: 0,

@@ -13,9 +13,10 @@ interface Plotly {
 const CONFIG = {
   displaylogo: false,
   responsive: false,
-  showLink: false,
+  showSendToCloud: false,
   plotlyServerURL: '',
-  modeBarButtonsToRemove: ['lasso2d', 'select2d', 'autoScale2d', 'toggleSpikelines'],
+  // The chart stays on this machine: nothing that sends it away.
+  modeBarButtonsToRemove: ['sendChartToCloud', 'lasso2d', 'select2d', 'autoScale2d', 'toggleSpikelines'],
 };
 
 function merge(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
@@ -132,12 +133,13 @@ export class Chart {
   #layout(own: Record<string, unknown>): Record<string, unknown> {
     const style = getComputedStyle(this.el);
     const grid = style.getPropertyValue('--ml-line').trim() || '#e0e0e0';
+    const paper = style.getPropertyValue('--ml-paper').trim() || '#fff';
     const axis = { gridcolor: grid, linecolor: grid, zerolinecolor: grid, automargin: true, title: { font: { size: 12 } } };
     const base = {
       height: this.#height,
       autosize: true,
       margin: { t: 24, r: 16, b: 44, l: 56 },
-      paper_bgcolor: 'rgba(0,0,0,0)',
+      paper_bgcolor: paper,
       plot_bgcolor: 'rgba(0,0,0,0)',
       font: { family: style.fontFamily, size: 12, color: style.color },
       xaxis: axis,

@@ -532,9 +532,10 @@ class Dashboard {
   #drawTabs(): void {
     const metrics = this.#table.keys('metrics.');
     const params = this.#table.keys('params.');
+    const telling = params.filter(n => this.#table.column(n)!.distinct(2) > 1);
     const title = (name: string): string => format.clip(FIXED[name] ?? figures.label(name), 60);
     choices(this.#metric, metrics, title, this.#metric.value);
-    choices(this.#x, [...params, 'started_at', 'duration', ...metrics], title, this.#x.value || (params.find(n => this.#table.column(n)!.distinct(2) > 1) ?? ''));
+    choices(this.#x, [...params, 'started_at', 'duration', ...metrics], title, this.#x.value || (telling.find(n => this.#table.column(n)!.kind === 'number') ?? telling[0] ?? ''));
     choices(this.#y, metrics, title, this.#y.value);
     const names: [Tab, string][] = [['curves', 'Curves'], ['scatter', 'Param against metric'], ['parallel', 'Parallel coordinates']];
     if (this.#tabs.childElementCount === 0) {

@@ -95,7 +95,7 @@ function cell(data: Table, spec: JsonObject, column: Column, row: number): HTMLE
     const [low, high] = [data.column(String(spec.low))?.number(row) ?? null, data.column(String(spec.high))?.number(row) ?? null];
     return h('td', { class: 'ml-num', title: value === null ? null : String(value) }, format.number(value as number | null), low !== null && high !== null ? h('span', { class: 'ml-ci' }, format.interval(low, high)) : null);
   }
-  const text = value === null ? format.MISSING : column.kind === 'time' ? format.time(value as number) : Array.isArray(value) ? value.join(', ') : String(value);
+  const text = value === null ? format.MISSING : column.kind === 'time' ? format.time(value as number) : Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : String(value);
   const mark = column.name === 'evidence' ? EVIDENCE[text] : undefined;
   return h(
     'td',

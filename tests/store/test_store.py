@@ -1,0 +1,480 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import modellab_jupyter as ml
+from modellab_jupyter import journal as journals
+from modellab_jupyter import schema
+from modellab_jupyter.journal import Journal
+from modellab_jupyter.store import Store, backends, migrations, queries
+from tests.conftest import answer, content, python
+
+HOLD = """
+import duckdb, sys
+con = duckdb.connect("modellab.duckdb")
+con.execute("SELECT 1")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def log_some(count: int = 3) -> ml.Run:
+    with ml.start_run("some", project_id="churn", params={"depth": 3}, tags=["a"]) as run:
+        for step in range(count):
+            ml.log_metrics({"loss": 1 / (step + 1), "odd": float("nan")}, step=step)
+        ml.log_latency([0.1, 0.2])
+        ml.log_artifact({"a": 1}, "a.json")
+    return run
+
+
+# -- taking in ---------------------------------------------------------------------------------------
+
+
+def test_taking_in_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
+    """A second ingest takes nothing and changes no row, also where the segment is still there."""
+    journal = Journal(store.journals)
+    journal.append(schema.MetricsLogged(time=1, run_id="r", step=0, values={"a": 1.0}))
+    assert store.ingest() == 2
+    before = content(tmp_path)
+    assert store.ingest() == 0
+    assert content(tmp_path) == before
+    journal.append(schema.MetricsLogged(time=2, run_id="r", step=1, values={"a": 2.0}))
+    assert store.ingest() == 1
+    assert [row["n"] for row in store.sql("SELECT n FROM metric_summary").to_pylist()] == [2]
+
+
+def test_a_segment_that_comes_back_changes_nothing(tmp_path: Path) -> None:
+    """A segment that was taken and removed, then put back from a copy, is known."""
+    run = ml.start_run("a", params={"x": 1})
+    ml.log_metrics({"m": 1.0})
+    run._describing.join()
+    segment = run._session.journal.path
+    copy = tmp_path / "copy"
+    shutil.copy(segment, copy)
+    run.end()
+    assert not segment.exists()
+    before = content(tmp_path)
+    shutil.copy(copy, segment)
+    ml.runs.list()
+    assert content(tmp_path) == before
+
+
+def test_an_ingest_that_is_broken_off_leaves_all_or_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and the record that they were taken are one transaction."""
+    from modellab_jupyter.store import ingest
+
+    journal = Journal(store.journals)
+    journal.append(schema.MetricsLogged(time=1, run_id="r", step=0, values={"a": 1.0}))
+    journal.append(schema.TagsSet(time=2, run_id="r", tags={"x": None}))
+    good = ingest._tags
+
+    def bad(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ingest, "_tags", bad)
+    with pytest.raises(KeyboardInterrupt):
+        store.ingest()
+    monkeypatch.setattr(ingest, "_tags", good)
+    with store._backend.connect(write=False) as con:
+        assert con.execute("SELECT (SELECT count(*) FROM metrics), (SELECT count(*) FROM segments)").fetchone() == (0, 0)
+    store.ingest()
+    assert store.sql("SELECT count(*) AS n FROM metrics").to_pylist() == [{"n": 1}]
+
+
+def test_two_processes_may_take_in_at_once(store: Store) -> None:
+    """Whoever comes first takes a record; the other finds it taken."""
+    journal = Journal(store.journals, segment_bytes=2000)
+    for step in range(300):
+        journal.append(schema.MetricsLogged(time=step, run_id="r", step=step, values={"a": 1.0}))
+    journal.close()
+    code = """
+import sys
+from pathlib import Path
+from modellab_jupyter.store import Store
+store = Store(Path("modellab.duckdb"), Path("modellab.files"))
+sys.stdin.readline()
+print(sum(store.ingest(wait=30) for _ in range(5)))
+"""
+    both = [python(code) for _ in range(2)]
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    counts = [process.communicate(timeout=60) for process in both]
+    assert sum(int(out) for out, _ in counts) >= 300, counts
+    assert store.sql("SELECT count(*) AS n, count(DISTINCT step) AS d FROM metrics").to_pylist() == [{"n": 300, "d": 300}]
+
+
+def test_sixteen_writers_and_a_reader_on_a_store_that_is_not_there_yet() -> None:
+    """Nothing is lost or doubled, nobody fails, and a project that all of them create is one."""
+    code = """
+import sys
+import modellab_jupyter as ml
+sys.stdin.readline()
+with ml.start_run("w" + sys.argv[1], project_id="shared", params={"writer": int(sys.argv[1])}) as run:
+    for step in range(50):
+        ml.log_metrics({"a": step, "b": 0.5})
+"""
+    reader = """
+import sys
+import modellab_jupyter as ml
+sys.stdin.readline()
+for _ in range(5):
+    table = ml.runs.list()
+print("read")
+"""
+    processes = [python(code, str(n)) for n in range(16)] + [python(reader)]
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ends = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 17, [err for _, err in ends if err]
+    runs = ml.runs.list()
+    assert sorted(runs["name"]) == sorted(f"w{n}" for n in range(16))
+    assert set(runs["status"]) == {"finished"}
+    counts = ml.sql("SELECT run_id, key, count(*) AS n, count(DISTINCT step) AS d FROM metrics GROUP BY ALL")
+    assert (len(counts), set(counts["n"]), set(counts["d"])) == (32, {50}, {50})
+    assert ml.projects.list()[["name", "runs"]].values.tolist() == [["shared", 16]]
+
+
+def test_projects_and_datasets_of_one_name_become_one(store: Store) -> None:
+    """Two writers propose ids for one name; the first is the id, the other another way to say it."""
+    journal = Journal(store.journals)
+    for number in (1, 2):
+        at = number * 1000
+        journal.append(schema.ProjectAdded(time=at, project_id=f"proj_{number}", name="churn"))
+        journal.append(
+            schema.DatasetAdded(
+                time=at + 1, dataset_id=f"ds_{number}", name="data", digest=f"{number:064}", source="frame",
+                project_id=f"proj_{number}",
+            )
+        )  # fmt: skip
+        journal.append(
+            schema.RunStarted(
+                time=at + 2, run_id=f"run_{number}", project_id=f"proj_{number}", name="r", host="h", pid=1,
+                started=1.0, session_id="s",
+            )
+        )  # fmt: skip
+        journal.append(
+            schema.DatasetUsed(time=at + 3, run_id=f"run_{number}", dataset_id=f"ds_{number}", digest=f"{number:064}")
+        )
+        store.ingest()
+    assert [p["project_id"] for p in store.projects().to_pylist()] == ["proj_1"]
+    assert store.runs("proj_1").num_rows == 2
+    assert store.resolve("project", "proj_2") == "proj_1"
+    assert store.resolve("dataset", "ds_2") == "ds_1"
+    versions = store.read(queries.versions, "ds_1")
+    assert [(v["version"], v["runs"]) for v in versions] == [(1, ["run_1"]), (2, ["run_2"])]
+
+
+def test_a_name_whose_first_project_is_gone_for_good_is_free_again(store: Store) -> None:
+    """A writer whose id stood for a project that was destroyed makes the project anew, and its runs are seen."""
+    journal = Journal(store.journals)
+
+    def work(number: int, at: int) -> None:
+        journal.append(schema.ProjectAdded(time=at, project_id=f"proj_{number}", name="churn"))
+        journal.append(
+            schema.RunStarted(
+                time=at + 1, run_id=f"run_{at}", project_id=f"proj_{number}", name="r", host="h", pid=1, started=1.0,
+                session_id="s",
+            )
+        )  # fmt: skip
+
+    work(1, 1000)
+    work(2, 2000)
+    journal.append(schema.Trashed(time=3000, kind="project", ids=["proj_1"]))
+    journal.append(schema.Purged(time=4000))
+    store.ingest()
+    assert store.runs().num_rows == 0
+    work(2, 5000)
+    store.ingest()
+    assert [r["run_id"] for r in store.runs(store.resolve("project", "churn")).to_pylist()] == ["run_5000"]
+    work(1, 6000)
+    store.ingest()
+    assert store.runs(store.resolve("project", "churn")).num_rows == 2
+    assert store.projects().num_rows == 1
+
+
+def test_a_summary_is_what_its_series_says() -> None:
+    """Last, lowest, highest and count of each metric equal those of the series, over any number of ingests."""
+    rng = random.Random(3)
+    with ml.start_run("a") as run:
+        for _ in range(5):
+            for _ in range(rng.randint(1, 6)):
+                ml.log_metrics({"m": rng.choice([rng.random(), float("nan"), float("inf")]), "n": rng.random()})
+            ml.runs.list()
+    table = ml.sql(
+        """SELECT s.n = m.n AND s.last IS NOT DISTINCT FROM m.last AND s.last_step = m.last_step
+        AND s.lowest IS NOT DISTINCT FROM m.lowest AND s.highest IS NOT DISTINCT FROM m.highest AS same
+        FROM metric_summary s JOIN (SELECT key, count(*) AS n, arg_max(value, step) AS last, max(step) AS last_step,
+          min(value) FILTER (isfinite(value)) AS lowest, max(value) FILTER (isfinite(value)) AS highest
+          FROM metrics GROUP BY key) m USING (key)"""
+    )
+    assert table["same"].tolist() == [True, True]
+    assert run.status == "finished"
+
+
+# -- held, killed, damaged ---------------------------------------------------------------------------
+
+
+def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting, logging and ending go on at once; reading names the holder; everything arrives later."""
+    log_some()
+    holder = python(HOLD)
+    assert holder.stdout.readline() == "held\n"
+    began = time.monotonic()
+    with pytest.warns(RuntimeWarning, match=rf"held by another program \(process {holder.pid}, .*Nothing is lost"):
+        with ml.start_run("meanwhile", project_id="churn") as run:
+            ml.log_metrics({"m": 1.0})
+    assert time.monotonic() - began < 2
+    with monkeypatch.context() as patch:
+        patch.setattr(backends, "WAIT", 0.1)
+        with pytest.raises(ml.StoreBusyError, match=rf"modellab.duckdb is held by another program \(process {holder.pid}"):
+            ml.runs.list()
+    holder.communicate("\n", timeout=30)
+    assert ml.runs.list()["name"].tolist() == ["meanwhile", "some"]
+    assert ml.runs.get(run.id).status == "finished"
+
+
+def test_a_store_that_this_process_holds_is_told_as_such() -> None:
+    """A connection that the user opened in the same kernel holds the file as well."""
+    import duckdb
+
+    log_some()
+    with duckdb.connect("modellab.duckdb"):
+        store = Store(Path("modellab.duckdb").absolute(), Path("modellab.files").absolute())
+        with pytest.raises(ml.StoreBusyError, match="opened in this process"), store._backend.connect(write=True, wait=0.05):
+            pass
+    assert ml.runs.list()["name"].tolist() == ["some"]
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.02, 0.15])
+def test_what_was_accepted_survives_sigkill(moment: float) -> None:
+    """Every call that had returned when the process was killed is in the store, once; the run shows as stale."""
+    process = python("""
+import sys
+import modellab_jupyter as ml
+run = ml.start_run("killed", project_id="p", params={"x": 1})
+print(run.id, flush=True)
+step = 0
+while True:
+    ml.log_metrics({"a": step, "b": step / 3, "c": -step, "d": 0.1, "e": 1.0}, step=step)
+    sys.stdout.write(f"{step}\\n")
+    sys.stdout.flush()
+    step += 1
+    if step % 50 == 0:
+        ml.runs.list()
+""")
+    run_id = process.stdout.readline().strip()
+    process.stdout.readline()
+    time.sleep(moment)
+    process.send_signal(signal.SIGKILL)
+    accepted = [int(line) for line in process.stdout.read().splitlines() if line.strip()]
+    process.communicate()
+    last = accepted[-1] if accepted else 0
+    found = ml.runs.metrics(run_id)
+    for _, series in found.groupby("key"):
+        assert series["step"].tolist() == list(range(len(series)))
+        assert len(series) >= last  # the line of the last one may be cut
+    assert set(found["key"]) == set("abcde")
+    assert ml.runs.list()["status"].tolist() == ["stale"]
+    with ml.start_run(resume=run_id) as run:
+        assert run.name == "killed"
+        ml.log_metrics({"a": 1.0})
+    record = ml.runs.get(run_id)
+    assert (record.status, record.params) == ("finished", {"x": 1})
+    assert record.last_steps["a"] == found[found["key"] == "a"]["step"].max() + 1
+
+
+def test_a_run_without_a_heartbeat_is_stale(store: Store) -> None:
+    """A run of another machine that has been silent for long does not stay "running"."""
+    journal = Journal(store.journals)
+    for name, at in (("old", time.time_ns() - 10**12), ("young", time.time_ns())):
+        journal.append(
+            schema.RunStarted(
+                time=at, run_id=f"run_{name}", project_id="proj_1", name=name, host="elsewhere", pid=1, started=1.0,
+                session_id="s",
+            )
+        )  # fmt: skip
+    journal.append(schema.ProjectAdded(time=1, project_id="proj_1", name="p"))
+    assert {r["name"]: r["status"] for r in store.runs().to_pylist()} == {"old": "stale", "young": "running"}
+
+
+def test_a_file_that_is_no_store_is_refused_and_left_alone() -> None:
+    """Another program's file is neither read as a store nor changed."""
+    Path("modellab.duckdb").write_bytes(b"not a database" * 1000)
+    with pytest.raises(ml.StoreUnreadableError, match="is not a readable DuckDB file"):
+        ml.runs.list()
+        log_some()
+        ml.runs.list()
+    assert Path("modellab.duckdb").read_bytes() == b"not a database" * 1000
+
+
+def test_a_store_of_a_later_version_is_refused_with_the_way_out(store: Store) -> None:
+    """A schema that this version does not know is not touched."""
+    import duckdb
+
+    log_some()
+    with duckdb.connect("modellab.duckdb") as con:
+        con.execute("INSERT INTO migrations VALUES (99, 'future', now()::TIMESTAMP)")
+    with pytest.raises(ml.StoreNewerError, match="schema is number 99 .* upgrade modellab-jupyter"):
+        Store(store.path, store.files).runs()
+
+
+def test_a_migration_that_fails_midway_leaves_the_store_as_it_was(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """The statements of a migration and the record of it are one transaction; the next try goes through."""
+    log_some()
+    before = content(Path.cwd())
+    newer = (*migrations.known(), (2, "next", "CREATE TABLE extra (a INTEGER); CREATE TABLE runs (a INTEGER);"))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "known", lambda: newer)
+        with pytest.raises(Exception, match="runs"):
+            Store(store.path, store.files).runs()
+    assert content(Path.cwd()) == before
+    better = (*newer[:-1], (2, "next", "CREATE TABLE extra (a INTEGER);"))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "known", lambda: better)
+        assert Store(store.path, store.files).runs().num_rows == 1
+    assert "extra" in content(Path.cwd())
+
+
+def test_an_empty_folder_reads_as_an_empty_store() -> None:
+    """Reading makes no file and finds nothing; every list has its columns."""
+    assert len(ml.runs.list()) == len(ml.projects.list()) == len(ml.datasets.list()) == 0
+    assert len(ml.artifacts.list()) == len(ml.evaluations.list()) == len(ml.trash.list()) == 0
+    assert ml.sql("SELECT count(*) AS n FROM runs")["n"].tolist() == [0]
+    assert ml.sql("SELECT 1 AS one")["one"].tolist() == [1]
+    assert list(ml.runs.list().columns) == list(queries.RUN_COLUMNS)
+    assert not any(Path.cwd().iterdir())
+
+
+def test_health_tells_what_waits(store: Store) -> None:
+    """Health counts journals that were not taken in and names the versions."""
+    journal = Journal(store.journals)
+    journal.append(schema.Beat(time=1, run_id="r"))
+    health = store.health()
+    assert (health.exists, health.waiting_segments, health.problem) == (False, 1, None)
+    assert health.waiting_bytes == journal.path.stat().st_size
+    store.ingest()
+    assert store.health().schema_version == migrations.known()[-1][0]
+
+
+# -- reading -----------------------------------------------------------------------------------------
+
+
+def test_a_long_series_keeps_its_extremes(store: Store) -> None:
+    """Reduced to what a screen shows, a series keeps first, last, lowest and highest point and its order."""
+    rng = random.Random(1)
+    values = [rng.gauss(0, 1) for _ in range(5000)]
+    values[1234], values[4321] = 99.0, -99.0
+    journal = Journal(store.journals)
+    for step, value in enumerate(values):
+        journal.append(schema.MetricsLogged(time=step * 1000, run_id="r", step=step, values={"m": value}))
+    few = store.read(queries.series, ["r"], "m", 200)
+    assert 100 <= few.num_rows <= 200
+    shown = few.column("value").to_pylist()
+    assert {99.0, -99.0, values[0], values[-1]} <= set(shown)
+    assert few.column("step").to_pylist() == sorted(few.column("step").to_pylist())
+    assert store.read(queries.series, ["r"], "m", 10_000).column("value").to_pylist() == values
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM 'https://example.org/a.csv'",
+        "COPY runs TO 'out.csv'",
+        "EXPLAIN ANALYZE COPY runs TO 'out.csv'",
+        "EXPLAIN ANALYZE DELETE FROM runs",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "PRAGMA enable_profiling",
+        "DELETE FROM runs",
+        "UPDATE runs SET name = 'x'",
+        "CREATE TABLE x (a INTEGER)",
+        "INSERT INTO tags VALUES ('a', 'b', 'c', now())",
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DELETE FROM runs",
+        "",
+        "-- nothing",
+        "SELEC 1",
+        "SELECT * FROM mine",
+        "SELECT * FROM no_such_table",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_sql_is_read_only_and_sandboxed(query: str, there: bool) -> None:
+    """A query that is not one SELECT over the store is refused in one sentence, with or without a store, and does nothing."""
+    import pandas as pd
+
+    mine = pd.DataFrame({"a": [1]})
+    if there:
+        log_some(1)
+    before = content(Path.cwd())
+    with pytest.raises(ml.InputError, match=r"query"):
+        ml.sql(query)
+    assert content(Path.cwd()) == before
+    assert len(mine) == 1
+    assert not Path("out.csv").exists()
+    assert ml.sql("SELECT ? AS a", [1])["a"].tolist() == [1]
+
+
+def test_sql_takes_values_apart_from_text() -> None:
+    """Params are bound, positional or named, and never become SQL."""
+    log_some(1)
+    hostile = "'; DROP TABLE runs; --"
+    assert ml.sql("SELECT ? AS a", [hostile])["a"].tolist() == [hostile]
+    assert ml.sql("SELECT name FROM runs WHERE name = $name", {"name": "some"})["name"].tolist() == ["some"]
+    assert str(ml.sql("SELECT started_at FROM runs")["started_at"].dtype) == "datetime64[us, UTC]"
+
+
+# -- two versions of DuckDB --------------------------------------------------------------------------
+
+WORK = """
+import json, sys
+import duckdb
+import modellab_jupyter as ml
+from modellab_jupyter.store import queries
+from modellab_jupyter import session
+with ml.start_run(sys.argv[1], project_id="shared", params={"a": [1, "x"]}, tags={"by": duckdb.__version__}) as run:
+    for step in range(100):
+        ml.log_metrics({"m": step / 7, "odd": float("nan")})
+    ml.log_latency([0.1] * 5)
+    ml.log_artifact(b"bytes", "a.bin")
+table = session.current().store.runs()
+rows = sorted(zip(table.column("name").to_pylist(), table.column("status").to_pylist()))
+store = session.current().store
+counts = [store.read(queries.series, [r], "m").num_rows for r in table.column("run_id").to_pylist()]
+print(json.dumps([duckdb.__version__, rows, counts, store.projects().num_rows]))
+"""
+
+
+def test_a_store_passes_between_two_versions_of_duckdb() -> None:
+    """What one version wrote the other reads and writes on, back and forth."""
+    other = os.environ.get("MODELLAB_OTHER_PYTHON")
+    if not other:
+        pytest.skip(
+            "set MODELLAB_OTHER_PYTHON to a Python with another duckdb (python -m venv OTHER; "
+            "OTHER/bin/pip install duckdb==1.5.5 numpy pyarrow pandas msgspec psutil)"
+        )
+    done = []
+    versions = set()
+    for name, interpreter in (("one", other), ("two", sys.executable), ("three", other), ("four", sys.executable)):
+        version, rows, counts, projects = json.loads(answer(WORK, name, interpreter=interpreter))
+        versions.add(version)
+        done.append([name, "finished"])
+        assert (rows, counts, projects) == (sorted(done), [100] * len(done), 1)
+    assert len(versions) == 2
+    assert journals.segments(Path("modellab.files/journal")) == []
