@@ -187,22 +187,31 @@ def train(
     frame = read_table(data) if isinstance(data, str | os.PathLike) else data
     decided = plan(frame, target, task_type, seed, test_size=test_size)
     score = _score(decided, metric)
-    settings = _settings(config)
+    task = _Task(decided, score, _settings(config))
     if project_id is None:
-        judged = [_judged(decided, name, settings) for name in MODELS]
+        judged = [_judged(task, name) for name in MODELS]
     else:
         with _kept_random_state():
-            judged = [_logged(decided, name, settings, data, frame, project_id) for name in MODELS]
-    return _summary(decided, score, judged, project_id)
+            judged = [_logged(task, name, data, frame, project_id) for name in MODELS]
+    return _summary(task, judged, project_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is the same for every model."""
+
+    plan: Plan
+    metric: str
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A fitted model with its report on the test rows and its metrics on the training rows."""
+    """A fitted model with its report on the test rows and its score on the training rows."""
 
     result: Result
     report: Report
-    train_metrics: Mapping[str, float | None]
+    train_score: float | None
     run_id: str | None
 
 
@@ -230,52 +239,51 @@ def _settings(config: Mapping[str, Any] | None) -> dict[str, Any]:
         raise InputError(str(error)) from None
 
 
-def _judged(decided: Plan, name: ModelName, settings: Mapping[str, Any], run: Run | None = None) -> _Judged:
+def _judged(task: _Task, name: ModelName, run: Run | None = None) -> _Judged:
     """Fit one model and judge it; with a `run`, everything is logged to it."""
     from evalharness import evaluate
 
+    decided = task.plan
     if run is not None:
         run.log_params(_params(decided))
     (result,) = fit_models(decided, (name,))
-    rows, labels = decided.rows_of("test")
-    _, known = decided.rows_of("train")
     about: dict[str, Any] = {"task_type": decided.task_type}
     if decided.classes:
         about["classes"] = decided.classes
+    probable = result.test_probabilities is not None
     seen = evaluate(
-        predictions=result.train_predictions if result.train_probabilities is None else result.train_probabilities,
-        labels=known,
+        predictions=result.train_probabilities if probable else result.train_predictions,
+        labels=decided.rows_of("train")[1],
         config={"compute_cis": False, "plots": False},
         **about,
     )
-    answers = result.test_predictions if result.test_probabilities is None else result.test_probabilities
+    train_score = seen.metrics[task.metric]
+    rows, labels = decided.rows_of("test")
     about |= {
-        "predictions": answers,
+        "predictions": result.test_probabilities if probable else result.test_predictions,
         "labels": labels,
         "data": rows,
-        "predict": result.predict if result.test_probabilities is None else result.probabilities,
-        "config": settings,
+        "predict": result.probabilities if probable else result.predict,
+        "config": task.config,
         "seed": decided.seed,
     }
     if run is None:
-        return _Judged(result, evaluate(**about), seen.metrics, None)
+        return _Judged(result, evaluate(**about), train_score, None)
     run.log_params(result.params)
-    run.log_metrics({f"train_{metric}": value for metric, value in seen.metrics.items() if value is not None}, step=0)
-    run.log_metrics({"fit_seconds": result.fit_seconds}, step=0)
-    return _Judged(result, run.evaluate(**about), seen.metrics, run.id)
+    scores = {} if train_score is None else {f"train_{task.metric}": train_score}
+    run.log_metrics({**scores, "fit_seconds": result.fit_seconds}, step=0)
+    return _Judged(result, run.evaluate(**about), train_score, run.id)
 
 
-def _logged(
-    decided: Plan, name: ModelName, settings: Mapping[str, Any], data: Any, frame: pd.DataFrame, project_id: str
-) -> _Judged:
+def _logged(task: _Task, name: ModelName, data: Any, frame: pd.DataFrame, project_id: str) -> _Judged:
     """Fit and judge one model in a run of its own; the dummy's is the baseline of its project."""
     from modellab_jupyter.tracking import start_run
 
-    with start_run(name, project_id, seed=decided.seed, tags=["template"], baseline=name == MODELS[0]) as run:
+    seed, told = task.plan.seed, str(task.plan)
+    with start_run(name, project_id, seed=seed, tags=["template"], baseline=name == MODELS[0]) as run:
         _log_source(run, data, frame)
-        told = str(decided)
         run.set_note(told)
-        judged = _judged(decided, name, settings, run)
+        judged = _judged(task, name, run)
         if judged.result.notes:
             run.set_note("\n".join([told, *judged.result.notes]))
     return judged
@@ -315,14 +323,14 @@ def _kept_random_state() -> Iterator[None]:
         np.random.set_state(theirs)  # noqa: NPY002
 
 
-def _summary(decided: Plan, metric: str, judged: list[_Judged], project_id: str | None) -> Summary:
-    dummy = judged[0].report
+def _summary(task: _Task, judged: list[_Judged], project_id: str | None) -> Summary:
+    metric, dummy = task.metric, judged[0].report
     models = tuple(_trained(one, metric, dummy) for one in judged)
     ordered = _ordered(models, metric)
     best = ordered[0]
     comparison = best.report.compare(ordered[1].report)
     return Summary(
-        plan=decided,
+        plan=task.plan,
         metric=metric,
         n=dummy.n,
         confidence_level=dummy.config.confidence_level,
@@ -345,7 +353,7 @@ def _trained(judged: _Judged, metric: str, dummy: Report) -> Trained:
     return Trained(
         name=result.name,
         title=result.title,
-        train_score=judged.train_metrics[metric],
+        train_score=judged.train_score,
         test_score=report.metrics[metric],
         low=interval.low,
         high=interval.high,

@@ -214,3 +214,14 @@ def test_importing_templates_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
 
     assert done.stdout.strip() == "[]"
+
+
+def test_every_stress_test_reaches_every_model():
+    """Models answer on rows that were disturbed: noise, missing cells, levels and dates never seen."""
+    frame = CLASSES.assign(day=pd.date_range("2024-01-01", periods=160).strftime("%d.%m.%Y"))
+    found = train("classification", frame, "sold", config={"run_stress_tests": True, "n_resamples": 100})
+
+    for model in found.models:
+        assert {"noise", "missing", "unseen categories"} <= set(model.report.stress["perturbation"])
+        assert model.report.stress["error"].isna().all()
+        assert model.report.stress["estimate"].notna().all()
