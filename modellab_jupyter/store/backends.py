@@ -83,7 +83,7 @@ class FileBackend:
             con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
-            except (OSError, *_faults()) as error:
+            except _faults() as error:
                 raise _translated(error, self.path) from error
             finally:
                 con.close()
@@ -147,7 +147,7 @@ def _faults() -> tuple[type[Exception], ...]:
     """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
     import duckdb
 
-    return duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
+    return OSError, duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
 
 
 def _is_lock(error: Exception) -> bool:
