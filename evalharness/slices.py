@@ -166,11 +166,6 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
         return
     present = column[~missing]
     kind = getattr(column.dtype, "kind", "O")
-    distinct = int(present.nunique())
-    gone = bool(missing.any())
-    if distinct == 1 and not gone:
-        skipped.append((name, "constant"))
-        return
     numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     if kind == "c" or not (numeric or dates or _nameable(present)):
@@ -181,6 +176,11 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
                 "not supported",
             )
         )
+        return
+    distinct = int(present.nunique())
+    gone = bool(missing.any())
+    if distinct == 1 and not gone:
+        skipped.append((name, "constant"))
         return
     if numeric and distinct > 10:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
