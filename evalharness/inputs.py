@@ -59,8 +59,14 @@ def read(
     for name, value in (("predictions", predictions), ("labels", labels)):
         if value is None:
             raise InputError(f"{name} is None; give one value for each row.")
-    _same_index(labels=labels, predictions=predictions, probabilities=probabilities, data=data,
-                sample_weight=sample_weight, groups=groups)  # fmt: skip
+    _same_index(
+        labels=labels,
+        predictions=predictions,
+        probabilities=probabilities,
+        data=data,
+        sample_weight=sample_weight,
+        groups=groups,
+    )
 
     y = _column(labels, "labels")
     n = len(y.values)
@@ -127,7 +133,7 @@ def read(
     )
 
 
-# Containers ---------------------------------------------------------------------------------------------------
+# Containers ---------------------------------------------------------------------------------------
 
 
 def _library(value: Any) -> str:
@@ -150,7 +156,8 @@ def _same_index(**given: Any) -> None:
             raise InputError(
                 f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} "
                 f"(first: row {row}, {_shown(other[row])} against "
-                f"{_shown(index[row])}); rows are matched by position, so put them in one order and give both "
+                f"{_shown(index[row])}); rows are matched by position, so put them in one order and give "
+                "both "
                 "the same index."
             )
 
@@ -346,7 +353,7 @@ def _length(found: Vector | tuple[list[str] | None, list[Vector]]) -> int:
 
 
 def _frame(data: Any) -> tuple[Any, str]:
-    """Return the features as a pandas frame that shares what it can with the user's, and the kind they came in."""
+    """Return the features as a pandas frame, sharing memory where it can, and the kind they came in."""
     if data is None:
         return None, "none"
     import pandas as pd
@@ -398,7 +405,7 @@ def _frame(data: Any) -> tuple[Any, str]:
     return frame, kind
 
 
-# Tasks --------------------------------------------------------------------------------------------------------
+# Tasks --------------------------------------------------------------------------------------------
 
 
 def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) -> Any:
@@ -423,7 +430,8 @@ def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) 
         if vector.kind == "str":
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds strings (first: row {row}, {_shown(vector.values[row])}); task_type='regression' "
+                f"{name} holds strings (first: row {row}, {_shown(vector.values[row])}); "
+                "task_type='regression' "
                 "needs numbers, so convert them or give task_type='classification'."
             )
         values = vector.values.astype(np.float64)
@@ -471,7 +479,8 @@ def _classification(
         wanted = _class_value(positive, known)
         if wanted not in where:
             raise InputError(
-                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them."
+                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; "
+                "give one of them."
             )
         if k != 2:
             raise InputError(
@@ -686,7 +695,8 @@ def _probabilities(
         if vector.kind in ("str", "bool") and not vector.missing.all():
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds {_kinds(vector)} (first: row {row}, {_shown(vector.values[row])}); give numbers "
+                f"{name} holds {_kinds(vector)} (first: row {row}, {_shown(vector.values[row])}); "
+                "give numbers "
                 "from 0 to 1."
             )
     table = np.column_stack([vector.values.astype(np.float64) for vector in vectors])
@@ -761,7 +771,7 @@ def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
     return codes, tuple(order)
 
 
-# Wording ------------------------------------------------------------------------------------------------------
+# Wording ------------------------------------------------------------------------------------------
 
 
 def _rows(count: int) -> str:

@@ -54,7 +54,10 @@ def test_two_equal_models_are_rarely_told_apart():
         signal = rng.normal(size=200)
         y = signal + rng.normal(size=200) > 0
         scores = [1 / (1 + np.exp(-(signal + rng.normal(size=200)))) for _ in range(2)]
-        a, b = (evaluate(task_type="classification", labels=y, predictions=s, config={"n_resamples": 300}) for s in scores)
+        a, b = (
+            evaluate(task_type="classification", labels=y, predictions=s, config={"n_resamples": 300})
+            for s in scores
+        )
         for row in a.compare(b).rows:
             if row.p_value is not None:
                 called[row.metric] = called.get(row.metric, 0) + (row.p_value <= 0.05)
@@ -65,7 +68,8 @@ def test_two_equal_models_are_rarely_told_apart():
     ("change", "sentence"),
     [
         (lambda y: y[:-1], "the other report has 99 rows, this one 100; evaluate both models on the same rows."),
-        (lambda y: y[::-1], "the two reports have different labels (their digests differ); evaluate both models on the same rows in the same order."),
+        (lambda y: y[::-1], "the two reports have different labels (their digests differ); evaluate both "
+                            "models on the same rows in the same order."),
     ],
 )  # fmt: skip
 def test_other_rows_are_refused(change, sentence):
@@ -80,8 +84,14 @@ def test_other_rows_are_refused(change, sentence):
 def test_same_columns_with_other_data_are_refused_but_other_columns_are_not():
     y = [0, 1] * 20
     a, b, c = (
-        evaluate(task_type="classification", labels=y, predictions=y, data=data, config={"compute_cis": False})
-        for data in (pd.DataFrame({"x": range(40)}), pd.DataFrame({"x": range(1, 41)}), pd.DataFrame({"z": range(40)}))
+        evaluate(
+            task_type="classification", labels=y, predictions=y, data=data, config={"compute_cis": False}
+        )
+        for data in (
+            pd.DataFrame({"x": range(40)}),
+            pd.DataFrame({"x": range(1, 41)}),
+            pd.DataFrame({"z": range(40)}),
+        )
     )
     assert a.compare(c).n == 40
     with pytest.raises(InputError, match="same columns with different data"):
@@ -91,7 +101,9 @@ def test_same_columns_with_other_data_are_refused_but_other_columns_are_not():
 def test_other_tasks_and_things_are_refused():
     a = evaluate(task_type="classification", labels=[0, 1], predictions=[0, 1])
     b = evaluate(task_type="regression", labels=[0, 1], predictions=[0, 1])
-    with pytest.raises(InputError, match="the other report is about regression, this one about classification"):
+    with pytest.raises(
+        InputError, match="the other report is about regression, this one about classification"
+    ):
         a.compare(b)
     with pytest.raises(InputError, match="other is a int; give a report"):
         a.compare(3)

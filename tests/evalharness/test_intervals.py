@@ -13,7 +13,13 @@ def coverage(truth, draw, runs, names, **given):
     hits = dict.fromkeys(names, 0)
     for run in range(runs):
         labels, predictions = draw(np.random.default_rng(run))
-        report = evaluate(labels=labels, predictions=predictions, config={"n_resamples": 300, "max_slice_features": 0}, seed=run, **given)
+        report = evaluate(
+            labels=labels,
+            predictions=predictions,
+            config={"n_resamples": 300, "max_slice_features": 0},
+            seed=run,
+            **given,
+        )
         for name in names:
             hits[name] += report.intervals[name].contains(truth[name])
     return {name: count / runs for name, count in hits.items()}
@@ -31,9 +37,11 @@ def calibrated(n):
 def truth():
     """Values of a calibrated model on two million rows."""
     labels, p = calibrated(2_000_000)(np.random.default_rng(99))
-    return dict(evaluate(task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}).metrics) | {
-        "debiased_calibration_error": 0.0
-    }
+    return dict(
+        evaluate(
+            task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}
+        ).metrics
+    ) | {"debiased_calibration_error": 0.0}
 
 
 @pytest.mark.parametrize(("n", "least"), [(100, 0.88), (400, 0.90)])
@@ -53,7 +61,13 @@ def test_interval_of_a_miscalibrated_model_covers():
         p = rng.uniform(0.1, 0.8, 500)
         return rng.random(500) < p + 0.1, p
 
-    found = coverage({"debiased_calibration_error": 0.1}, draw, 150, ["debiased_calibration_error"], task_type="classification")
+    found = coverage(
+        {"debiased_calibration_error": 0.1},
+        draw,
+        150,
+        ["debiased_calibration_error"],
+        task_type="classification",
+    )
     assert 0.90 <= found["debiased_calibration_error"] <= 1
 
 
@@ -89,7 +103,9 @@ def test_small_samples_get_bca_and_large_ones_percentiles():
     rng = np.random.default_rng(0)
     for n, method in ((SMALL, "bca"), (SMALL + 1, "percentile")):
         p = rng.random(n)
-        report = evaluate(task_type="classification", labels=rng.random(n) < p, predictions=p, config={"n_resamples": 200})
+        report = evaluate(
+            task_type="classification", labels=rng.random(n) < p, predictions=p, config={"n_resamples": 200}
+        )
         assert report.intervals["roc_auc"].method == method
         assert report.intervals["accuracy"].method == "wilson"
 
@@ -112,25 +128,38 @@ def test_more_than_five_percent_undefined_resamples_leave_no_interval():
     found = report.intervals["roc_auc"]
     assert found.low is None
     assert 250 < found.undefined_resamples < 500
-    assert found.reason == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
+    assert (
+        found.reason
+        == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
+    )
 
 
 def test_perfect_score_has_an_honest_interval_or_a_reason():
     y = np.arange(50) % 2
     report = evaluate(task_type="classification", labels=y, predictions=y)
-    assert (report.intervals["accuracy"].low, report.intervals["accuracy"].high) == (pytest.approx(0.9287, abs=1e-4), 1.0)
-    assert report.intervals["f1"].reason == "all 1,000 resamples give the same value, so they cannot show how far off it may be"
+    assert (report.intervals["accuracy"].low, report.intervals["accuracy"].high) == (
+        pytest.approx(0.9287, abs=1e-4),
+        1.0,
+    )
+    assert (
+        report.intervals["f1"].reason
+        == "all 1,000 resamples give the same value, so they cannot show how far off it may be"
+    )
 
 
 def test_perfect_score_of_groups_counts_groups():
     y = np.arange(50) % 2
-    found = evaluate(task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10).intervals["accuracy"]
+    found = evaluate(
+        task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10
+    ).intervals["accuracy"]
     assert found.method == "wilson, effective rows"
     assert found.low == pytest.approx(5 / (5 + 1.959964**2), abs=1e-5)
 
 
 def test_off_switch_gives_reasons():
-    report = evaluate(task_type="regression", labels=[1, 2, 4], predictions=[1, 3, 3], config={"compute_cis": False})
+    report = evaluate(
+        task_type="regression", labels=[1, 2, 4], predictions=[1, 3, 3], config={"compute_cis": False}
+    )
     assert {i.reason for i in report.intervals.values()} == {"compute_cis was off"}
 
 
@@ -143,13 +172,16 @@ def test_higher_confidence_is_wider():
     rng = np.random.default_rng(1)
     y = rng.normal(size=200)
     p = y + rng.normal(size=200)
-    wide, narrow = (evaluate(task_type="regression", labels=y, predictions=p, config={"confidence_level": c}) for c in (0.99, 0.9))
+    wide, narrow = (
+        evaluate(task_type="regression", labels=y, predictions=p, config={"confidence_level": c})
+        for c in (0.99, 0.9)
+    )
     for name in ("r2", "mean_absolute_error", "median_absolute_error"):
         a, b = wide.intervals[name], narrow.intervals[name]
         assert a.low < b.low < b.high < a.high
 
 
-# Resampling ---------------------------------------------------------------------------------------------------
+# Resampling ---------------------------------------------------------------------------------------
 
 
 def test_stream_is_that_of_philox():
@@ -187,7 +219,9 @@ def test_replicates_are_the_metric_on_repeated_rows():
     n = 60
     probabilities = rng.dirichlet([1, 1, 1], n)
     y = rng.integers(0, 3, n)
-    report = evaluate(task_type="classification", labels=y, predictions=probabilities, config={"n_resamples": 100})
+    report = evaluate(
+        task_type="classification", labels=y, predictions=probabilities, config={"n_resamples": 100}
+    )
     drawn = np.concatenate(list(report.replicates.plan.draws()))
     for i in range(0, 100, 9):
         rows = np.repeat(np.arange(n), drawn[i])
@@ -205,7 +239,9 @@ def test_regression_replicates_are_the_metric_on_repeated_rows():
     drawn = np.concatenate(list(report.replicates.plan.draws()))
     for i in range(0, 100, 9):
         rows = np.repeat(np.arange(41), drawn[i])
-        plain = evaluate(task_type="regression", labels=y[rows], predictions=p[rows], config={"compute_cis": False})
+        plain = evaluate(
+            task_type="regression", labels=y[rows], predictions=p[rows], config={"compute_cis": False}
+        )
         for name, values in report.replicates.resampled.items():
             assert values[i] == pytest.approx(plain.metrics[name], rel=1e-9), name
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from evalharness import METRICS, evaluate
 
 QUICK = {"compute_cis": False}
-modest = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+modest = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 
 
 def binary(draw_n=st.integers(4, 40)):
@@ -39,7 +41,10 @@ def same(a, b, tolerance=1e-12):
 def test_order_of_rows_does_not_matter(case):
     y, p, _ = map(np.array, case)
     turned = np.arange(len(y))[::-1]
-    same(metrics(labels=y, predictions=p, classes=[0, 1]), metrics(labels=y[turned], predictions=p[turned], classes=[0, 1]))
+    same(
+        metrics(labels=y, predictions=p, classes=[0, 1]),
+        metrics(labels=y[turned], predictions=p[turned], classes=[0, 1]),
+    )
 
 
 @modest
@@ -67,7 +72,10 @@ def test_scale_of_weights_does_not_matter(case, scale):
 def test_names_of_classes_do_not_matter(case):
     y, p, _ = map(np.array, case)
     named = np.array(["zebra", "ant"])[y]
-    same(metrics(labels=y, predictions=p, classes=[0, 1]), metrics(labels=named, predictions=p, classes=["zebra", "ant"]))
+    same(
+        metrics(labels=y, predictions=p, classes=[0, 1]),
+        metrics(labels=named, predictions=p, classes=["zebra", "ant"]),
+    )
 
 
 @modest
@@ -108,7 +116,11 @@ def test_perfect_regression():
 
 
 @modest
-@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 3)), min_size=3, max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 3)), min_size=3, max_size=40
+    )
+)
 def test_weights_are_repetition_in_regression(rows):
     y, p, w = np.array(rows).T
     same(metrics("regression", labels=y, predictions=p, sample_weight=w),
@@ -116,11 +128,17 @@ def test_weights_are_repetition_in_regression(rows):
 
 
 @modest
-@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=3, max_size=40), st.integers(-5, 5))
+@given(
+    st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=3, max_size=40),
+    st.integers(-5, 5),
+)
 def test_shift_and_scale_of_targets(rows, shift):
     """A shift of both changes no error; a factor of two doubles those in the unit of the target."""
     y, p = np.array(rows, dtype=float).T
-    a, b = metrics("regression", labels=y, predictions=p), metrics("regression", labels=2 * y + shift, predictions=2 * p + shift)
+    a, b = (
+        metrics("regression", labels=y, predictions=p),
+        metrics("regression", labels=2 * y + shift, predictions=2 * p + shift),
+    )
     for name, value in a.items():
         factor = {"target": 2, "squared target": 4}.get(METRICS[name].unit)
         if factor and value is not None:

@@ -38,7 +38,7 @@ def churn(n=1500, seed=0, weak=None, **given):
 QUICK = {"compute_cis": False, "plots": False}
 
 
-# Slices -------------------------------------------------------------------------------------------------------
+# Slices -------------------------------------------------------------------------------------------
 
 
 def test_planted_slice_is_found():
@@ -67,10 +67,16 @@ def test_noise_is_not_found(task):
     flagged = 0
     for seed in range(80):
         rng = np.random.default_rng(seed)
-        data = pd.DataFrame({f"x{j}": rng.normal(size=400) for j in range(4)} | {"c": rng.choice(list("abc"), 400)})
+        data = pd.DataFrame(
+            {f"x{j}": rng.normal(size=400) for j in range(4)} | {"c": rng.choice(list("abc"), 400)}
+        )
         y = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
         p = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
-        flagged += bool(evaluate(task_type=task, labels=y, predictions=p, data=data, config=QUICK).slices["significant"].any())
+        flagged += bool(
+            evaluate(task_type=task, labels=y, predictions=p, data=data, config=QUICK)
+            .slices["significant"]
+            .any()
+        )
     assert flagged <= 8
 
 
@@ -81,7 +87,9 @@ def test_columns_that_cannot_be_sliced_say_why():
         "plan": "constant",
     }
     data = pd.DataFrame({"lists": [[1]] * 100, "empty": [None] * 100, "names": [f"n{i}" for i in range(100)]})
-    found = evaluate(task_type="classification", labels=[0, 1] * 50, predictions=[0, 1] * 50, data=data, config=QUICK).slices_found
+    found = evaluate(
+        task_type="classification", labels=[0, 1] * 50, predictions=[0, 1] * 50, data=data, config=QUICK
+    ).slices_found
     assert dict(found.skipped) == {
         "lists": "values of type list are not supported",
         "empty": "all values are missing",
@@ -108,7 +116,9 @@ def test_slices_of_weights_and_groups_use_the_linearised_test():
     y = rng.integers(0, 2, 600)
     p = np.where((data["x"] == "b") & (rng.random(600) < 0.4), 1 - y, y)
     for extra in ({"sample_weight": rng.random(600)}, {"groups": rng.integers(0, 60, 600)}):
-        found = evaluate(task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra).slices
+        found = evaluate(
+            task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra
+        ).slices
         assert found["significant"].all()
         assert (found["p_value"] < 1e-6).all()
 
@@ -116,7 +126,9 @@ def test_slices_of_weights_and_groups_use_the_linearised_test():
 def test_many_columns_take_bounded_time():
     rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.normal(size=(200, 600)))
-    found = evaluate(task_type="classification", labels=[0, 1] * 100, predictions=[0, 1] * 100, data=data, config=QUICK).slices_found
+    found = evaluate(
+        task_type="classification", labels=[0, 1] * 100, predictions=[0, 1] * 100, data=data, config=QUICK
+    ).slices_found
     assert found.notes == ("Two-feature slices were left out: 2,400 conditions are more than 400.",)
 
 
@@ -126,7 +138,7 @@ def test_without_data_there_are_no_slices_and_a_reason():
     assert report.slices_found.reason == "no data was given, so there are no features to slice by"
 
 
-# Failures -----------------------------------------------------------------------------------------------------
+# Failures -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -135,7 +147,9 @@ def test_six_categories_sum_to_the_errors(task):
     data = pd.DataFrame({"x": np.where(rng.random(500) < 0.2, np.nan, rng.standard_t(2, 500))})
     if task == "classification":
         y = rng.choice(list("abcd"), 500, p=[0.5, 0.3, 0.17, 0.03])
-        report = evaluate(task_type=task, labels=y, predictions=rng.dirichlet([0.5] * 4, 500), data=data, config=QUICK)
+        report = evaluate(
+            task_type=task, labels=y, predictions=rng.dirichlet([0.5] * 4, 500), data=data, config=QUICK
+        )
         errors = round((1 - report.metrics["accuracy"]) * 500)
     else:
         y = rng.normal(size=500)
@@ -169,7 +183,7 @@ def test_no_errors_is_no_failure():
     assert len(report.failures) == 0
 
 
-# Stress -------------------------------------------------------------------------------------------------------
+# Stress -------------------------------------------------------------------------------------------
 
 STRESS = {"run_stress_tests": True, "plots": False, "n_resamples": 200}
 
@@ -207,7 +221,9 @@ def test_a_model_that_raises_is_recorded():
 def test_a_model_that_answers_nonsense_is_recorded():
     report = churn(predict=lambda d: np.full(len(d), 7.5), config=STRESS)
     assert report.stress is None
-    assert report.stress_reason.startswith("predict failed on the unchanged rows: InputError: what predict returned cannot be read")
+    assert report.stress_reason.startswith(
+        "predict failed on the unchanged rows: InputError: what predict returned cannot be read"
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,12 +231,17 @@ def test_a_model_that_answers_nonsense_is_recorded():
     [
         ({"config": STRESS}, "predict= was not given, and stress tests need a model to call"),
         ({"predict": len}, "run_stress_tests was off"),
-        ({"predict": len, "config": STRESS, "data": None}, "data was not given, and stress tests need rows to change"),
+        (
+            {"predict": len, "config": STRESS, "data": None},
+            "data was not given, and stress tests need rows to change",
+        ),
     ],
 )
 def test_no_stress_test_without_a_reason(given, reason):
     data = pd.DataFrame({"x": [1, 2, 3]})
-    report = evaluate(**{"task_type": "regression", "labels": [1, 2, 3], "predictions": [1, 2, 4], "data": data, **given})
+    report = evaluate(
+        **{"task_type": "regression", "labels": [1, 2, 3], "predictions": [1, 2, 4], "data": data, **given}
+    )
     assert report.stress is None
     assert report.stress_reason == reason
 
@@ -232,11 +253,13 @@ def test_numpy_rows_reach_the_model_as_numpy():
         assert isinstance(rows, np.ndarray)
         return np.nan_to_num(rows[:, 0])
 
-    report = evaluate(task_type="regression", labels=x[:, 0], predictions=x[:, 0], data=x, predict=predict, config=STRESS)
+    report = evaluate(
+        task_type="regression", labels=x[:, 0], predictions=x[:, 0], data=x, predict=predict, config=STRESS
+    )
     assert report.stress["error"].isna().all()
 
 
-# Takeaway -----------------------------------------------------------------------------------------------------
+# Takeaway -----------------------------------------------------------------------------------------
 
 
 def takes():
@@ -248,7 +271,12 @@ def takes():
     yield evaluate(task_type="regression", labels=y, predictions=-y, data={"x": rng.normal(size=300)})
     yield evaluate(task_type="classification", labels=rng.random(300) < 0.9, predictions=0.5 + p / 2)
     yield evaluate(task_type="classification", labels=["1.5"] * 30, predictions=["1.5"] * 30)
-    yield evaluate(task_type="classification", labels=rng.integers(0, 3, 90), predictions=rng.integers(0, 3, 90), config=QUICK)
+    yield evaluate(
+        task_type="classification",
+        labels=rng.integers(0, 3, 90),
+        predictions=rng.integers(0, 3, 90),
+        config=QUICK,
+    )
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -269,7 +297,9 @@ def test_takeaway_is_five_sentences_of_known_numbers(number):
 def test_majority_in_the_interval_keeps_accuracy_from_the_headline():
     rng = np.random.default_rng(0)
     y = rng.random(300) < 0.9
-    report = evaluate(task_type="classification", labels=y, predictions=np.clip(0.9 + 0.05 * rng.normal(size=300), 0, 1))
+    report = evaluate(
+        task_type="classification", labels=y, predictions=np.clip(0.9 + 0.05 * rng.normal(size=300), 0, 1)
+    )
     first, second = report.get_takeaway().split("\n")[:2]
     assert first.startswith("ROC AUC is ")
     assert second.startswith("There is no evidence that accuracy")
@@ -289,11 +319,13 @@ def test_judging_words_need_a_passing_test():
 def test_good_calibration_is_said_where_shown():
     rng = np.random.default_rng(0)
     p = rng.beta(1, 1, 8000)
-    text = evaluate(task_type="classification", labels=rng.random(8000) < p, predictions=p, config={"n_resamples": 100}).get_takeaway()
+    text = evaluate(
+        task_type="classification", labels=rng.random(8000) < p, predictions=p, config={"n_resamples": 100}
+    ).get_takeaway()
     assert "The probabilities are well calibrated: " in text
 
 
-# Folder -------------------------------------------------------------------------------------------------------
+# Folder -------------------------------------------------------------------------------------------
 
 
 def contents(folder):
@@ -314,7 +346,9 @@ def test_folder_holds_exactly_the_standard_files(task, tmp_path):
                           *(f"plots/{name}.png" for name in PLOTS[task])}  # fmt: skip
     for name, content in files.items():
         if name.endswith(".json"):
-            assert json.loads(content, parse_constant=refuse) == json.loads(json.dumps(report.documents()[name]))
+            assert json.loads(content, parse_constant=refuse) == json.loads(
+                json.dumps(report.documents()[name])
+            )
     assert files["takeaway.txt"].decode() == report.get_takeaway() + "\n"
     found = json.loads(files["metrics.json"])
     assert {name for name, value in found["metrics"].items() if value is None} == set(found["undefined"])
@@ -330,13 +364,31 @@ def test_hostile_names_are_text(tmp_path):
 
 def test_an_old_report_is_replaced_whole(tmp_path):
     evaluate(task_type="classification", labels=[0, 1] * 9, predictions=[0, 1] * 9, output_dir=tmp_path / "e")
-    evaluate(task_type="regression", labels=[1, 2, 3], predictions=[1, 2, 4], output_dir=tmp_path / "e", config={"plots": False})
-    assert set(contents(tmp_path / "e")) == {"metrics.json", "confidence_intervals.json", "slices.json", "failure_examples.json", "takeaway.txt"}
+    evaluate(
+        task_type="regression",
+        labels=[1, 2, 3],
+        predictions=[1, 2, 4],
+        output_dir=tmp_path / "e",
+        config={"plots": False},
+    )
+    assert set(contents(tmp_path / "e")) == {
+        "metrics.json",
+        "confidence_intervals.json",
+        "slices.json",
+        "failure_examples.json",
+        "takeaway.txt",
+    }
     assert os.listdir(tmp_path) == ["e"]
 
 
 def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
-    evaluate(task_type="regression", labels=[1, 2, 3], predictions=[1, 2, 4], output_dir=tmp_path / "e", config={"plots": False})
+    evaluate(
+        task_type="regression",
+        labels=[1, 2, 3],
+        predictions=[1, 2, 4],
+        output_dir=tmp_path / "e",
+        config={"plots": False},
+    )
     before = contents(tmp_path / "e")
     monkeypatch.setattr("evalharness.plots._STYLE", {"no such key": 1})
     with pytest.raises(KeyError):
@@ -353,7 +405,8 @@ def test_a_folder_with_other_content_is_never_replaced(tmp_path, name):
     with pytest.raises(InputError) as caught:
         evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target)
     assert str(caught.value) == (
-        f"output_dir {str(target)!r} holds {name!r}, which is not from an earlier report; give a new folder, or empty this one."
+        f"output_dir {str(target)!r} holds {name!r}, which is not from an earlier report; give a new "
+        "folder, or empty this one."
     )
     assert (target / name).exists()
 
@@ -363,7 +416,11 @@ def test_unwritable_folders_are_refused_before_any_work(tmp_path, monkeypatch):
     monkeypatch.setattr("evalharness.evaluators._compose", refuse)
     for target, sentence in (
         (tmp_path / "file", f"output_dir {str(tmp_path / 'file')!r} is a file; give the path of a folder."),
-        (tmp_path / "file" / "e", f"output_dir {str(tmp_path / 'file' / 'e')!r} cannot be written (Not a directory); give a folder that can."),
+        (
+            tmp_path / "file" / "e",
+            f"output_dir {str(tmp_path / 'file' / 'e')!r} cannot be written (Not a directory); give a "
+            "folder that can.",
+        ),
     ):
         with pytest.raises(InputError) as caught:
             evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target)
@@ -387,7 +444,13 @@ evaluate(task_type="regression", labels=rng.normal(size=n), predictions=rng.norm
 def test_two_processes_and_thread_counts_write_identical_bytes(tmp_path):
     found = []
     for number, threads in enumerate(("1", "2")):
-        env = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "PYTHONHASHSEED": str(number), "PYTHONPATH": str(ROOT)}
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "PYTHONHASHSEED": str(number),
+            "PYTHONPATH": str(ROOT),
+        }
         target = tmp_path / threads
         subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT, str(target)], check=True, env=env)
         found.append(contents(target))
@@ -396,10 +459,22 @@ def test_two_processes_and_thread_counts_write_identical_bytes(tmp_path):
     assert [name for name in found[0] if found[0][name] != found[1][name]] == []
 
 
-# Figures ------------------------------------------------------------------------------------------------------
+# Figures ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", ["binary", "many classes", "labels only", "one class", "constant", "regression", "constant regression", "one row"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "binary",
+        "many classes",
+        "labels only",
+        "one class",
+        "constant",
+        "regression",
+        "constant regression",
+        "one row",
+    ],
+)
 def test_every_case_gives_every_figure(case, tmp_path):
     """PNG files of one size, nothing stamped into them, pyplot not imported and rcParams as before."""
     import matplotlib as mpl
@@ -430,13 +505,23 @@ def test_every_case_gives_every_figure(case, tmp_path):
 
 def test_import_is_light():
     """Importing costs no pandas, scipy or matplotlib."""
-    code = "import sys, evalharness; print([m for m in ('pandas', 'scipy', 'sklearn', 'matplotlib', 'pyarrow') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    code = (
+        "import sys, evalharness; print([m for m in ('pandas', 'scipy', 'sklearn', 'matplotlib', "
+        "'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.stdout.strip() == "[]"
 
 
 def test_drawing_needs_no_pyplot():
-    code = ("import sys, evalharness as e; e.evaluate(task_type='regression', labels=[1, 2], predictions=[1, 2], output_dir=sys.argv[1]); "
+    code = ("import sys, evalharness as e; e.evaluate(task_type='regression', labels=[1, 2], "
+            "predictions=[1, 2], output_dir=sys.argv[1]); "
             "print('matplotlib.pyplot' in sys.modules)")  # fmt: skip
     import tempfile
 
@@ -449,5 +534,14 @@ def test_drawing_needs_no_pyplot():
 def test_public_names():
     import evalharness
 
-    assert evalharness.__all__ == ["METRICS", "Comparison", "Config", "InputError", "Interval", "MetricSpec", "Report", "evaluate"]
+    assert evalharness.__all__ == [
+        "METRICS",
+        "Comparison",
+        "Config",
+        "InputError",
+        "Interval",
+        "MetricSpec",
+        "Report",
+        "evaluate",
+    ]
     assert all(hasattr(evalharness, name) for name in evalharness.__all__)

@@ -32,7 +32,23 @@ def test_score_interval_of_newcombe(successes, trials, low, high):
 
 def test_benjamini_hochberg_1995_section_3_2():
     """The 15 p-values of the paper; at 5 % the first four hypotheses are rejected."""
-    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.7590,
+        1.0,
+    ]
     q = adjusted(p)
     assert [x <= 0.05 for x in q] == [True] * 4 + [False] * 11
     assert q[:5] == pytest.approx([0.0015, 0.003, 0.0095, 0.035625, 0.0603])
@@ -91,7 +107,9 @@ def test_log_loss_and_brier_by_hand():
 def test_brier_of_many_classes_sums_over_classes():
     """Brier 1950: (.5-1)^2 + .3^2 + .2^2 = .38 and .1^2 + (.8-1)^2 + .1^2 = .06 and .4^2+.4^2+(.2-1)^2 = .96."""
     p = [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.4, 0.4, 0.2]]
-    assert classified(labels=["a", "b", "c"], predictions=p)["brier_score"] == pytest.approx((0.38 + 0.06 + 0.96) / 3)
+    assert classified(labels=["a", "b", "c"], predictions=p)["brier_score"] == pytest.approx(
+        (0.38 + 0.06 + 0.96) / 3
+    )
 
 
 def test_plug_in_calibration_error_by_hand():
@@ -104,8 +122,8 @@ def test_plug_in_calibration_error_by_hand():
 def test_debiased_calibration_error_by_hand():
     """Kumar et al. 2019: two bins of p = .2 and .8 with 1 of 4 and 2 of 4 events.
 
-    gaps .05 and -.3; noise .25*.75/3 = .0625 and .5*.5/3: (.0025 - .0625 + .09 - .25/3) / 2 < 0 gives 0; with 0 of 4 and 2 of 4
-    the noise of the first is 0: (.04 + .09 - .25/3) / 2.
+    gaps .05 and -.3; noise .25*.75/3 = .0625 and .5*.5/3: (.0025 - .0625 + .09 - .25/3) / 2 < 0 gives 0; with
+    0 of 4 and 2 of 4 the noise of the first is 0: (.04 + .09 - .25/3) / 2.
     """
     p = [0.2] * 4 + [0.8] * 4
     assert classified(labels=[1, 0, 0, 0, 1, 1, 0, 0], predictions=p)["debiased_calibration_error"] == 0
@@ -117,12 +135,14 @@ def test_hand_till_and_one_vs_rest_by_hand():
     """Three classes, one pair of rows each; areas counted by hand.
 
     Class a: scores .6 .4 (a) | .3 .2 (b) | .1 .5 (c). a|b: 4/4; a|c: pairs (.6,.1)(.6,.5)(.4,.1) = 3/4.
-    Class b: .3 .6 (b) | .3 .2 (a) | .6 .2 (c). b|a: (.3=.3) .5 + 1 + 1 + 1 = 3.5/4; b|c: 0 + 1 + .5 + 1 = 2.5/4.
-    Class c: .3 .3 (c) | .1 .4 (a) | .4 .2 (b). c|a: (1 + 0) * 2 = 2/4; c|b: (0 + 1) * 2 = 2/4.
+    Class b: .3 .6 (b) | .3 .2 (a) | .6 .2 (c). b|a: (.3=.3) .5 + 1 + 1 + 1 = 3.5/4; b|c: 0 + 1 + .5 + 1 =
+    2.5/4. Class c: .3 .3 (c) | .1 .4 (a) | .4 .2 (b). c|a: (1 + 0) * 2 = 2/4; c|b: (0 + 1) * 2 = 2/4.
     """
     p = [[0.6, 0.3, 0.1], [0.4, 0.2, 0.4], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2], [0.1, 0.6, 0.3], [0.5, 0.2, 0.3]]
     found = classified(labels=["a", "a", "b", "b", "c", "c"], predictions=p)
-    assert found["roc_auc_ovo"] == pytest.approx(((1 + 3.5 / 4) / 2 + (3 / 4 + 2 / 4) / 2 + (2.5 / 4 + 2 / 4) / 2) / 3)
+    assert found["roc_auc_ovo"] == pytest.approx(
+        ((1 + 3.5 / 4) / 2 + (3 / 4 + 2 / 4) / 2 + (2.5 / 4 + 2 / 4) / 2) / 3
+    )
     assert found["roc_auc_ovr"] == pytest.approx((7 / 8 + 6 / 8 + 4 / 8) / 3)
 
 
@@ -148,7 +168,9 @@ def test_nist_norris():
     found = regressed(labels=y, predictions=-0.262323073774029 + 1.00211681802045 * x)
     assert len(y) == 36
     assert found["r2"] == pytest.approx(0.999993745883712, abs=1e-14)
-    assert found["root_mean_squared_error"] == pytest.approx(0.884796396144373 * math.sqrt(34 / 36), rel=1e-10)
+    assert found["root_mean_squared_error"] == pytest.approx(
+        0.884796396144373 * math.sqrt(34 / 36), rel=1e-10
+    )
     assert found["mean_bias_error"] == pytest.approx(0, abs=1e-10)
 
 
@@ -156,7 +178,9 @@ def test_kvalseth_1985_table_2():
     """Labels 15 37 52 59 83 92 against the fitted line over 0 ... 5: R squared 0.9808."""
     y = np.array([15.0, 37, 52, 59, 83, 92])
     slope, start = np.polyfit(np.arange(6), y, 1)
-    assert regressed(labels=y, predictions=start + slope * np.arange(6))["r2"] == pytest.approx(0.9808, abs=5e-5)
+    assert regressed(labels=y, predictions=start + slope * np.arange(6))["r2"] == pytest.approx(
+        0.9808, abs=5e-5
+    )
 
 
 def test_regression_by_hand():
@@ -185,7 +209,8 @@ def test_mcnemar_published_and_exact():
 def test_delong_by_hand():
     """Two positives, two negatives: model one orders all, model two has one pair wrong; placements by hand.
 
-    V10 of the difference: 1 - 1 = 0 and 1 - 1/2; V01: 1 - 1/2 and 1 - 1; each variance (n - 1) = 1/8, so 1/8/2 + 1/8/2 = 1/8.
+    V10 of the difference: 1 - 1 = 0 and 1 - 1/2; V01: 1 - 1/2 and 1 - 1; each variance (n - 1) = 1/8, so
+    1/8/2 + 1/8/2 = 1/8.
     """
     y = np.array([True, True, False, False])
     found = delong(y, np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.9, 0.3, 0.4, 0.1]))
