@@ -504,6 +504,9 @@ class Dashboard {
       const answer = await this.#connector.call('act', { verb, run_ids: [...this.#selected], payload });
       if (this.#gone) return;
       if (verb === 'trash') this.#selected.clear();
+      // What was just written is shown.
+      if (verb === 'tag') this.#hidden?.delete('tags');
+      if (verb === 'note') this.#hidden?.delete('note');
       if (isObject(answer.payload.shown)) this.#show(answer.payload.shown);
       await this.open();
     } catch (error) {
