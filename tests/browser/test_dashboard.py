@@ -39,7 +39,7 @@ def names(page, count=3):
     return [found[i] for i in sorted(found)][:count]
 
 
-HOSTS_OWN = ("Could not restore the debugger state", "reading 'schema'")
+HOSTS_OWN = ("Could not restore the debugger state", "reading 'schema'", "'filebrowser:open-path' not registered")
 """Said by JupyterLab when a kernel ends, and by Notebook 7 at each start, without us too."""
 
 
