@@ -26,8 +26,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 class Order(NamedTuple):
     """Positives and negatives of one score, sorted from high to low.
 
-    ``above[s]`` and ``upto[s]`` count negatives that score more than, and at least as much as, the positives of
-    slot s; a slot holds the positives of one score, ``slots`` their first places (None when no two tie).
+    ``above[s]`` and ``upto[s]`` count negatives that score more than, and at least as much as, the positives
+    of slot s; a slot holds the positives of one score, ``slots`` their first places (None when no two tie).
     """
 
     positives: Integers
@@ -114,11 +114,17 @@ class Prepared:
             positives = positives[np.argsort(-score[positives], kind="stable")]
             negatives = negatives[np.argsort(-score[negatives], kind="stable")]
             high = score[positives]
-            first = np.flatnonzero(np.r_[True, high[1:] != high[:-1]]) if len(high) else np.zeros(0, dtype=np.int64)
+            first = (
+                np.flatnonzero(np.r_[True, high[1:] != high[:-1]])
+                if len(high)
+                else np.zeros(0, dtype=np.int64)
+            )
             low = -score[negatives]
             above = np.searchsorted(low, -high[first], side="left")
             upto = np.searchsorted(low, -high[first], side="right")
-            self._orders[key] = Order(positives, negatives, above, upto, None if len(first) == len(high) else first)
+            self._orders[key] = Order(
+                positives, negatives, above, upto, None if len(first) == len(high) else first
+            )
         return self._orders[key]
 
     @cached_property
@@ -187,7 +193,10 @@ class Batch:
             if self.sample.weights is None:
                 up, down = up.astype(np.int32), down.astype(np.int32)
             else:
-                up, down = up * self.sample.weights[order.positives], down * self.sample.weights[order.negatives]
+                up, down = (
+                    up * self.sample.weights[order.positives],
+                    down * self.sample.weights[order.negatives],
+                )
             below = np.zeros((len(self.weights), down.shape[1] + 1), dtype=down.dtype)
             np.cumsum(down, axis=1, out=below[:, 1:])
             if order.slots is not None:

@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness import intervals
+from evalharness import intervals, paired
 from evalharness.metrics import METRICS
 from evalharness.schemas import InputError
 
 if TYPE_CHECKING:
     from evalharness.evaluators import Report
+    from evalharness.schemas import Sample
 
-COLUMNS = ("metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n", "method", "reason")
+COLUMNS = (
+    "metric",
+    "estimate",
+    "other",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "q_value",
+    "confidence_level",
+    "n",
+    "method",
+    "reason",
+)
 NO_EVIDENCE = "no evidence of a difference"
 
 
@@ -84,8 +98,9 @@ class Comparison:
         Returns
         -------
         str
-            ``"better"`` or ``"worse"`` where the q-value is at most ``1 - confidence_level``, ``"different"`` for a metric
-            in which neither direction is better, and ``"no evidence of a difference"`` otherwise.
+            ``"better"`` or ``"worse"`` where the q-value is at most ``1 - confidence_level``, ``"different"``
+            for a metric in which neither direction is better, and ``"no evidence of a difference"``
+            otherwise.
         """
         for row in self.rows:
             if row.metric == metric:
@@ -93,8 +108,16 @@ class Comparison:
         else:
             from evalharness.schemas import nearest
 
-            raise InputError(f"the comparison has no metric {metric!r}; {nearest(metric, tuple(r.metric for r in self.rows))}")
-        if row.q_value is None or row.difference is None or row.q_value > 1 - self.confidence_level + 1e-12 or row.difference == 0:
+            raise InputError(
+                f"the comparison has no metric {metric!r}; "
+                f"{nearest(metric, tuple(r.metric for r in self.rows))}"
+            )
+        if (
+            row.q_value is None
+            or row.difference is None
+            or row.q_value > 1 - self.confidence_level + 1e-12
+            or row.difference == 0
+        ):
             return NO_EVIDENCE
         better = METRICS[metric].greater_is_better
         if better is None:
@@ -116,9 +139,13 @@ def compare(report: Report, other: Report) -> Comparison:
     for name, estimate in report.metrics.items():
         if name not in other.metrics:
             continue
-        drafts.append(_difference(name, estimate, other.metrics[name], mine, theirs, level))
+        draft = _difference(name, estimate, other.metrics[name], mine, theirs, level)
+        drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
-    rows = tuple(Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True))
+    rows = tuple(
+        Row(**draft, q_value=q, confidence_level=level, n=report.n)
+        for draft, q in zip(drafts, q_values, strict=True)
+    )
     left = sorted(set(report.metrics) ^ set(other.metrics))
     notes = (f"Only one of the two reports has {', '.join(left)}.",) if left else ()
     return Comparison(rows, report.n, level, notes)
@@ -126,30 +153,59 @@ def compare(report: Report, other: Report) -> Comparison:
 
 def _same_rows(report: Report, other: Report) -> None:
     if report.task_type != other.task_type:
-        raise InputError(f"the other report is about {other.task_type}, this one about {report.task_type}; compare reports of one task.")
+        raise InputError(
+            f"the other report is about {other.task_type}, this one about {report.task_type}; compare "
+            "reports of one task."
+        )
     if report.n != other.n:
-        raise InputError(f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the same rows.")
+        raise InputError(
+            f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the "
+            "same rows."
+        )
     if report.classes != other.classes or report.positive != other.positive:
         raise InputError(
-            f"the reports differ in classes or positive class ({report.classes!r}, {report.positive!r} against {other.classes!r}, {other.positive!r}); "
+            f"the reports differ in classes or positive class ({report.classes!r}, {report.positive!r} "
+            f"against {other.classes!r}, {other.positive!r}); "
             "give both the same classes= and positive=."
         )
     if report.labels_digest != other.labels_digest:
-        raise InputError("the two reports have different labels (their digests differ); evaluate both models on the same rows in the same order.")
-    if report.rows_digest and other.rows_digest and report.rows_digest != other.rows_digest and report.columns == other.columns:
-        raise InputError("the two reports have the same columns with different data (their digests differ); evaluate both models on the same rows in the same order.")
+        raise InputError(
+            "the two reports have different labels (their digests differ); evaluate both models on the "
+            "same rows in the same order."
+        )
+    if (
+        report.rows_digest
+        and other.rows_digest
+        and report.rows_digest != other.rows_digest
+        and report.columns == other.columns
+    ):
+        raise InputError(
+            "the two reports have the same columns with different data (their digests differ); evaluate "
+            "both models on the same rows in the same order."
+        )
 
 
-def _difference(name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float) -> dict[str, Any]:
+def _difference(
+    name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float
+) -> dict[str, Any]:
     draft: dict[str, Any] = {"metric": name, "estimate": estimate, "other": against, "difference": None, "low": None, "high": None,
                              "p_value": None, "method": "none", "reason": None}  # fmt: skip
     if estimate is None or against is None:
-        return {**draft, "reason": "the metric is undefined for " + ("both" if estimate is None and against is None else "one of the two")}
+        return {
+            **draft,
+            "reason": "the metric is undefined for "
+            + ("both" if estimate is None and against is None else "one of the two"),
+        }
     draft["difference"] = estimate - against
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
     if name not in mine.resampled:
-        return {**draft, "reason": METRICS[name].no_interval or "the metric is not resampled"}
+        return {
+            **draft,
+            "reason": METRICS[name].no_interval
+            or "calibration errors are biased by an amount that differs between models, so their "
+            "difference has no interval",
+        }
     values = mine.resampled[name] - theirs.resampled[name]
     if not np.any(values):
         return {**draft, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": "identical on every resample"}
@@ -162,3 +218,25 @@ def _difference(name: str, estimate: float | None, against: float | None, mine: 
     defined = values[~np.isnan(values)]
     p = intervals.p_value(draft["difference"], defined, jack if found.method == "bca" else None)
     return {**draft, "low": found.low, "high": found.high, "p_value": p, "method": f"paired {found.method}"}
+
+
+def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
+    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for the area under the ROC curve."""
+    if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
+        return draft
+    if draft["metric"] == "accuracy":
+        right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
+        p = paired.mcnemar(int(np.sum(right & ~other)), int(np.sum(other & ~right)))
+        return {**draft, "p_value": p, "method": f"{draft['method']}; p-value McNemar"}
+    if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
+        assert mine.positive is not None
+        found = paired.delong(
+            mine.labels == mine.positive,
+            mine.probabilities[:, mine.positive],
+            theirs.probabilities[:, mine.positive],
+        )
+        if found is not None:
+            half = intervals.normal_quantile((1 + level) / 2) * found.standard_error
+            ends = {"low": draft["difference"] - half, "high": draft["difference"] + half}
+            return {**draft, **ends, "p_value": found.p_value, "method": "DeLong"}
+    return draft

@@ -51,7 +51,13 @@ def of_rows(sample: Sample) -> str | None:
         else:
             import pandas as pd
 
-            text = np.array([None if missing else str(v) for v, missing in zip(column.tolist(), column.isna().tolist(), strict=True)], dtype=object)
+            text = np.array(
+                [
+                    None if missing else str(v)
+                    for v, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+                ],
+                dtype=object,
+            )
             codes, values = pd.factorize(text)
             sha.update(b"s" + json.dumps(list(values)).encode())
             sha.update(np.ascontiguousarray(codes, dtype="<i8").tobytes())

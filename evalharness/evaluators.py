@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness import digests, inputs, intervals
-from evalharness.batch import Prepared
+from evalharness import calibration, digests, failures, inputs, intervals, slices, stress, takeaway, writer
+from evalharness.batch import EPSILON, Prepared
 from evalharness.metrics import wanted, why_undefined
 from evalharness.resample import Plan
 from evalharness.schemas import Config, InputError, Interval, Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from evalharness.compare import Comparison
+    from evalharness.failures import Failures
     from evalharness.intervals import Replicates
-    from evalharness.schemas import Class
+    from evalharness.schemas import Claim, Class
+    from evalharness.slices import Slices
+    from evalharness.stress import Stress
 
 
 def evaluate(
@@ -43,15 +47,16 @@ def evaluate(
 ) -> Report:
     """Judge predictions: every metric with its interval, slices, failures, stress tests and a takeaway.
 
-    All input is checked before any work, never changed, and matched by position. NumPy arrays, pandas, polars and
-    Arrow columns and lists are accepted; (n, 1) tables count as columns.
+    All input is checked before any work, never changed, and matched by position. NumPy arrays, pandas, polars
+    and Arrow columns and lists are accepted; (n, 1) tables count as columns.
 
     Parameters
     ----------
     task_type : {"classification", "regression"}
     predictions : array-like of shape (n,) or (n, k)
-        Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order of `classes`.
-        One column of floats that are not all classes is read as probabilities when there are two classes.
+        Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order
+        of `classes`. One column of floats that are not all classes is read as probabilities when there are
+        two classes.
     labels : array-like of shape (n,)
         What really was: strings, booleans or whole numbers for classification, numbers for regression.
     data : table of n rows, optional
@@ -61,9 +66,9 @@ def evaluate(
     output_dir : path, optional
         Where the standard artifact folder is written; without it nothing is written.
     config : mapping, optional
-        ``compute_cis`` (True), ``run_stress_tests`` (False), ``n_failures_per_type`` (10), ``n_resamples`` (1000),
-        ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %, whichever is more),
-        ``max_slice_features`` (2).
+        ``compute_cis`` (True), ``run_stress_tests`` (False), ``n_failures_per_type`` (10), ``n_resamples``
+        (1000), ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %,
+        whichever is more), ``max_slice_features`` (2).
     classes : sequence, optional
         All classes, in the order of the probability columns; by default those met, sorted.
     positive : class, optional
@@ -93,12 +98,18 @@ def evaluate(
     settings = Config.read(config)
     number = _seed(seed)
     if predict is not None and not callable(predict):
-        raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
+        raise InputError(
+            f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba."
+        )
     sample = inputs.read(
         task_type=task_type, predictions=predictions, labels=labels, data=data, probabilities=probabilities, classes=classes,
         positive=positive, threshold=threshold, sample_weight=sample_weight, groups=groups, on_missing=on_missing,
     )  # fmt: skip
-    return _compose(sample, settings, number)
+    target = None if output_dir is None else writer.check(output_dir)
+    report = _compose(sample, settings, number, predict)
+    if target is not None:
+        writer.write(report, target)
+    return report
 
 
 def _seed(seed: Any) -> int:
@@ -107,7 +118,7 @@ def _seed(seed: Any) -> int:
     raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1.")
 
 
-def _compose(sample: Sample, config: Config, seed: int) -> Report:
+def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any], Any] | None) -> Report:
     prepared = Prepared(sample)
     metrics: dict[str, float | None] = {}
     undefined: dict[str, str] = {}
@@ -124,16 +135,25 @@ def _compose(sample: Sample, config: Config, seed: int) -> Report:
     level = config.confidence_level
     for name, estimate in metrics.items():
         if estimate is None:
-            found[name] = Interval(None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}")
+            found[name] = Interval(
+                None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}"
+            )
         elif not config.compute_cis:
             found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
         else:
             found[name] = intervals.for_metric(name, estimate, sample, replicates, level, seed)
+    test = calibration.against_perfect(sample) if sample.probabilities is not None else None
+    parts, wrong = slices.find(sample, config), failures.find(sample, config)
     return Report(
         metrics=MappingProxyType(metrics),
         undefined=MappingProxyType(undefined),
         intervals=MappingProxyType(found),
-        notes=sample.notes,
+        notes=(*sample.notes, *_conventions(sample)),
+        tests=MappingProxyType({} if test is None else {"perfect_calibration": asdict(test)}),
+        slices_found=parts,
+        failures_found=wrong,
+        stress_found=stress.run(sample, config, predict, seed),
+        claims=takeaway.write(sample, config, metrics, found, test, parts, wrong),
         config=config,
         seed=seed,
         labels_digest=digests.of_labels(sample),
@@ -141,6 +161,38 @@ def _compose(sample: Sample, config: Config, seed: int) -> Report:
         sample=sample,
         replicates=replicates,
     )
+
+
+def _conventions(sample: Sample) -> list[str]:
+    """Say what a reader must know about how numbers of this sample were reached."""
+    notes = []
+    if sample.frame is not None:
+        notes.append("Rows of labels, predictions and data are matched by position.")
+    if sample.weights is not None:
+        notes.append(
+            "Metrics are weighted by sample_weight, of which only ratios matter; counts and support are of rows."
+        )
+    if sample.groups is not None:
+        notes.append(f"Whole groups are resampled: {int(sample.groups.max()) + 1} of them.")
+    if sample.task == "multiclass":
+        notes.append("Precision, recall and F1 of a class are taken as 0 where they would be 0/0.")
+    if sample.probabilities is not None:
+        one = sample.task == "binary"
+        notes.append(
+            "The Brier score runs from 0 to "
+            + ("1 (positive class only)." if one else "2 (sum over classes).")
+        )
+        judged = "the positive class" if one else "the most probable class"
+        notes.append(f"Calibration is judged on the probability of {judged}, over {calibration.N_BINS} bins.")
+        p = sample.probabilities[np.arange(sample.n), sample.labels]
+        never = int(np.sum(p < EPSILON))
+        if never:
+            notes.append(
+                f"Log loss takes {EPSILON:.3g} for the probability of what happened where it was smaller, "
+                f"in {never} row"
+                f"{'' if never == 1 else 's'}."
+            )
+    return notes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -156,6 +208,13 @@ class Report:
     intervals : mapping of str to Interval
     notes : tuple of str
         Conventions and readings of the input.
+    tests : mapping
+        Tests behind the takeaway: ``perfect_calibration`` with p-value, statistic, bins and reason.
+    slices_found, failures_found, stress_found
+        Everything known about slices, failures and stress tests; `slices`, `failures` and `stress` are their
+        tables.
+    claims : tuple of Claim
+        The sentences of the takeaway with the numbers they print.
     config : Config
     seed : int
     labels_digest : str
@@ -168,6 +227,11 @@ class Report:
     undefined: Mapping[str, str]
     intervals: Mapping[str, Interval]
     notes: tuple[str, ...]
+    tests: Mapping[str, Any]
+    slices_found: Slices
+    failures_found: Failures
+    stress_found: Stress
+    claims: tuple[Claim, ...]
     config: Config
     seed: int
     labels_digest: str
@@ -199,6 +263,63 @@ class Report:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of `data`."""
         return () if self.sample.frame is None else tuple(map(str, self.sample.frame.columns))
+
+    @property
+    def slices(self) -> Any:
+        """The slices as a pandas DataFrame; why there are none is in `slices_found.reason`."""
+        return self.slices_found.table
+
+    @property
+    def failures(self) -> Any:
+        """The examples of failures as a pandas DataFrame; `failures_found.counts` has the six categories."""
+        return self.failures_found.table
+
+    @property
+    def stress(self) -> Any:
+        """The stress tests as a pandas DataFrame, or None; why is in `stress_reason`."""
+        return self.stress_found.table
+
+    @property
+    def stress_reason(self) -> str | None:
+        """Why there are no stress tests; None when there are."""
+        return self.stress_found.reason
+
+    def get_takeaway(self) -> str:
+        """Return exactly five sentences, one on each line."""
+        return takeaway.text(self.claims)
+
+    def documents(self) -> dict[str, Any]:
+        """Return the content of each file of the artifact folder as plain data, plots left out."""
+        return writer.documents(self)
+
+    def write(self, output_dir: str | Path) -> Path:
+        """Write the standard artifact folder; an older report there is replaced whole or not at all.
+
+        Parameters
+        ----------
+        output_dir : path
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            When the folder cannot be written, or holds anything that is not from an earlier report.
+        """
+        return writer.write(self, output_dir)
+
+    def __eq__(self, other: object) -> bool:
+        return self.documents() == other.documents() if isinstance(other, Report) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.labels_digest, self.rows_digest, self.seed))
+
+    def __repr__(self) -> str:
+        first = next(iter(self.metrics))
+        return f"<Report: {self.sample.task}, {self.n} rows, {first} {self.metrics[first]}>"
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -242,8 +363,8 @@ class Report:
         Returns
         -------
         pandas.DataFrame
-            Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for each class,
-            ``weight``, ``group``.
+            Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for
+            each class, ``weight``, ``group``.
         """
         import pandas as pd
 
@@ -289,22 +410,31 @@ class Report:
         """
         for name in ("label", "prediction"):
             if name not in frame.columns:
-                raise InputError(f"frame has no column {name!r}; give what Report.predictions_frame() returned.")
+                raise InputError(
+                    f"frame has no column {name!r}; give what Report.predictions_frame() returned."
+                )
         probabilities = [c for c in frame.columns if str(c).startswith("probability[")]
         known = list(settings["classes"])
-        return evaluate(
+        config, seed = Config.read(settings["config"]), _seed(settings["seed"])
+        sample = inputs.read(
             task_type=settings["task_type"],
             predictions=frame["prediction"].to_numpy(),
             labels=frame["label"].to_numpy(),
             probabilities=frame[probabilities].to_numpy() if probabilities else None,
             data=data,
-            output_dir=output_dir,
-            config=settings["config"],
             classes=known if len(known) > 1 else None,
             positive=settings["positive"],
             threshold=settings["threshold"],
-            sample_weight=frame["weight"].to_numpy() if "weight" in frame.columns else None,
             groups=frame["group"].to_numpy() if "group" in frame.columns else None,
-            predict=predict,
-            seed=settings["seed"],
         )
+        sample = replace(
+            sample,
+            notes=tuple(settings["notes"]),
+            rows=frame["row"].to_numpy(dtype=np.int64) if "row" in frame.columns else sample.rows,
+            weights=frame["weight"].to_numpy(dtype=np.float64) if "weight" in frame.columns else None,
+        )
+        target = None if output_dir is None else writer.check(output_dir)
+        report = _compose(sample, config, seed, predict)
+        if target is not None:
+            writer.write(report, target)
+        return report

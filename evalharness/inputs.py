@@ -94,13 +94,18 @@ def read(
     if bad:
         if on_missing == "error":
             raise InputError(
-                f"{_whose(y, n, missing)} {'is' if bad == 1 else 'are'} missing in {_rows(bad)} (first: row {int(np.argmax(missing))}); "
+                f"{_whose(y, missing)} {'is' if bad == 1 else 'are'} missing in {_rows(bad)} (first: row "
+                f"{int(np.argmax(missing))}); "
                 "fill them in, or give on_missing='drop' to leave those rows out."
             )
         keep = np.flatnonzero(~missing)
         if len(keep) == 0:
-            raise InputError(f"labels and predictions leave no complete row of {n:,}; fill in the missing values.")
-        notes.append(f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop').")
+            raise InputError(
+                f"labels and predictions leave no complete row of {n:,}; fill in the missing values."
+            )
+        notes.append(
+            f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop')."
+        )
 
     scaled = None if weights is None else _weights(weights, keep)
     codes, names = (None, None) if cluster is None else _groups(cluster, keep)
@@ -130,7 +135,11 @@ def _library(value: Any) -> str:
 
 
 def _same_index(**given: Any) -> None:
-    held = {name: value.index for name, value in given.items() if _library(value) == "pandas" and hasattr(value, "index")}
+    held = {
+        name: value.index
+        for name, value in given.items()
+        if _library(value) == "pandas" and hasattr(value, "index")
+    }
     if len(held) < 2:
         return
     (first, index), *others = held.items()
@@ -139,8 +148,10 @@ def _same_index(**given: Any) -> None:
             differ = np.asarray(index) != np.asarray(other)
             row = int(np.argmax(differ))
             raise InputError(
-                f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} (first: row {row}, {other[row]!r} against "
-                f"{index[row]!r}); rows are matched by position, so put them in one order and give both the same index."
+                f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} "
+                f"(first: row {row}, {other[row]!r} against "
+                f"{index[row]!r}); rows are matched by position, so put them in one order and give both "
+                "the same index."
             )
 
 
@@ -152,15 +163,30 @@ def _plain(value: Any, name: str) -> Any:
             return [str(c) for c in value.columns], [value.iloc[:, i] for i in range(value.shape[1])]
         return value
     if library == "polars":
-        return ([str(c) for c in value.columns], list(value.get_columns())) if hasattr(value, "columns") else value
+        return (
+            ([str(c) for c in value.columns], list(value.get_columns()))
+            if hasattr(value, "columns")
+            else value
+        )
     if library == "pyarrow":
-        return ([str(c) for c in value.column_names], list(value.columns)) if hasattr(value, "column_names") else value
+        return (
+            ([str(c) for c in value.column_names], list(value.columns))
+            if hasattr(value, "column_names")
+            else value
+        )
     if isinstance(value, np.ma.MaskedArray):
-        return value.astype(object).filled(None)
+        held = value.data.astype(object)
+        held[np.ma.getmaskarray(value)] = None
+        return held
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, (str, bytes, Mapping, set)) or not (hasattr(value, "__len__") or hasattr(value, "__iter__")):
-        raise InputError(f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, or a list.")
+    if isinstance(value, (str, bytes, Mapping, set)) or not (
+        hasattr(value, "__len__") or hasattr(value, "__iter__")
+    ):
+        raise InputError(
+            f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, "
+            "or a list."
+        )
     if hasattr(value, "__array__"):
         return np.asarray(value)
     return list(value)
@@ -174,14 +200,27 @@ def _one(value: Any) -> np.ndarray[Any, Any]:
         if isinstance(dtype, np.dtype):
             return np.asarray(value)
         if value.isna().any() or str(dtype) in ("category", "string", "str"):
-            return np.array([None if m else v for v, m in zip(value.tolist(), value.isna().to_numpy(), strict=True)], dtype=object)
+            return np.array(
+                [None if m else v for v, m in zip(value.tolist(), value.isna().to_numpy(), strict=True)],
+                dtype=object,
+            )
         return np.asarray(value.to_numpy())
     if library == "polars":
-        return np.array(value.to_list(), dtype=object) if value.null_count() or value.dtype.is_nested() else _dense(value.to_numpy(), value.to_list)
+        return (
+            np.array(value.to_list(), dtype=object)
+            if value.null_count() or value.dtype.is_nested()
+            else _dense(value.to_numpy(), value.to_list)
+        )
     if library == "pyarrow":
-        return np.array(value.to_pylist(), dtype=object) if value.null_count else _dense(value.to_numpy(zero_copy_only=False) if not hasattr(value, "chunks") else value.to_numpy(), value.to_pylist)
-    array = np.asarray(value, dtype=object) if isinstance(value, list) else value
-    return array
+        return (
+            np.array(value.to_pylist(), dtype=object)
+            if value.null_count
+            else _dense(
+                value.to_numpy(zero_copy_only=False) if not hasattr(value, "chunks") else value.to_numpy(),
+                value.to_pylist,
+            )
+        )
+    return np.asarray(value, dtype=object) if isinstance(value, list) else value
 
 
 def _dense(array: np.ndarray[Any, Any], listed: Any) -> np.ndarray[Any, Any]:
@@ -222,21 +261,31 @@ def _vector(array: np.ndarray[Any, Any], name: str, *, dates: bool = False) -> V
         same = {"int", "float"} if start in ("int", "float") else {start}
         odd = [i for i, v in enumerate(values) if not missing[i] and families[type(v)] not in same]
         raise InputError(
-            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {values[odd[0]]!r}) {'is' if len(odd) == 1 else 'are'} not {start} like row "
+            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {values[odd[0]]!r}) "
+            f"{'is' if len(odd) == 1 else 'are'} not {start} like row "
             f"{int(np.argmax(~missing))} ({values[int(np.argmax(~missing))]!r}); give one type."
         )
-    family = found.pop() if found else "float"
+    family = (found.pop() or "float") if found else "float"
     if family == "str":
         out = np.array([None if m else _text(v) for v, m in zip(values, missing, strict=True)], dtype=object)
         return Vector("str", out, missing)
     if family == "float" or (missing.any() and family in ("int", "bool")):
-        numbers = np.fromiter((np.nan if m else float(v) for v, m in zip(values, missing, strict=True)), dtype=np.float64, count=len(values))
+        numbers = np.fromiter(
+            (np.nan if m else float(v) for v, m in zip(values, missing, strict=True)),
+            dtype=np.float64,
+            count=len(values),
+        )
         return Vector("float" if family == "float" else family, numbers, missing)
     return Vector(family, values.astype(np.int64 if family == "int" else bool), missing)
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, np.floating) and bool(np.isnan(value)))
+    return (
+        value is None
+        or (isinstance(value, float) and value != value)
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, np.floating) and bool(np.isnan(value)))
+    )
 
 
 def _family(kind: type, *, dates: bool) -> str | None:
@@ -272,11 +321,17 @@ def _matrix(value: Any, name: str, *, dates: bool = False) -> Vector | tuple[lis
         widths = [len(row) if isinstance(row, (list, tuple, np.ndarray)) else -1 for row in plain]
         if len(set(widths)) > 1:
             row = next(i for i, w in enumerate(widths) if w != widths[0])
-            raise InputError(f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of one length.")
+            raise InputError(
+                f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of "
+                "one length."
+            )
         columns = [list(column) for column in zip(*plain, strict=True)]
     elif isinstance(plain, np.ndarray) and plain.ndim != 1:
         if plain.ndim != 2:
-            raise InputError(f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of probabilities.")
+            raise InputError(
+                f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of "
+                "probabilities."
+            )
         columns = [plain[:, j] for j in range(plain.shape[1])]
     else:
         return _vector(_one(plain), name, dates=dates)
@@ -302,25 +357,44 @@ def _frame(data: Any) -> tuple[Any, str]:
     elif library == "pandas":
         frame, kind = data.to_frame(), "pandas"
     elif library == "polars" and hasattr(data, "columns"):
-        frame, kind = pd.DataFrame({name: data[name].to_pandas() if hasattr(data[name], "to_pandas") else data[name].to_numpy() for name in data.columns}), "polars"
+        frame, kind = (
+            pd.DataFrame(
+                {
+                    name: data[name].to_pandas()
+                    if hasattr(data[name], "to_pandas")
+                    else data[name].to_numpy()
+                    for name in data.columns
+                }
+            ),
+            "polars",
+        )
     elif library == "pyarrow" and hasattr(data, "column_names"):
         frame, kind = data.to_pandas(), "pyarrow"
     elif isinstance(data, np.ndarray) and data.ndim in (1, 2):
         table = data.reshape(len(data), -1)
-        frame, kind = pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])], copy=False), "numpy"
+        frame, kind = (
+            pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])], copy=False),
+            "numpy",
+        )
     elif isinstance(data, Mapping):
         try:
             frame, kind = pd.DataFrame(dict(data)), "mapping"
         except ValueError as error:
-            raise InputError(f"data is a mapping that makes no table ({error}); give columns of one length.") from None
+            raise InputError(
+                f"data is a mapping that makes no table ({error}); give columns of one length."
+            ) from None
     elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         frame, kind = pd.DataFrame(list(data)), "list"
         if all(isinstance(c, int) for c in frame.columns):
             frame.columns = pd.Index([f"x{j}" for j in frame.columns])
     elif hasattr(data, "toarray"):
-        raise InputError("data is a sparse matrix; give a table of the columns that matter, or data.toarray().")
+        raise InputError(
+            "data is a sparse matrix; give a table of the columns that matter, or data.toarray()."
+        )
     else:
-        raise InputError(f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array.")
+        raise InputError(
+            f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array."
+        )
     return frame, kind
 
 
@@ -329,35 +403,50 @@ def _frame(data: Any) -> tuple[Any, str]:
 
 def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) -> Any:
     if second is not None:
-        raise InputError("probabilities were given with task_type='regression'; leave them out, or give task_type='classification'.")
+        raise InputError(
+            "probabilities were given with task_type='regression'; leave them out, or give "
+            "task_type='classification'."
+        )
     for name, value in refused.items():
         if value is not None:
-            raise InputError(f"{name} was given with task_type='regression'; leave it out, or give task_type='classification'.")
+            raise InputError(
+                f"{name} was given with task_type='regression'; leave it out, or give "
+                "task_type='classification'."
+            )
     if not isinstance(first, Vector):
-        raise InputError(f"predictions has {len(first[1])} columns; with task_type='regression' give one number for each row.")
+        raise InputError(
+            f"predictions has {len(first[1])} columns; with task_type='regression' give one number for "
+            "each row."
+        )
     out = []
     for name, vector in (("labels", y), ("predictions", first)):
         if vector.kind == "str":
             row = int(np.argmax(~vector.missing))
-            raise InputError(f"{name} holds strings (first: row {row}, {vector.values[row]!r}); task_type='regression' needs numbers, so convert them or give task_type='classification'.")
+            raise InputError(
+                f"{name} holds strings (first: row {row}, {vector.values[row]!r}); task_type='regression' "
+                "needs numbers, so convert them or give task_type='classification'."
+            )
         values = vector.values.astype(np.float64)
         _refuse(np.isinf(values), name, "is infinite", "give finite numbers.", values)
         out.append(values)
     return "regression", out[0], out[1], None, (), None, y.missing | first.missing
 
 
-def _classification(y: Vector, first: Any, second: Any, classes: Any, positive: Any, threshold: float, notes: list[str]) -> Any:
+def _classification(
+    y: Vector, first: Any, second: Any, classes: Any, positive: Any, threshold: float, notes: list[str]
+) -> Any:
     y = _class_like(y, "labels")
     listed = None if classes is None else _listed(classes)
     scores = None
     guessed: Vector | None = None
     if second is not None:
         if not isinstance(first, Vector):
-            raise InputError(f"predictions has {len(first[1])} columns although probabilities were given too; give one predicted class for each row.")
+            raise InputError(
+                f"predictions has {len(first[1])} columns although probabilities were given too; give one "
+                "predicted class for each row."
+            )
         guessed, scores = first, ("probabilities", second)
-    elif not isinstance(first, Vector):
-        scores = ("predictions", first)
-    elif _are_probabilities(first, y, listed):
+    elif not isinstance(first, Vector) or _are_probabilities(first, y, listed):
         scores = ("predictions", first)
     else:
         guessed = first
@@ -365,7 +454,10 @@ def _classification(y: Vector, first: Any, second: Any, classes: Any, positive: 
         guessed = _predicted(guessed, y)
     known = listed if listed is not None else _found(y, guessed, scores)
     if len(known) > MAX_CLASSES:
-        raise InputError(f"labels and predictions hold {len(known):,} classes; up to {MAX_CLASSES} are supported, so group rare ones, or give task_type='regression' for numbers.")
+        raise InputError(
+            f"labels and predictions hold {len(known):,} classes; up to {MAX_CLASSES} are supported, so "
+            "group rare ones, or give task_type='regression' for numbers."
+        )
     k = len(known)
     where = {value: code for code, value in enumerate(known)}
     truth = _codes(y, where, "labels", classes_given=listed is not None)
@@ -374,17 +466,25 @@ def _classification(y: Vector, first: Any, second: Any, classes: Any, positive: 
     if positive is not None:
         wanted = _class_value(positive, known)
         if wanted not in where:
-            raise InputError(f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them.")
+            raise InputError(
+                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them."
+            )
         if k != 2:
-            raise InputError(f"positive is {positive!r} but there are {k} classes; leave it out, or join the others into one class.")
+            raise InputError(
+                f"positive is {positive!r} but there are {k} classes; leave it out, or join the others "
+                "into one class."
+            )
         positive_code = where[wanted]
     elif k == 2:
         positive_code = 1
-        notes.append(f"The positive class is {known[1]!r}, the last of the classes {_listing(known)}; positive= chooses another.")
+        notes.append(
+            f"The positive class is {known[1]!r}, the last of the classes {_listing(known)}; positive= "
+            "chooses another."
+        )
     missing = y.missing.copy()
     proba = None
     if scores is not None:
-        proba, lost = _probabilities(scores[0], scores[1], known, positive_code, truth)
+        proba, lost = _probabilities(scores[0], scores[1], known, positive_code)
         missing |= lost
     if guessed is not None:
         guess = _codes(guessed, where, "predictions", classes_given=listed is not None)
@@ -393,16 +493,26 @@ def _classification(y: Vector, first: Any, second: Any, classes: Any, positive: 
             cut = np.where(proba[:, positive_code] >= threshold, positive_code, 1 - positive_code)
             differ = int(np.sum((cut != guess) & ~missing))
             if differ:
-                notes.append(f"{_rows(differ)} are predicted otherwise than probability >= {threshold:g} would; label metrics use predictions.")
+                notes.append(
+                    f"{_rows(differ)} are predicted otherwise than probability >= {threshold:g} would; "
+                    "label metrics use predictions."
+                )
     else:
         assert proba is not None
         filled = np.where(np.isnan(proba), -1.0, proba)
         if k == 2 and positive_code is not None:
-            guess = np.where(filled[:, positive_code] >= threshold, positive_code, 1 - positive_code).astype(np.int64)
-            notes.append(f"A row is predicted {known[positive_code]!r} where its probability is at least {threshold:g}.")
+            guess = np.where(filled[:, positive_code] >= threshold, positive_code, 1 - positive_code).astype(
+                np.int64
+            )
+            notes.append(
+                f"A row is predicted {known[positive_code]!r} where its probability is at least "
+                f"{threshold:g}."
+            )
         else:
             guess = np.argmax(filled, axis=1).astype(np.int64)
-            notes.append("A row is predicted as its most probable class; the first in class order wins a tie.")
+            notes.append(
+                "A row is predicted as its most probable class; the first in class order wins a tie."
+            )
     return task, truth, guess, proba, known, positive_code, missing
 
 
@@ -414,7 +524,13 @@ def _class_like(vector: Vector, name: str) -> Vector:
     if not np.all(np.isfinite(present)):
         _refuse(np.isinf(vector.values), name, "is infinite", "give a class for each row.", vector.values)
     fractional = ~vector.missing & (np.nan_to_num(vector.values) % 1 != 0)
-    _refuse(fractional, name, "is not a whole number and so no class", "give class labels, or task_type='regression' for quantities.", vector.values)
+    _refuse(
+        fractional,
+        name,
+        "is not a whole number and so no class",
+        "give class labels, or task_type='regression' for quantities.",
+        vector.values,
+    )
     return Vector("int", vector.values, vector.missing)
 
 
@@ -436,7 +552,10 @@ def _predicted(guess: Vector, y: Vector) -> Vector:
         guess = _class_like(guess, "predictions")
     if (guess.kind == "str") != (y.kind == "str") and not (y.missing.all() or guess.missing.all()):
         a, b = int(np.argmax(~guess.missing)), int(np.argmax(~y.missing))
-        raise InputError(f"predictions holds {_kinds(guess)} (row {a}: {guess.values[a]!r}) but labels holds {_kinds(y)} (row {b}: {y.values[b]!r}); give both in one type.")
+        raise InputError(
+            f"predictions holds {_kinds(guess)} (row {a}: {guess.values[a]!r}) but labels holds "
+            f"{_kinds(y)} (row {b}: {y.values[b]!r}); give both in one type."
+        )
     return guess
 
 
@@ -447,7 +566,10 @@ def _kinds(vector: Vector) -> str:
 def _listed(classes: Any) -> tuple[Class, ...]:
     vector = _column(classes, "classes")
     if vector.missing.any() or len(vector.values) == 0:
-        raise InputError("classes is empty or holds a missing value; list each class once, in the order of the probability columns.")
+        raise InputError(
+            "classes is empty or holds a missing value; list each class once, in the order of the "
+            "probability columns."
+        )
     vector = _class_like(vector, "classes")
     listed = tuple(_scalar(v, vector.kind) for v in vector.values.tolist())
     twice = [v for i, v in enumerate(listed) if v in listed[:i]]
@@ -489,9 +611,15 @@ def _found(y: Vector, guessed: Vector | None, scores: Any) -> tuple[Class, ...]:
     if isinstance(found, Vector):
         if len(known) != 2:
             what = "one class only" if len(known) == 1 else f"{len(known)} classes"
-            raise InputError(f"{name} is one column of probabilities but labels holds {what} ({_listing(known)}); give classes= with two classes, or one column for each class.")
+            raise InputError(
+                f"{name} is one column of probabilities but labels holds {what} ({_listing(known)}); give "
+                "classes= with two classes, or one column for each class."
+            )
     elif len(found[1]) != len(known):
-        raise InputError(f"{name} has {len(found[1])} columns but labels holds {len(known)} classes ({_listing(known)}); give classes= in the order of the columns.")
+        raise InputError(
+            f"{name} has {len(found[1])} columns but labels holds {len(known)} classes "
+            f"({_listing(known)}); give classes= in the order of the columns."
+        )
     return known
 
 
@@ -503,7 +631,9 @@ def _unique(vector: Vector) -> list[Any]:
 def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given: bool) -> Integers:
     codes = np.zeros(len(vector.values), dtype=np.int64)
     if vector.kind == "str":
-        codes = np.fromiter((where.get(v, -1) for v in vector.values), dtype=np.int64, count=len(vector.values))
+        codes = np.fromiter(
+            (where.get(v, -1) for v in vector.values), dtype=np.int64, count=len(vector.values)
+        )
     elif len(where) and not any(isinstance(k, str) for k in where):
         order = sorted(where)
         numbers = np.array([float(v) for v in order])
@@ -519,25 +649,37 @@ def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given
         shown = value if isinstance(value, str) else value.item()
         source = "classes=" if classes_given else "labels"
         raise InputError(
-            f"{name} holds {_rows(int(unknown.sum()))} (first: row {row}, {shown!r}) with a class that is not in {source} ({_listing(tuple(where))}); "
+            f"{name} holds {_rows(int(unknown.sum()))} (first: row {row}, {shown!r}) with a class that is "
+            f"not in {source} ({_listing(tuple(where))}); "
             "add it to classes=, or correct the rows."
         )
     codes[vector.missing] = 0
     return codes
 
 
-def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: int | None, truth: Integers) -> tuple[Floats, Booleans]:
+def _probabilities(
+    name: str, found: Any, known: tuple[Class, ...], positive: int | None
+) -> tuple[Floats, Booleans]:
     k = len(known)
     single = isinstance(found, Vector)
     if single and k != 2:
-        raise InputError(f"{name} is one column of probabilities but there are {k} classes ({_listing(known)}); give one column for each class.")
+        raise InputError(
+            f"{name} is one column of probabilities but there are {k} classes ({_listing(known)}); give "
+            "one column for each class."
+        )
     names, vectors = (None, [found]) if single else found
     if not single and len(vectors) != k:
-        raise InputError(f"{name} has {len(vectors)} columns but there are {k} classes ({_listing(known)}); give one column for each class, in that order.")
+        raise InputError(
+            f"{name} has {len(vectors)} columns but there are {k} classes ({_listing(known)}); give one "
+            "column for each class, in that order."
+        )
     for vector in vectors:
         if vector.kind in ("str", "bool") and not vector.missing.all():
             row = int(np.argmax(~vector.missing))
-            raise InputError(f"{name} holds {_kinds(vector)} (first: row {row}, {vector.values[row]!r}); give numbers from 0 to 1.")
+            raise InputError(
+                f"{name} holds {_kinds(vector)} (first: row {row}, {vector.values[row]!r}); give numbers "
+                "from 0 to 1."
+            )
     table = np.column_stack([vector.values.astype(np.float64) for vector in vectors])
     if names is not None and sorted(names) == sorted(map(str, known)):
         table = table[:, [names.index(str(c)) for c in known]]
@@ -555,7 +697,9 @@ def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: in
             hint = "give probabilities."
         row = int(np.argmax(bad))
         value = table[row][(table[row] < -1e-9) | (table[row] > 1 + 1e-6)][0]
-        raise InputError(f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}")
+        raise InputError(
+            f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}"
+        )
     table = np.clip(table, 0.0, 1.0)
     if single:
         assert positive is not None
@@ -566,7 +710,10 @@ def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: in
         off = ~lost & (np.abs(total - 1) > 1e-4)
         if off.any():
             row = int(np.argmax(off))
-            raise InputError(f"{name} does not sum to 1 in {_rows(int(off.sum()))} (first: row {row}, sum {total[row]:.6g}); give one probability for each class, normalised by row.")
+            raise InputError(
+                f"{name} does not sum to 1 in {_rows(int(off.sum()))} (first: row {row}, sum "
+                f"{total[row]:.6g}); give one probability for each class, normalised by row."
+            )
         with np.errstate(invalid="ignore"):
             table = table / total[:, None]
     return table, lost
@@ -576,12 +723,16 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
     if vector.kind == "str":
         raise InputError("sample_weight holds strings; give a number of at least 0 for each row.")
     values = vector.values.astype(np.float64)
-    _refuse(vector.missing, "sample_weight", "is missing", "give a number of at least 0 for each row.", values)
+    _refuse(
+        vector.missing, "sample_weight", "is missing", "give a number of at least 0 for each row.", values
+    )
     _refuse(np.isinf(values), "sample_weight", "is infinite", "give finite numbers of at least 0.", values)
     _refuse(values < 0, "sample_weight", "is negative", "give numbers of at least 0.", values)
     values = values[keep]
     if not np.any(values > 0):
-        raise InputError(f"sample_weight is 0 in all {len(values):,} rows; give at least one row a positive weight.")
+        raise InputError(
+            f"sample_weight is 0 in all {len(values):,} rows; give at least one row a positive weight."
+        )
     scaled = values / values.max()
     return np.asarray(scaled / scaled.mean())
 
@@ -589,10 +740,15 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
 def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
     if vector.missing.any():
         row = int(np.argmax(vector.missing))
-        raise InputError(f"groups is missing in {_rows(int(vector.missing.sum()))} (first: row {row}); give each row the group it belongs to.")
+        raise InputError(
+            f"groups is missing in {_rows(int(vector.missing.sum()))} (first: row {row}); give each row "
+            "the group it belongs to."
+        )
     values = vector.values[keep]
     order: dict[Any, int] = {}
-    codes = np.fromiter((order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values))
+    codes = np.fromiter(
+        (order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values)
+    )
     if len(order) < 2:
         raise InputError("groups holds one group only; give at least two, or leave groups out.")
     return codes, tuple(order)
@@ -610,7 +766,7 @@ def _listing(classes: tuple[Any, ...]) -> str:
     return shown if len(classes) <= 6 else f"{shown}, ... {len(classes)} in all"
 
 
-def _whose(y: Vector, n: int, missing: Booleans) -> str:
+def _whose(y: Vector, missing: Booleans) -> str:
     lacking = int(y.missing.sum())
     if lacking == 0:
         return "predictions"
@@ -620,4 +776,6 @@ def _whose(y: Vector, n: int, missing: Booleans) -> str:
 def _refuse(bad: Booleans, name: str, what: str, advice: str, values: np.ndarray[Any, Any]) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}")
+        raise InputError(
+            f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}"
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalharness import calibration
 from evalharness.batch import Prepared
 from evalharness.metrics import METRICS, wanted
 from evalharness.schemas import Interval
@@ -34,9 +35,12 @@ class Replicates:
     left_out: dict[str, Floats] = field(default_factory=dict)
 
 
-def replicate(sample: Sample, plan: Plan) -> Replicates:
-    """Compute every bootstrapped metric on every resample of one plan."""
-    specs = [spec for spec in wanted(sample) if spec.interval in ("bootstrap", "proportion")]
+def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -> Replicates:
+    """Compute every bootstrapped metric, or only some, on every resample of one plan."""
+    specs = [
+        spec for spec in wanted(sample)
+        if spec.interval in ("bootstrap", "proportion") and (only is None or spec.name in only)
+    ]  # fmt: skip
     prepared = Prepared(sample, plan.largest_total)
     resampled: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
     left_out: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
@@ -62,14 +66,17 @@ def replicate(sample: Sample, plan: Plan) -> Replicates:
 
 def wilson(successes: float, trials: float, level: float) -> tuple[float, float]:
     """Score interval for a proportion (Wilson 1927, JASA 22(158); Newcombe 1998, Stat. Med. 17(8), method 3)."""
-    z = _normal_quantile((1 + level) / 2)
+    z = normal_quantile((1 + level) / 2)
     share, z2 = successes / trials, z * z
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return (0.0 if successes <= 0 else float(middle - half)), (1.0 if successes >= trials else float(middle + half))
+    return (0.0 if successes <= 0 else float(middle - half)), (
+        1.0 if successes >= trials else float(middle + half)
+    )
 
 
-def _normal_quantile(share: float) -> float:
+def normal_quantile(share: float) -> float:
+    """Return the quantile of the standard normal distribution."""
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(share)
@@ -94,7 +101,7 @@ def _bias_and_acceleration(estimate: float, values: Floats, left_out: Floats) ->
     pull = defined.mean() - defined
     spread = float(np.sum(pull**2))
     acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
-    return _normal_quantile(float(below)), acceleration
+    return normal_quantile(float(below)), acceleration
 
 
 def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tuple[float, float] | None:
@@ -107,7 +114,7 @@ def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tupl
     bias, acceleration = constants
     ends = []
     for share in ((1 - level) / 2, (1 + level) / 2):
-        z = bias + _normal_quantile(share)
+        z = bias + normal_quantile(share)
         if 1 - acceleration * z <= 0:
             return None
         ends.append(NormalDist().cdf(bias + z / (1 - acceleration * z)))
@@ -118,8 +125,8 @@ def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tupl
 def p_value(estimate: float, values: Floats, left_out: Floats | None) -> float:
     """Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0.
 
-    Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron & Tibshirani 1993,
-    section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``.
+    Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron &
+    Tibshirani 1993, section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``.
     """
     from statistics import NormalDist
 
@@ -129,7 +136,7 @@ def p_value(estimate: float, values: Floats, left_out: Floats | None) -> float:
     constants = None if left_out is None else _bias_and_acceleration(estimate, values, left_out)
     if constants is not None:
         bias, acceleration = constants
-        z = _normal_quantile(below) - bias
+        z = normal_quantile(below) - bias
         bottom = 1 + acceleration * z
         if bottom > 0:
             share = NormalDist().cdf(z / bottom - bias)
@@ -141,7 +148,9 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
     defined = values[~np.isnan(values)]
     lost = len(values) - len(defined)
     if lost > MAX_UNDEFINED * len(values):
-        why = f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
+        why = (
+            f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
+        )
         return Interval(None, None, level, "none", len(values), lost, why)
     spread = float(defined.max() - defined.min())
     if spread <= 1e-12 * max(1.0, abs(estimate)) or (spread <= 1e-9 * abs(estimate)):
@@ -166,18 +175,21 @@ def _counted(name: str, sample: Sample) -> tuple[int, int]:
     return int(np.sum(chosen & (y == guess))), int(np.sum(chosen))
 
 
-def for_metric(name: str, estimate: float, sample: Sample, replicates: Replicates | None, level: float, seed: int) -> Interval:
+def for_metric(
+    name: str, estimate: float, sample: Sample, replicates: Replicates | None, level: float, seed: int
+) -> Interval:
     """Return the interval of one metric.
 
-    Shares of counted rows get Wilson's score interval; with weights or groups they are resampled like all others, and
-    where every resample agrees (an edge) Wilson's interval for the effective number of rows or for the number of groups.
-    Other metrics get BCa intervals up to 2,000 rows (or groups), percentile intervals above.
+    Shares of counted rows get Wilson's score interval; with weights or groups they are resampled like all
+    others, and where every resample agrees (an edge) Wilson's interval for the effective number of rows or
+    for the number of groups. Other metrics get BCa intervals up to 2,000 rows (or groups), percentile
+    intervals above.
     """
     spec = METRICS[name]
     if spec.interval == "none":
         return Interval(None, None, level, "none", 0, 0, spec.no_interval)
     if spec.interval == "calibration":
-        return Interval(None, None, level, "none", 0, 0, "not yet")
+        return calibration.debiased_interval(sample, level, seed)
     plain = sample.weights is None and sample.groups is None
     if spec.interval == "proportion" and plain:
         return Interval(*wilson(*_counted(name, sample), level), level, "wilson")
@@ -186,7 +198,11 @@ def for_metric(name: str, estimate: float, sample: Sample, replicates: Replicate
     smooth = name not in ("median_absolute_error",)
     left_out = replicates.left_out.get(name) if smooth else None
     found = from_replicates(estimate, replicates.resampled[name], left_out, level)
-    if found.low is None and spec.interval == "proportion" and found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples:
+    if (
+        found.low is None
+        and spec.interval == "proportion"
+        and found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples
+    ):
         size = _effective(sample)
         return Interval(*wilson(estimate * size, size, level), level, "wilson, effective rows")
     return found

@@ -1,8 +1,9 @@
 """The table of metrics: what each is called, needs and means, where its formula is from, and how it is computed.
 
 A metric is a function of a `Batch`; it returns one value for each weighting, NaN where it is undefined. Names
-are scikit-learn's wherever scikit-learn has the metric. For two classes `precision`, `recall` and `f1` are those of
-the positive class; for more there are `*_macro` (mean over classes) and `*_weighted` (mean by support).
+are scikit-learn's wherever scikit-learn has the metric. For two classes `precision`, `recall` and `f1` are
+those of the positive class; for more there are `*_macro` (mean over classes) and `*_weighted` (mean by
+support).
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class MetricSpec:
     interval: str = "bootstrap"
     undefined: str = "it is not defined for these rows"
     no_interval: str | None = None
-    compute: Compute = field(repr=False, compare=False, default=lambda batch: np.full(len(batch.weights), np.nan))
+    compute: Compute = field(
+        repr=False, compare=False, default=lambda batch: np.full(len(batch.weights), np.nan)
+    )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain data, without the function."""
@@ -140,7 +143,9 @@ def _matthews(batch: Batch) -> Floats:
     spread_a, spread_p = n**2 - (actual**2).sum(axis=1), n**2 - (predicted**2).sum(axis=1)
     # rounding of weighted counts must not make a constant column look spread
     spread_a, spread_p = (np.where(s > 1e-12 * n**2, s, 0.0) for s in (spread_a, spread_p))
-    return np.clip(_ratio(hit * n - (actual * predicted).sum(axis=1), np.sqrt(spread_a) * np.sqrt(spread_p)), -1.0, 1.0)
+    return np.clip(
+        _ratio(hit * n - (actual * predicted).sum(axis=1), np.sqrt(spread_a) * np.sqrt(spread_p)), -1.0, 1.0
+    )
 
 
 def _kappa(batch: Batch) -> Floats:
@@ -173,7 +178,9 @@ def _one_vs_rest(how: str) -> Compute:
 def _one_vs_one(batch: Batch) -> Floats:
     k = batch.k
     pairs = [(batch.ranked(i, j).auc + batch.ranked(j, i).auc) / 2 for i in range(k) for j in range(i + 1, k)]
-    return np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
+    return (
+        np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
+    )
 
 
 def _of_column(name: str) -> Compute:
@@ -207,7 +214,11 @@ def _explained_variance(batch: Batch) -> Floats:
 
 
 def _percentage(batch: Batch) -> Floats:
-    return batch.mean("percentage_error") if "percentage_error" in batch.prepared.columns else np.full(len(batch.weights), np.nan)
+    return (
+        batch.mean("percentage_error")
+        if "percentage_error" in batch.prepared.columns
+        else np.full(len(batch.weights), np.nan)
+    )
 
 
 def _wape(batch: Batch) -> Floats:
@@ -216,50 +227,376 @@ def _wape(batch: Batch) -> Floats:
 
 # The table ----------------------------------------------------------------------------------------------------
 
+_MORE, _LESS = True, False
 _BOTH, _TWO, _MANY, _REAL = ("binary", "multiclass"), ("binary",), ("multiclass",), ("regression",)
-_SOKOLOVA = "Sokolova & Lapalme 2009, A systematic analysis of performance measures, Inf. Process. Manag. 45(4)"
+_SOKOLOVA = (
+    "Sokolova & Lapalme 2009, A systematic analysis of performance measures, Inf. Process. Manag. 45(4)"
+)
 _PLUG_IN = (
-    "the plug-in calibration error is biased upwards, so a resampling interval would miss the true value almost always "
-    "for a calibrated model; see debiased_calibration_error for an interval and the test against perfect calibration"
+    "the plug-in calibration error is biased upwards, so a resampling interval would miss the true value "
+    "almost always "
+    "for a calibrated model; see debiased_calibration_error for an interval and the test against perfect "
+    "calibration"
 )
 _WILLMOTT = "Willmott & Matsuura 2005, Climate Research 30(1)"
 
 _TABLE = (
-    MetricSpec("accuracy", "Accuracy", True, "share", _BOTH, "labels", "correct rows / rows", _SOKOLOVA, "proportion", compute=_accuracy),
-    MetricSpec("balanced_accuracy", "Balanced accuracy", True, "share", _BOTH, "labels", "mean over the classes met in labels of recall of the class", "Brodersen et al. 2010, The balanced accuracy and its posterior distribution, ICPR", compute=_balanced_accuracy),
-    MetricSpec("precision", "Precision", True, "share", _TWO, "labels", "TP / (TP + FP) of the positive class", _SOKOLOVA, "proportion", "no row is predicted positive", compute=_precision),
-    MetricSpec("recall", "Recall", True, "share", _TWO, "labels", "TP / (TP + FN) of the positive class", _SOKOLOVA, "proportion", "no row is positive", compute=_recall),
-    MetricSpec("specificity", "Specificity", True, "share", _TWO, "labels", "TN / (TN + FP)", "Altman & Bland 1994, Diagnostic tests 1, BMJ 308:1552", "proportion", "no row is negative", compute=_specificity),
-    MetricSpec("f1", "F1", True, "share", _TWO, "labels", "2 TP / (2 TP + FP + FN) of the positive class", "van Rijsbergen 1979, Information Retrieval, chapter 7", undefined="no row is positive or predicted positive", compute=_f1),
+    MetricSpec(
+        "accuracy",
+        "Accuracy",
+        _MORE,
+        "share",
+        _BOTH,
+        "labels",
+        "correct rows / rows",
+        _SOKOLOVA,
+        "proportion",
+        compute=_accuracy,
+    ),
+    MetricSpec(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        _MORE,
+        "share",
+        _BOTH,
+        "labels",
+        "mean over the classes met in labels of recall of the class",
+        "Brodersen et al. 2010, The balanced accuracy and its posterior distribution, ICPR",
+        compute=_balanced_accuracy,
+    ),
+    MetricSpec(
+        "precision",
+        "Precision",
+        _MORE,
+        "share",
+        _TWO,
+        "labels",
+        "TP / (TP + FP) of the positive class",
+        _SOKOLOVA,
+        "proportion",
+        "no row is predicted positive",
+        compute=_precision,
+    ),
+    MetricSpec(
+        "recall",
+        "Recall",
+        _MORE,
+        "share",
+        _TWO,
+        "labels",
+        "TP / (TP + FN) of the positive class",
+        _SOKOLOVA,
+        "proportion",
+        "no row is positive",
+        compute=_recall,
+    ),
+    MetricSpec(
+        "specificity",
+        "Specificity",
+        _MORE,
+        "share",
+        _TWO,
+        "labels",
+        "TN / (TN + FP)",
+        "Altman & Bland 1994, Diagnostic tests 1, BMJ 308:1552",
+        "proportion",
+        "no row is negative",
+        compute=_specificity,
+    ),
+    MetricSpec(
+        "f1",
+        "F1",
+        _MORE,
+        "share",
+        _TWO,
+        "labels",
+        "2 TP / (2 TP + FP + FN) of the positive class",
+        "van Rijsbergen 1979, Information Retrieval, chapter 7",
+        undefined="no row is positive or predicted positive",
+        compute=_f1,
+    ),
     *(
-        MetricSpec(f"{kind}_{how}", f"{title}, {how}", True, "share", _MANY, "labels",
-                   f"{'unweighted mean' if how == 'macro' else 'mean by support'} over classes of the {kind} of the class, 0/0 taken as 0", _SOKOLOVA,
-                   compute=_averaged(kind, how))
-        for kind, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")) for how in ("macro", "weighted")
-    ),  # fmt: skip
-    MetricSpec("matthews_corrcoef", "Matthews correlation", True, "correlation", _BOTH, "labels", "correlation of actual and predicted class (for k classes: R_K)", "Matthews 1975, BBA 405(2); Gorodkin 2004, Comput. Biol. Chem. 28(5)", undefined="all labels, or all predictions, are one class", compute=_matthews),
-    MetricSpec("cohen_kappa", "Cohen's kappa", True, "correlation", _BOTH, "labels", "(p_o - p_e) / (1 - p_e), p_o observed and p_e chance agreement", "Cohen 1960, Educ. Psychol. Meas. 20(1)", undefined="labels and predictions are all one class", compute=_kappa),
-    MetricSpec("roc_auc", "ROC AUC", True, "share", _TWO, "probabilities", "share of (positive, negative) pairs in which the positive scores higher, ties one half", "Hanley & McNeil 1982, Radiology 143(1)", undefined="labels hold one class only", compute=_auc),
-    MetricSpec("average_precision", "Average precision", True, "share", _TWO, "probabilities", "sum_s (R_s - R_{s-1}) P_s over distinct scores: the step sum, no interpolation", "Davis & Goadrich 2006, ICML; Boyd et al. 2013, ECML", undefined="no row is positive", compute=_average_precision),
-    MetricSpec("roc_auc_ovr", "ROC AUC, one against rest, macro", True, "share", _MANY, "probabilities", "mean over classes of the AUC of the class against all others", "Provost & Domingos 2000, CeDER working paper 00-04", undefined="a class has no row in labels", compute=_one_vs_rest("macro")),
-    MetricSpec("roc_auc_ovr_weighted", "ROC AUC, one against rest, weighted", True, "share", _MANY, "probabilities", "mean by support of the AUC of the class against all others", "Provost & Domingos 2000, CeDER working paper 00-04", undefined="a class has no row in labels", compute=_one_vs_rest("weighted")),
-    MetricSpec("roc_auc_ovo", "ROC AUC, one against one (Hand-Till M)", True, "share", _MANY, "probabilities", "mean over pairs of classes of (A(i|j) + A(j|i)) / 2", "Hand & Till 2001, Machine Learning 45(2), eq. 7", undefined="a class has no row in labels", compute=_one_vs_one),
-    MetricSpec("log_loss", "Log loss", False, "nats", _BOTH, "probabilities", "-mean log p of the actual class, p kept within [2.2e-16, 1 - 2.2e-16]", "Good 1952, Rational decisions, JRSS B 14(1)", compute=_of_column("log_loss")),
-    MetricSpec("brier_score", "Brier score", False, "ratio", _BOTH, "probabilities", "two classes: mean (p_positive - y)^2, from 0 to 1 (half of Brier's sum); more: mean sum_c (p_c - [y = c])^2, from 0 to 2 (Brier's own form)", "Brier 1950, Mon. Weather Rev. 78(1)", compute=_of_column("brier")),
-    MetricSpec("expected_calibration_error", "Expected calibration error", False, "share", _BOTH, "probabilities", "sum_b n_b/n |mean y - mean p| over 15 equal-width bins of the positive class's probability (two classes) or of the top label's (more)", "Naeini et al. 2015, AAAI; Guo et al. 2017, ICML", "none", no_interval=_PLUG_IN, compute=_calibration("expected")),
-    MetricSpec("maximum_calibration_error", "Maximum calibration error", False, "share", _BOTH, "probabilities", "largest |mean y - mean p| over the same 15 equal-width bins", "Naeini et al. 2015, AAAI", "none", no_interval="the largest of several noisy gaps is biased upwards, so a resampling interval would miss the true value; see debiased_calibration_error", compute=_calibration("maximum")),
-    MetricSpec("debiased_calibration_error", "Calibration error, debiased root mean square", False, "share", _BOTH, "probabilities", "sqrt(max(0, sum_b n_b/n [(mean y - mean p)^2 - var_b/(n_b - 1)])) over up to 15 equal-mass bins", "Kumar et al. 2019, Verified uncertainty calibration, NeurIPS, section 5", "calibration", "there are too few rows for two bins of two", compute=_calibration("debiased")),
-    MetricSpec("root_mean_squared_error", "RMSE", False, "target", _REAL, "values", "sqrt(mean (prediction - label)^2)", _WILLMOTT, compute=lambda b: np.sqrt(b.mean("squared_error"))),
-    MetricSpec("mean_squared_error", "MSE", False, "squared target", _REAL, "values", "mean (prediction - label)^2", _WILLMOTT, compute=_of_column("squared_error")),
-    MetricSpec("mean_absolute_error", "MAE", False, "target", _REAL, "values", "mean |prediction - label|", _WILLMOTT, compute=_of_column("absolute_error")),
-    MetricSpec("median_absolute_error", "Median absolute error", False, "target", _REAL, "values", "median |prediction - label|", "Hyndman & Koehler 2006, Int. J. Forecasting 22(4)", compute=lambda b: b.median_size()),
-    MetricSpec("r2", "R squared", True, "ratio", _REAL, "values", "1 - sum (prediction - label)^2 / sum (label - mean label)^2", "Kvalseth 1985, The American Statistician 39(4), eq. 1", undefined="all labels are equal", compute=_r2),
-    MetricSpec("explained_variance", "Explained variance", True, "ratio", _REAL, "values", "1 - var(prediction - label) / var(label)", "Kvalseth 1985, The American Statistician 39(4)", undefined="all labels are equal", compute=_explained_variance),
-    MetricSpec("mean_absolute_percentage_error", "MAPE", False, "ratio", _REAL, "values", "mean |prediction - label| / |label|, as a ratio and not in percent", "Hyndman & Koehler 2006, Int. J. Forecasting 22(4)", undefined="a label is zero", compute=_percentage),
-    MetricSpec("weighted_absolute_percentage_error", "WAPE", False, "ratio", _REAL, "values", "sum |prediction - label| / sum |label|", "Kolassa & Schuetz 2007, Foresight 6", undefined="all labels are zero", compute=_wape),
-    MetricSpec("max_error", "Largest absolute error", False, "target", _REAL, "values", "max |prediction - label|", "scikit-learn user guide, section Max error", "none", no_interval="resampling cannot show errors larger than the largest seen, so it gives no interval for a maximum (Bickel & Freedman 1981)", compute=lambda b: b.largest_size()),
-    MetricSpec("mean_bias_error", "Mean bias", None, "target", _REAL, "values", "mean (prediction - label); above 0 the predictions are too high", _WILLMOTT, compute=_of_column("error")),
-)  # fmt: skip
+        MetricSpec(
+            f"{kind}_{how}",
+            f"{title}, {how}",
+            _MORE,
+            "share",
+            _MANY,
+            "labels",
+            f"{'unweighted mean' if how == 'macro' else 'mean by support'} over classes of the {kind} of "
+            "the class, 0/0 taken as 0",
+            _SOKOLOVA,
+            compute=_averaged(kind, how),
+        )
+        for kind, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
+        for how in ("macro", "weighted")
+    ),
+    MetricSpec(
+        "matthews_corrcoef",
+        "Matthews correlation",
+        _MORE,
+        "correlation",
+        _BOTH,
+        "labels",
+        "correlation of actual and predicted class (for k classes: R_K)",
+        "Matthews 1975, BBA 405(2); Gorodkin 2004, Comput. Biol. Chem. 28(5)",
+        undefined="all labels, or all predictions, are one class",
+        compute=_matthews,
+    ),
+    MetricSpec(
+        "cohen_kappa",
+        "Cohen's kappa",
+        _MORE,
+        "correlation",
+        _BOTH,
+        "labels",
+        "(p_o - p_e) / (1 - p_e), p_o observed and p_e chance agreement",
+        "Cohen 1960, Educ. Psychol. Meas. 20(1)",
+        undefined="labels and predictions are all one class",
+        compute=_kappa,
+    ),
+    MetricSpec(
+        "roc_auc",
+        "ROC AUC",
+        _MORE,
+        "share",
+        _TWO,
+        "probabilities",
+        "share of (positive, negative) pairs in which the positive scores higher, ties one half",
+        "Hanley & McNeil 1982, Radiology 143(1)",
+        undefined="labels hold one class only",
+        compute=_auc,
+    ),
+    MetricSpec(
+        "average_precision",
+        "Average precision",
+        _MORE,
+        "share",
+        _TWO,
+        "probabilities",
+        "sum_s (R_s - R_{s-1}) P_s over distinct scores: the step sum, no interpolation",
+        "Davis & Goadrich 2006, ICML; Boyd et al. 2013, ECML",
+        undefined="no row is positive",
+        compute=_average_precision,
+    ),
+    MetricSpec(
+        "roc_auc_ovr",
+        "ROC AUC, one against rest, macro",
+        _MORE,
+        "share",
+        _MANY,
+        "probabilities",
+        "mean over classes of the AUC of the class against all others",
+        "Provost & Domingos 2000, CeDER working paper 00-04",
+        undefined="a class has no row in labels",
+        compute=_one_vs_rest("macro"),
+    ),
+    MetricSpec(
+        "roc_auc_ovr_weighted",
+        "ROC AUC, one against rest, weighted",
+        _MORE,
+        "share",
+        _MANY,
+        "probabilities",
+        "mean by support of the AUC of the class against all others",
+        "Provost & Domingos 2000, CeDER working paper 00-04",
+        undefined="a class has no row in labels",
+        compute=_one_vs_rest("weighted"),
+    ),
+    MetricSpec(
+        "roc_auc_ovo",
+        "ROC AUC, one against one (Hand-Till M)",
+        _MORE,
+        "share",
+        _MANY,
+        "probabilities",
+        "mean over pairs of classes of (A(i|j) + A(j|i)) / 2",
+        "Hand & Till 2001, Machine Learning 45(2), eq. 7",
+        undefined="a class has no row in labels",
+        compute=_one_vs_one,
+    ),
+    MetricSpec(
+        "log_loss",
+        "Log loss",
+        _LESS,
+        "nats",
+        _BOTH,
+        "probabilities",
+        "-mean log p of the actual class, p kept within [2.2e-16, 1 - 2.2e-16]",
+        "Good 1952, Rational decisions, JRSS B 14(1)",
+        compute=_of_column("log_loss"),
+    ),
+    MetricSpec(
+        "brier_score",
+        "Brier score",
+        _LESS,
+        "ratio",
+        _BOTH,
+        "probabilities",
+        "two classes: mean (p_positive - y)^2, from 0 to 1 (half of Brier's sum); more: mean sum_c (p_c - "
+        "[y = c])^2, from 0 to 2 (Brier's own form)",
+        "Brier 1950, Mon. Weather Rev. 78(1)",
+        compute=_of_column("brier"),
+    ),
+    MetricSpec(
+        "expected_calibration_error",
+        "Expected calibration error",
+        _LESS,
+        "share",
+        _BOTH,
+        "probabilities",
+        "sum_b n_b/n |mean y - mean p| over 15 equal-width bins of the positive class's probability (two "
+        "classes) or of the top label's (more)",
+        "Naeini et al. 2015, AAAI; Guo et al. 2017, ICML",
+        "none",
+        no_interval=_PLUG_IN,
+        compute=_calibration("expected"),
+    ),
+    MetricSpec(
+        "maximum_calibration_error",
+        "Maximum calibration error",
+        _LESS,
+        "share",
+        _BOTH,
+        "probabilities",
+        "largest |mean y - mean p| over the same 15 equal-width bins",
+        "Naeini et al. 2015, AAAI",
+        "none",
+        no_interval="the largest of several noisy gaps is biased upwards, so a resampling interval would "
+        "miss the true value; see debiased_calibration_error",
+        compute=_calibration("maximum"),
+    ),
+    MetricSpec(
+        "debiased_calibration_error",
+        "Calibration error, debiased root mean square",
+        _LESS,
+        "share",
+        _BOTH,
+        "probabilities",
+        "sqrt(max(0, sum_b n_b/n [(mean y - mean p)^2 - var_b/(n_b - 1)])) over up to 15 equal-mass bins",
+        "Kumar et al. 2019, Verified uncertainty calibration, NeurIPS, section 5",
+        "calibration",
+        "there are too few rows for two bins of two",
+        compute=_calibration("debiased"),
+    ),
+    MetricSpec(
+        "root_mean_squared_error",
+        "RMSE",
+        _LESS,
+        "target",
+        _REAL,
+        "values",
+        "sqrt(mean (prediction - label)^2)",
+        _WILLMOTT,
+        compute=lambda b: np.sqrt(b.mean("squared_error")),
+    ),
+    MetricSpec(
+        "mean_squared_error",
+        "MSE",
+        _LESS,
+        "squared target",
+        _REAL,
+        "values",
+        "mean (prediction - label)^2",
+        _WILLMOTT,
+        compute=_of_column("squared_error"),
+    ),
+    MetricSpec(
+        "mean_absolute_error",
+        "MAE",
+        _LESS,
+        "target",
+        _REAL,
+        "values",
+        "mean |prediction - label|",
+        _WILLMOTT,
+        compute=_of_column("absolute_error"),
+    ),
+    MetricSpec(
+        "median_absolute_error",
+        "Median absolute error",
+        _LESS,
+        "target",
+        _REAL,
+        "values",
+        "median |prediction - label|",
+        "Hyndman & Koehler 2006, Int. J. Forecasting 22(4)",
+        compute=lambda b: b.median_size(),
+    ),
+    MetricSpec(
+        "r2",
+        "R squared",
+        _MORE,
+        "ratio",
+        _REAL,
+        "values",
+        "1 - sum (prediction - label)^2 / sum (label - mean label)^2",
+        "Kvalseth 1985, The American Statistician 39(4), eq. 1",
+        undefined="all labels are equal",
+        compute=_r2,
+    ),
+    MetricSpec(
+        "explained_variance",
+        "Explained variance",
+        _MORE,
+        "ratio",
+        _REAL,
+        "values",
+        "1 - var(prediction - label) / var(label)",
+        "Kvalseth 1985, The American Statistician 39(4)",
+        undefined="all labels are equal",
+        compute=_explained_variance,
+    ),
+    MetricSpec(
+        "mean_absolute_percentage_error",
+        "MAPE",
+        _LESS,
+        "ratio",
+        _REAL,
+        "values",
+        "mean |prediction - label| / |label|, as a ratio and not in percent",
+        "Hyndman & Koehler 2006, Int. J. Forecasting 22(4)",
+        undefined="a label is zero",
+        compute=_percentage,
+    ),
+    MetricSpec(
+        "weighted_absolute_percentage_error",
+        "WAPE",
+        _LESS,
+        "ratio",
+        _REAL,
+        "values",
+        "sum |prediction - label| / sum |label|",
+        "Kolassa & Schuetz 2007, Foresight 6",
+        undefined="all labels are zero",
+        compute=_wape,
+    ),
+    MetricSpec(
+        "max_error",
+        "Largest absolute error",
+        _LESS,
+        "target",
+        _REAL,
+        "values",
+        "max |prediction - label|",
+        "scikit-learn user guide, section Max error",
+        "none",
+        no_interval="resampling cannot show errors larger than the largest seen, so it gives no interval "
+        "for a maximum (Bickel & Freedman 1981)",
+        compute=lambda b: b.largest_size(),
+    ),
+    MetricSpec(
+        "mean_bias_error",
+        "Mean bias",
+        None,
+        "target",
+        _REAL,
+        "values",
+        "mean (prediction - label); above 0 the predictions are too high",
+        _WILLMOTT,
+        compute=_of_column("error"),
+    ),
+)
 
 METRICS: MappingProxyType[str, MetricSpec] = MappingProxyType({spec.name: spec for spec in _TABLE})
 """Every metric by name."""
@@ -279,7 +616,10 @@ def why_undefined(spec: MetricSpec, sample: Sample) -> str:
     if sample.task == "regression":
         if spec.name == "mean_absolute_percentage_error":
             zeros = int(np.sum(sample.labels == 0))
-            return f"{zeros:,} of {sample.n:,} labels {'is' if zeros == 1 else 'are'} zero, where a percentage error has no value"
+            return (
+                f"{zeros:,} of {sample.n:,} labels {'is' if zeros == 1 else 'are'} zero, where a "
+                "percentage error has no value"
+            )
         return f"{reason} ({sample.labels[0]:g})" if spec.undefined == "all labels are equal" else reason
     counts = np.bincount(sample.labels, minlength=len(sample.classes))
     absent = [repr(c) for c, count in zip(sample.classes, counts, strict=True) if count == 0]

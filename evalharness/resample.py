@@ -8,13 +8,14 @@ version of NumPy. Nothing here reads or moves the global random state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evalharness.schemas import Floats, Integers
 
 CELLS = 1 << 21

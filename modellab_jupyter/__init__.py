@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from modellab_jupyter.api import (
         active_run,
-        compare,
-        dashboard,
         end_run,
-        evaluation,
         log_artifact,
         log_dataset,
         log_latency,
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
         log_params,
         set_note,
         set_tags,
-        train,
     )
     from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, trash
     from modellab_jupyter.errors import (
@@ -47,14 +43,16 @@ if TYPE_CHECKING:
         StoreUnreadableError,
     )
     from modellab_jupyter.session import configure
+    from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
+    from modellab_jupyter.views import compare, dashboard, evaluation
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "api": (
-        "active_run", "compare", "dashboard", "end_run", "evaluation", "log_artifact", "log_dataset", "log_latency",
-        "log_metric", "log_metrics", "log_param", "log_params", "set_note", "set_tags", "train",
+        "active_run", "end_run", "log_artifact", "log_dataset", "log_latency",
+        "log_metric", "log_metrics", "log_param", "log_params", "set_note", "set_tags",
     ),
     "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "trash"),
     "errors": (
@@ -62,7 +60,9 @@ _HOMES = {
         "StoreError", "StoreNewerError", "StoreUnreadableError",
     ),
     "session": ("configure",),
+    "templates": ("train",),
     "tracking": ("Run", "start_run"),
+    "views": ("compare", "dashboard", "evaluation"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

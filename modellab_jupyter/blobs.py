@@ -111,7 +111,9 @@ class Blobs:
             copies = [(self._sound(str(m["digest"])), (root / str(m["path"])).resolve()) for m in self.members(digest)]
             for _, path in copies:
                 if not path.is_relative_to(root):
-                    raise DamagedError(f"a stored folder names a member outside it, {str(path)!r}; nothing was written.")
+                    raise DamagedError(
+                        f"a stored folder names a member outside it, {str(path)!r}; nothing was written."
+                    )
             root.mkdir(parents=True, exist_ok=True)
         for source, path in copies:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -318,6 +318,14 @@ class Runs(_Collection[schema.RunRecord]):
             found = found.head(len(found) if limit is None else limit).reset_index(drop=True)
         return found
 
+    def tag(self, id: str, tags: Any, remove: Sequence[str] = ()) -> schema.RunRecord:  # noqa: A002
+        """Add labels to a run that may have ended, and take others off; see `Run.set_tags`."""
+        owner = session.current()
+        found = owner.store.resolve(self.kind, id)
+        added = tracking.as_tags(tags)
+        owner.submit(schema.TagsSet(time=time.time_ns(), run_id=found, tags=added, removed=list(remove)))
+        return self.get(found)
+
     def get(self, id: str) -> schema.RunRecord:  # noqa: A002
         """Return everything about one run but its series."""
         store = session.current().store
@@ -484,6 +492,16 @@ class Trash:
         from modellab_jupyter.store import queries
 
         return frame(session.current().store.read(queries.trash))
+
+    def restore(self, ref: str) -> None:
+        """Bring back whatever goes by an id or a name."""
+        inside = self.list()
+        found = inside[(inside["id"] == ref) | (inside["name"] == ref)]
+        if not len(found):
+            known = [*inside["id"], *inside["name"]]
+            raise NotFoundError(f"nothing in the trash goes by {ref!r}{hint(ref, known) or '.'}")
+        kind, id_ = found["kind"].iloc[0], found["id"].iloc[0]
+        session.current().submit(schema.Restored(time=time.time_ns(), kind=kind, ids=[id_]))
 
     def empty(self) -> dict[str, int]:
         """Destroy what is in the trash; return how many objects, files and bytes went."""

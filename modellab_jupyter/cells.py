@@ -34,6 +34,7 @@ class Recorder:
         self._write = write
         self._shell: InteractiveShell | None = None
         self._began: float | None = None
+        self._newest: tuple[int, str] | None = None  # the last cell at the start, which most often still runs
 
     def start(self) -> bool:
         """Listen from now on; cells that ran before are told from IPython's history. False in plain Python."""
@@ -45,10 +46,10 @@ class Recorder:
         ip.events.register("post_run_cell", self._after)
         manager: Any = ip.history_manager
         earlier = list(manager.input_hist_raw) if manager is not None else []
-        running = len(earlier) - 1 if ip.execution_count == len(earlier) - 1 else None  # told by `_after` when it ends
-        for count, source in enumerate(earlier):
-            if count and count != running and source.strip():
-                self._tell(source, "unknown", count=count)
+        told = [(count, source) for count, source in enumerate(earlier) if count and source.strip()]
+        for count, source in told[:-1]:
+            self._tell(source, "unknown", count=count)
+        self._newest = told[-1] if told else None
         return True
 
     def stop(self) -> None:
@@ -66,6 +67,9 @@ class Recorder:
         info = result.info
         if info is None or not info.raw_cell.strip() or not info.store_history:
             return
+        if self._newest is not None and self._newest[0] != result.execution_count:
+            self._tell(self._newest[1], "unknown", count=self._newest[0])
+        self._newest = None
         error = result.error_in_exec or result.error_before_exec
         outcome: Literal["ok", "error", "interrupted"] = (
             "ok" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +55,7 @@ def settings(store: str | os.PathLike[str] | None = None, project: str | None = 
     text = os.fspath(store) if isinstance(store, str | os.PathLike) else None
     if not isinstance(text, str) or "\0" in text:
         raise InputError(f"store must be the path of a DuckDB file, found {store!r}; give a text or a Path.")
-    scheme = text.partition(":")[0]
-    if len(scheme) > 1 and scheme.isalpha() and len(text) > len(scheme):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text):  # one letter would be a drive
         raise InputError(f"store must be the path of a DuckDB file in this version, found {text!r}; give a path.")
     path = Path(text).expanduser().absolute()
     if os.path.isdir(path):  # noqa: PTH112 - false, and no error, for a name that is too long

@@ -63,8 +63,18 @@ def judge(
         folder=f"evaluations/{evaluation_id}",
         estimates=estimates(report),
         takeaway=report.get_takeaway(),
+        settings=report.settings,
     )
     return report, event
+
+
+def rebuilt(predictions: bytes, settings: dict[str, Any]) -> Report:
+    """Return the report of a stored evaluation from its predictions (Parquet) and settings, without slices and plots."""
+    import pandas as pd
+
+    from evalharness import Report
+
+    return Report.from_predictions(pd.read_parquet(io.BytesIO(predictions)), settings)
 
 
 def estimates(report: Report) -> list[schema.Estimate]:

@@ -137,7 +137,9 @@ class Session:
             self.record(cell)
         self._cells.clear()
         if self._stop.is_set() or self._beat is None or not self._beat.is_alive():
-            self._stop = threading.Event()  # its own for each thread, so that one that is ending cannot be taken for this
+            self._stop = (
+                threading.Event()
+            )  # its own for each thread, so that one that is ending cannot be taken for this
             self._beat = threading.Thread(
                 target=self._beats, args=(self._stop,), name="modellab-heartbeat", daemon=True
             )

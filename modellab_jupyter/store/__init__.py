@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import time
 import warnings
@@ -214,7 +215,8 @@ class Store:
                     raise InputError("query must be one SELECT, found something else; the store is read only here.")
                 return queries.table(con, query, params)
             except duckdb.Error as error:
-                raise InputError(f"the query was refused: {str(error).strip()}") from error
+                said = " ".join(str(error).partition("\n\nLINE ")[0].split())
+                raise InputError(f"the query was refused: {said}") from error
 
     def resolve(
         self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False
@@ -250,8 +252,28 @@ class Store:
             raise NotFoundError(f"no {kind} goes by {ref!r:.80}{hint(ref, near) or f'; {known}.'}")
         if len(usable) > 1 and usable[0][0] != ref and usable[0][1] != ref:
             several = ", ".join(row[0] for row in usable[:3])
-            raise InputError(f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant.")
+            raise InputError(
+                f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant."
+            )
         return next((row[0] for row in usable if row[2]), usable[0][0]) if trash_first else usable[0][0]
+
+    def token(self, project_id: str | None) -> str:
+        """Return a short text that differs whenever a run of the project, or of any, has changed; cheap to ask."""
+        waiting = []
+        for path in journals.segments(self.journals):
+            with suppress(FileNotFoundError):  # another process took it and removed it
+                waiting.append((path.name, path.stat().st_size))
+        stat = self.path.stat() if self.path is not None and self.path.exists() else None
+        key = (project_id, waiting, stat and (stat.st_mtime_ns, stat.st_size), int(time.time() / queries.STALE_AFTER))
+        return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+
+    def names(self, kind: str) -> list[str]:
+        """Return names for completion, the newest first; none where the file is held by another program."""
+        try:
+            with self._backend.connect(write=False, wait=0.1) as con:
+                return queries.names(con, kind)
+        except StoreError:
+            return []
 
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes."""

@@ -1,0 +1,649 @@
+"""The figures of the artifact folder: each a function of the sample or of tables, drawn without pyplot.
+
+Colours are those of Okabe & Ito (2008, Color universal design), which colour-blind readers can tell apart;
+lines differ in dash as well. A figure that cannot be drawn says why in words, so that the folder always holds
+the same files.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalharness import calibration, intervals, resample
+from evalharness.batch import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from evalharness.evaluators import Report
+    from evalharness.schemas import Floats, Sample
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
+)  # fmt: skip
+CYCLE = (BLUE, RED, GREEN, ORANGE, PINK, SKY, BLACK)
+DASHES = ("-", "--", "-.", ":")
+GREY = "#6B6B6B"
+SIZE, DPI = (6.4, 4.8), 120
+MAX_CLASSES = 7
+MAX_POINTS = 5000
+BAND_RESAMPLES = 200
+
+
+def draw(report: Report) -> dict[str, bytes]:
+    """Return the PNG bytes of every figure of a report's task, by name.
+
+    The same report gives the same bytes with the same matplotlib: nothing is stamped with a date or a
+    version, and the user's rcParams are not read.
+    """
+    import matplotlib as mpl
+    from matplotlib import style
+
+    table = _CLASSIFICATION if report.task_type == "classification" else _REGRESSION
+    out: dict[str, bytes] = {}
+    # the user's settings come back at the end; a font without a glyph is no reason to warn in their notebook
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        style.use("default")
+        mpl.rcParams.update(_STYLE)
+        for name, paint in table.items():
+            out[name] = _png(report, paint)
+    return out
+
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 12, "axes.titlelocation": "left", "axes.titlepad": 10,
+    "axes.labelsize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#E3E3E3", "grid.linewidth": 0.8, "legend.frameon": False, "legend.fontsize": 9, "text.parse_math": False,
+    "figure.facecolor": "white", "savefig.facecolor": "white", "lines.linewidth": 1.8, "text.usetex": False,
+}  # fmt: skip
+
+
+def _png(report: Report, paint: Callable[[Any, Report], None]) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=SIZE, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
+    canvas: Any = FigureCanvasAgg(figure)
+    paint(figure, report)
+    out = io.BytesIO()
+    canvas.print_png(out, metadata={"Software": None})
+    return out.getvalue()
+
+
+def _words(figure: Any, title: str, text: str) -> None:
+    """Say in words why there is nothing to draw."""
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, wrap=True, transform=axes.transAxes
+    )
+
+
+def _remark(axes: Any, text: str) -> None:
+    """Say over the middle of a drawing what is peculiar about it."""
+    box = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.8, "boxstyle": "round,pad=0.4"}
+    axes.text(
+        0.5, 0.6, text, ha="center", va="center", color=BLACK, bbox=box, transform=axes.transAxes, zorder=5
+    )
+
+
+def _short(value: Any, most: int = 18) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _estimate(report: Report, name: str) -> str:
+    value, found = report.metrics[name], report.intervals[name]
+    if value is None:
+        return "undefined"
+    span = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
+    return f"{value:.3f}{span}"
+
+
+def _rows(report: Report) -> str:
+    return f"n = {report.n:,}"
+
+
+# Classification -----------------------------------------------------------------------------------------------
+
+
+def _confusion_matrix(figure: Any, report: Report) -> None:
+    counts = Prepared(report.sample).estimate().confusion[0]
+    names = [_short(c) for c in report.classes]
+    total = counts.sum(axis=1, keepdims=True)
+    share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+    k = len(names)
+    axes = figure.add_subplot()
+    axes.grid(visible=False)
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("okabe-ito blue", ["#FFFFFF", BLUE])
+    image = axes.imshow(share, cmap=shades, vmin=0, vmax=1)
+    bar = figure.colorbar(image, ax=axes, shrink=0.85)
+    bar.set_label("share of the actual class (row)")
+    bar.outline.set_visible(False)
+    if k <= 12:
+        exact = report.sample.weights is None
+        for i in range(k):
+            for j in range(k):
+                colour = "white" if share[i, j] > 0.55 else "black"
+                text = f"{counts[i, j]:,.0f}" if exact else f"{counts[i, j]:,.1f}"
+                percent = f"\n{share[i, j]:.0%}" if k <= 7 and total[i, 0] > 0 else ""
+                axes.text(
+                    j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8
+                )
+    ticks = range(k) if k <= 30 else range(0, k, -(-k // 30))
+    axes.set_xticks(
+        list(ticks),
+        [names[t] for t in ticks],
+        **({} if k <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}),
+    )
+    axes.set_yticks(list(ticks), [names[t] for t in ticks])
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("actual class")
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color("#BBBBBB")
+    axes.set_xticks(np.arange(1, k) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, k) - 0.5, minor=True)
+    if k <= 30:
+        axes.grid(visible=True, which="minor", color="#BBBBBB", linewidth=0.6)
+    axes.tick_params(which="both", length=0)
+    kind = "weighted rows" if report.sample.weights is not None else "rows"
+    axes.set_title(
+        f"Confusion matrix ({kind}, {_rows(report)})\naccuracy {_estimate(report, 'accuracy')}", fontsize=11
+    )
+
+
+def _scored(report: Report) -> list[tuple[int, str]]:
+    """Return the classes whose curves are drawn: the positive one of two, else the most frequent ones."""
+    sample = report.sample
+    if sample.positive is not None:
+        return [(sample.positive, _short(report.classes[sample.positive]))]
+    counts = np.bincount(sample.labels, minlength=len(report.classes))
+    most = sorted(np.argsort(-counts, kind="stable")[:MAX_CLASSES].tolist())
+    return [(c, _short(report.classes[c])) for c in most if 0 < counts[c] < sample.n]
+
+
+def _unscored(figure: Any, report: Report, title: str) -> bool:
+    """Say why a curve of scores cannot be drawn, if so."""
+    sample = report.sample
+    if sample.probabilities is None:
+        _words(figure, title, "No probabilities were given,\nso there is no curve to draw.")
+        return True
+    met = np.unique(sample.labels)
+    if len(met) < 2:
+        _words(
+            figure,
+            title,
+            f"All {sample.n:,} labels are {_short(repr(report.classes[int(met[0])]))}.\nA curve needs "
+            "rows of two classes.",
+        )
+        return True
+    return False
+
+
+def _curve(score: Floats, positive: Any, weights: Any) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return weighted true and false positives at each distinct score from high to low, with the totals."""
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.r_[score[order][1:] != score[order][:-1], True])
+    tp = np.cumsum(weights[order] * positive[order])
+    fp = np.cumsum(weights[order] * ~positive[order])
+    return tp[ends], fp[ends], tp[-1:], fp[-1:]
+
+
+def _bands(
+    report: Report, score: Floats, positive: Any, at: Floats, read: Callable[[Any, Floats], Floats]
+) -> tuple[Floats, Floats] | None:
+    """Return the pointwise band of a curve over resamples, on a grid; None where intervals are off or rows too many."""
+    if not report.config.compute_cis or report.n > 200_000:
+        return None
+    own = report.sample.weights if report.sample.weights is not None else np.ones(report.n)
+    plan = resample.Plan(report.n, BAND_RESAMPLES, report.seed, report.sample.groups)
+    found = []
+    for weights in plan.draws():
+        for row in weights:
+            curve = _curve(score, positive, own * row)
+            if curve[2][0] > 0 and curve[3][0] > 0:
+                found.append(read(curve, at))
+    if len(found) < 0.95 * BAND_RESAMPLES:
+        return None
+    level = report.config.confidence_level
+    low, high = np.nanquantile(np.array(found), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def _roc_curve(figure: Any, report: Report) -> None:
+    title = "ROC curve"
+    if _unscored(figure, report, title):
+        return
+    sample = report.sample
+    assert sample.probabilities is not None
+    axes = figure.add_subplot()
+    at = np.linspace(0, 1, 101)
+    scored = _scored(report)
+    own = sample.weights if sample.weights is not None else np.ones(sample.n)
+
+    def read(curve: Any, grid: Floats) -> Floats:
+        tp, fp, up, down = curve
+        return np.interp(grid, np.r_[0, fp / down], np.r_[0, tp / up])
+
+    for i, (c, name) in enumerate(scored):
+        score, positive = sample.probabilities[:, c], sample.labels == c
+        tp, fp, up, down = _curve(score, positive, own)
+        auc = float(Prepared(sample).estimate().ranked(c).auc[0])
+        label = f"{name}: AUC {auc:.3f}" if sample.task != "binary" else "model"
+        axes.plot(
+            np.r_[0, fp / down], np.r_[0, tp / up], color=CYCLE[i], linestyle=DASHES[i % 4], label=label
+        )
+        band = _bands(report, score, positive, at, read) if len(scored) == 1 else None
+        if band is not None:
+            axes.fill_between(
+                at,
+                *band,
+                color=CYCLE[i],
+                alpha=0.18,
+                linewidth=0,
+                label=f"{report.config.confidence_level:.0%} band, pointwise",
+            )
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="chance")
+    if len(scored) == 1 and np.ptp(sample.probabilities[:, scored[0][0]]) == 0:
+        _remark(axes, "Every row has the same probability, so nothing is ranked.")
+    binary = sample.task == "binary"
+    name = "roc_auc" if binary else "roc_auc_ovr"
+    lead = (
+        f"positive class {_short(repr(report.positive))}, AUC"
+        if binary
+        else "each class against the rest, mean AUC"
+    )
+    axes.set_title(f"{title} ({_rows(report)})\n{lead} {_estimate(report, name)}", fontsize=11)
+    axes.set(
+        xlabel="false positive rate",
+        ylabel="true positive rate",
+        xlim=(-0.01, 1.01),
+        ylim=(-0.01, 1.01),
+        aspect="equal",
+    )
+    axes.legend(loc="lower right")
+
+
+def _pr_curve(figure: Any, report: Report) -> None:
+    title = "Precision-recall curve"
+    if _unscored(figure, report, title):
+        return
+    sample = report.sample
+    assert sample.probabilities is not None
+    axes = figure.add_subplot()
+    scored = _scored(report)
+    own = sample.weights if sample.weights is not None else np.ones(sample.n)
+    at = np.linspace(0.005, 1, 200)
+
+    def read(curve: Any, grid: Floats) -> Floats:
+        tp, fp, up, _ = curve
+        place = np.minimum(np.searchsorted(tp / up, grid - 1e-12), len(tp) - 1)
+        return np.asarray(
+            np.divide(
+                tp[place],
+                tp[place] + fp[place],
+                out=np.full(len(grid), np.nan),
+                where=tp[place] + fp[place] > 0,
+            )
+        )
+
+    for i, (c, name) in enumerate(scored):
+        score, positive = sample.probabilities[:, c], sample.labels == c
+        tp, fp, up, down = _curve(score, positive, own)
+        kept = tp + fp > 0
+        precision, recall = tp[kept] / (tp[kept] + fp[kept]), tp[kept] / up
+        average = float(Prepared(sample).estimate().ranked(c).average_precision[0])
+        label = f"{name}: AP {average:.3f}" if sample.task != "binary" else "model"
+        axes.step(
+            np.r_[0, recall],
+            np.r_[precision[0], precision],
+            where="pre",
+            color=CYCLE[i],
+            linestyle=DASHES[i % 4],
+            label=label,
+        )
+        band = _bands(report, score, positive, at, read) if len(scored) == 1 else None
+        if band is not None:
+            axes.fill_between(
+                at,
+                *band,
+                color=CYCLE[i],
+                alpha=0.18,
+                linewidth=0,
+                label=f"{report.config.confidence_level:.0%} band, pointwise",
+            )
+        if len(scored) == 1:
+            share = float(up[0] / (up[0] + down[0]))
+            axes.axhline(
+                share,
+                color=GREY,
+                linestyle=":",
+                linewidth=1.2,
+                label=f"chance ({share:.3f}, share of positives)",
+            )
+    lead = (
+        f"positive class {_short(repr(report.positive))}, average precision "
+        f"{_estimate(report, 'average_precision')}"
+        if sample.task == "binary"
+        else "each class against the rest"
+    )
+    axes.set_title(f"{title} ({_rows(report)})\n{lead}", fontsize=11)
+    axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+    axes.legend(loc="best")
+
+
+def _calibration_curve(figure: Any, report: Report) -> None:
+    title = "Calibration"
+    sample = report.sample
+    if sample.probabilities is None:
+        _words(figure, title, "No probabilities were given,\nso calibration cannot be drawn.")
+        return
+    p, happened = calibration.event(sample)
+    bins = calibration.equal_mass(p, happened, sample.weights)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="perfect calibration")
+    level = report.config.confidence_level
+    size = bins.count.astype(float)
+    ends = np.array([intervals.wilson(o * n, n, level) for o, n in zip(bins.observed, size, strict=True)]).T
+    error = np.clip(np.array([bins.observed - ends[0], ends[1] - bins.observed]), 0, None)
+    axes.errorbar(bins.predicted, bins.observed, yerr=error, color=BLUE, marker="o", markersize=4.5, capsize=2.5, elinewidth=1.2, linewidth=1.2,
+                  label=f"bins of about {int(np.median(bins.count)):,} rows, {level:.0%} Wilson "
+                        "intervals")  # fmt: skip
+    if len(bins.count) == 1:
+        _remark(axes, f"All probabilities fall into one bin (mean {bins.predicted[0]:.3f}).")
+    what = (
+        f"positive class {_short(repr(report.positive))}"
+        if sample.task == "binary"
+        else "most probable class"
+    )
+    one = _estimate(report, "debiased_calibration_error")
+    axes.set_title(
+        f"{title} ({what}, {_rows(report)})\ndebiased error {one}, plug-in ECE "
+        f"{report.metrics['expected_calibration_error']:.3f}",
+        fontsize=11,
+    )
+    axes.set(
+        xlabel="predicted probability (bin mean)",
+        ylabel="observed frequency",
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+    )
+    axes.legend(loc="upper left" if float(np.average(bins.gap)) < 0.2 else "lower right")
+
+
+def _confidence_histogram(figure: Any, report: Report) -> None:
+    title = "Confidence"
+    sample = report.sample
+    if sample.probabilities is None:
+        _words(figure, title, "No probabilities were given,\nso there is no confidence to show.")
+        return
+    axes = figure.add_subplot()
+    edges = np.linspace(0, 1, 21)
+    if sample.task == "binary":
+        assert sample.positive is not None
+        p = sample.probabilities[:, sample.positive]
+        other = 1 - sample.positive
+        parts = [
+            (p[sample.labels == c], f"actually {_short(repr(report.classes[c]))}")
+            for c in (other, sample.positive)
+        ]
+        axes.axvline(sample.threshold, color=GREY, linestyle=":", linewidth=1.4)
+        axes.text(
+            sample.threshold,
+            1.0,
+            f" threshold {sample.threshold:g}",
+            color=GREY,
+            fontsize=9,
+            va="bottom",
+            transform=axes.get_xaxis_transform(),
+        )
+        axes.set_xlabel(f"probability of {_short(repr(report.positive))}")
+    else:
+        p, _ = calibration.event(sample)
+        hit = sample.labels == sample.predictions
+        parts = [(p[~hit], "predicted wrongly"), (p[hit], "predicted correctly")]
+        axes.set_xlabel("probability of the most probable class")
+    heights = [np.histogram(values, edges)[0] for values, _ in parts]
+    width = 0.05
+    styles: tuple[dict[str, Any], ...] = ({"color": ORANGE, "hatch": "///"}, {"color": BLUE})
+    bottom = np.zeros(20)
+    for height, (values, label), look in zip(heights, parts, styles, strict=True):
+        axes.bar(
+            edges[:-1] + width / 2,
+            height,
+            width * 0.94,
+            bottom=bottom,
+            label=f"{label} ({len(values):,})",
+            edgecolor="white",
+            linewidth=0.4,
+            **look,
+        )
+        bottom = bottom + height
+    if np.ptp(p) == 0:
+        _remark(axes, f"Every row has the probability {p[0]:.3f}.")
+    axes.set_title(f"{title} ({_rows(report)})", fontsize=11, pad=16)
+    axes.set(ylabel="rows (stacked)", xlim=(0, 1))
+    axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
+
+
+# Regression ---------------------------------------------------------------------------------------------------
+
+
+def _some(sample: Sample, seed: int) -> Any:
+    """Return the rows that are drawn as points: all, or 5,000 drawn once."""
+    if sample.n <= MAX_POINTS:
+        return np.arange(sample.n)
+    return np.sort(
+        np.argsort(resample.uniforms(resample.stream(seed, 4), sample.n), kind="stable")[:MAX_POINTS]
+    )
+
+
+def _points(report: Report) -> tuple[Any, dict[str, Any], str]:
+    rows = _some(report.sample, report.seed)
+    look = {
+        "s": 9 if len(rows) > 500 else 16,
+        "alpha": 0.35 if len(rows) > 500 else 0.6,
+        "color": BLUE,
+        "linewidths": 0,
+    }
+    note = "" if len(rows) == report.n else f", {len(rows):,} drawn"
+    return rows, look, note
+
+
+def _predicted_vs_actual(figure: Any, report: Report) -> None:
+    y, guess = report.sample.labels, report.sample.predictions
+    rows, look, note = _points(report)
+    axes = figure.add_subplot()
+    axes.scatter(y[rows], guess[rows], **look)
+    low, high = float(min(y.min(), guess.min())), float(max(y.max(), guess.max()))
+    pad = 0.03 * (high - low) or 1.0
+    axes.plot(
+        [low - pad, high + pad],
+        [low - pad, high + pad],
+        color=BLACK,
+        linestyle="--",
+        linewidth=1.2,
+        label="prediction = label",
+    )
+    if np.ptp(guess) == 0:
+        _remark(axes, f"Every prediction is {guess[0]:g}.")
+    axes.set(
+        xlabel="label",
+        ylabel="prediction",
+        xlim=(low - pad, high + pad),
+        ylim=(low - pad, high + pad),
+        aspect="equal",
+    )
+    axes.set_title(
+        f"Predicted against actual ({_rows(report)}{note})\nR squared {_estimate(report, 'r2')}", fontsize=11
+    )
+    axes.legend(loc="upper left")
+
+
+def _residuals(figure: Any, report: Report) -> None:
+    guess, error = report.sample.predictions, report.sample.predictions - report.sample.labels
+    rows, look, note = _points(report)
+    axes = figure.add_subplot()
+    axes.scatter(guess[rows], error[rows], **look)
+    axes.axhline(0, color=BLACK, linestyle="--", linewidth=1.2)
+    order = np.argsort(guess, kind="stable")
+    parts = [part for part in np.array_split(order, min(20, max(1, report.n // 20))) if len(part) >= 5]
+    if len(parts) > 2 and np.ptp(guess) > 0:
+        x = [float(np.mean(guess[part])) for part in parts]
+        axes.plot(
+            x,
+            [float(np.median(error[part])) for part in parts],
+            color=RED,
+            marker="o",
+            markersize=3.5,
+            label="median of 20 parts" if len(parts) == 20 else f"median of {len(parts)} parts",
+        )
+        spread = np.array([np.quantile(error[part], [0.1, 0.9]) for part in parts]).T
+        axes.fill_between(x, *spread, color=ORANGE, alpha=0.25, linewidth=0, label="middle 80 %")
+        axes.legend(loc="best")
+    elif np.ptp(guess) == 0:
+        _remark(axes, f"Every prediction is {guess[0]:g}.")
+    axes.set(xlabel="prediction", ylabel="prediction - label")
+    axes.set_title(
+        f"Residuals ({_rows(report)}{note})\nmean bias {_estimate(report, 'mean_bias_error')}", fontsize=11
+    )
+
+
+def _residual_histogram(figure: Any, report: Report) -> None:
+    error = report.sample.predictions - report.sample.labels
+    axes = figure.add_subplot()
+    low, high = np.quantile(error, [0.001, 0.999] if report.n >= 1000 else [0, 1])
+    if high <= low:
+        low, high = float(error.min()) - 0.5, float(error.max()) + 0.5
+    outside = int(np.sum((error < low) | (error > high)))
+    bins = int(np.clip(np.sqrt(report.n), 10, 60))
+    axes.hist(
+        error[(error >= low) & (error <= high)],
+        bins=bins,
+        range=(low, high),
+        color=SKY,
+        edgecolor="white",
+        linewidth=0.4,
+    )
+    axes.axvline(0, color=BLACK, linestyle="--", linewidth=1.2, label="no error")
+    axes.axvline(float(error.mean()), color=RED, linewidth=1.6, label=f"mean {error.mean():.4g}")
+    if np.ptp(error) == 0:
+        _remark(axes, f"Every row has the error {error[0]:g}.")
+    note = f", {outside:,} beyond the axis" if outside else ""
+    axes.set(xlabel="prediction - label", ylabel="rows")
+    axes.set_title(
+        f"Residuals ({_rows(report)}{note})\nRMSE {_estimate(report, 'root_mean_squared_error')}", fontsize=11
+    )
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.16)
+    axes.legend(loc="upper center", ncols=2)
+
+
+def _qq_plot(figure: Any, report: Report) -> None:
+    from scipy.special import ndtri
+
+    error = np.sort(report.sample.predictions - report.sample.labels)
+    title = "Residuals against the normal distribution"
+    spread = float(error.std())
+    if report.n < 3 or spread <= 1e-12 * max(1.0, float(np.abs(error).max())):
+        _words(
+            figure,
+            title,
+            f"{'Fewer than three rows' if report.n < 3 else 'All residuals are equal'},\nso there is no "
+            "distribution to compare.",
+        )
+        return
+    axes = figure.add_subplot()
+    place = ndtri((np.arange(1, report.n + 1) - 0.375) / (report.n + 0.25))
+    rows = np.arange(report.n)
+    if report.n > MAX_POINTS:  # both tails whole, the middle thinned evenly
+        rows = np.unique(
+            np.r_[
+                :500, np.linspace(0, report.n - 1, MAX_POINTS - 1000).astype(int), report.n - 500 : report.n
+            ]
+        )
+    scaled = (error - error.mean()) / spread
+    axes.scatter(place[rows], scaled[rows], s=9, color=BLUE, alpha=0.5, linewidths=0, label="residuals")
+    ends = [float(place[0]), float(place[-1])]
+    axes.plot(ends, ends, color=BLACK, linestyle="--", linewidth=1.2, label="normal")
+    axes.set(xlabel="normal quantile", ylabel="residual in standard deviations from its mean")
+    axes.set_title(f"{title}\n{_rows(report)}, standard deviation {spread:.4g}", fontsize=11)
+    axes.legend(loc="upper left")
+
+
+def _error_by_decile(figure: Any, report: Report) -> None:
+    y, size = report.sample.labels, np.abs(report.sample.predictions - report.sample.labels)
+    title = "Mean absolute error by decile of the label"
+    cuts = np.unique(np.quantile(y, np.arange(1, 10) / 10, method="inverted_cdf"))
+    cuts = cuts[cuts < y.max()]
+    place = np.searchsorted(cuts, y, side="left")
+    counts = np.bincount(place, minlength=len(cuts) + 1)
+    axes = figure.add_subplot()
+    from scipy.special import stdtrit
+
+    level = report.config.confidence_level
+    means, halves, names = [], [], []
+    edges = np.r_[y.min(), cuts, y.max()]
+    for b in range(len(counts)):
+        part = size[place == b]
+        means.append(float(part.mean()))
+        halves.append(
+            float(stdtrit(len(part) - 1, (1 + level) / 2) * part.std(ddof=1) / np.sqrt(len(part)))
+            if len(part) > 1
+            else 0.0
+        )
+        names.append(
+            f"{edges[b]:.3g} to\n{edges[b + 1]:.3g}" if edges[b] != edges[b + 1] else f"{edges[b]:.3g}"
+        )
+    at = np.arange(len(means))
+    low = np.minimum(halves, means)
+    axes.bar(at, means, 0.8, color=SKY, edgecolor=BLUE, linewidth=0.8)
+    if report.sample.groups is None:
+        axes.errorbar(
+            at,
+            means,
+            yerr=[low, halves],
+            fmt="none",
+            ecolor=BLACK,
+            capsize=3,
+            elinewidth=1.2,
+            label=f"{level:.0%} interval (Student t)",
+        )
+    axes.axhline(
+        float(size.mean()), color=RED, linestyle="--", linewidth=1.3, label=f"all rows: {size.mean():.4g}"
+    )
+    axes.set_xticks(at, names, fontsize=7.5)
+    axes.set(xlabel="label", ylabel="mean absolute error")
+    axes.grid(visible=False, axis="x")
+    span = (
+        f"{int(counts.min()):,} to {int(counts.max()):,}"
+        if counts.min() < counts.max()
+        else f"{int(counts.max()):,}"
+    )
+    axes.set_title(f"{title}\n{_rows(report)}, {span} rows a part, unweighted", fontsize=11)
+    axes.set_ylim(0, max(axes.get_ylim()[1], 1e-12) * 1.15)
+    axes.legend(loc="upper center", ncols=2)
+
+
+_CLASSIFICATION: dict[str, Callable[[Any, Report], None]] = {
+    "confusion_matrix": _confusion_matrix,
+    "roc_curve": _roc_curve,
+    "pr_curve": _pr_curve,
+    "calibration_curve": _calibration_curve,
+    "confidence_histogram": _confidence_histogram,
+}
+_REGRESSION: dict[str, Callable[[Any, Report], None]] = {
+    "predicted_vs_actual": _predicted_vs_actual,
+    "residuals": _residuals,
+    "residual_histogram": _residual_histogram,
+    "qq_plot": _qq_plot,
+    "error_by_decile": _error_by_decile,
+}

@@ -1,0 +1,69 @@
+// Numbers, times and names as people read them. Everything returned is plain text, never markup.
+
+/** What an unknown value looks like everywhere. */
+export const MISSING = '–';
+
+/** Four significant digits, short; large counts keep their digits. */
+export function number(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return MISSING;
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString('en-US');
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-4) return value.toExponential(2);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** Both ends with the same number of decimals as the digits of the width ask for. */
+export function interval(low: number, high: number): string {
+  const width = Math.abs(high - low);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (width === 0 || size >= 1e6 || size < 1e-4) return `[${number(low)}, ${number(high)}]`;
+  const decimals = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(width))));
+  return `[${low.toFixed(decimals)}, ${high.toFixed(decimals)}]`;
+}
+
+export function duration(seconds: number | null): string {
+  if (seconds === null || !Number.isFinite(seconds)) return MISSING;
+  if (seconds < 0) return `-${duration(-seconds)}`;
+  if (seconds < 1e-3) return `${(seconds * 1e6).toPrecision(3)} µs`;
+  if (seconds < 1) return `${Number((seconds * 1e3).toPrecision(3))} ms`;
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const [days, hours, minutes, rest] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60, whole % 60];
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return `${minutes} min ${rest} s`;
+}
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** Local date and time to the minute, written so that it also sorts as text. */
+export function time(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return MISSING;
+  const d = new Date(ms);
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}`;
+}
+
+/** How long ago, in words. */
+export function ago(ms: number, now: number): string {
+  const s = Math.max(0, (now - ms) / 1000);
+  const say = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'} ago`;
+  if (s < 60) return 'just now';
+  if (s < 3600) return say(Math.floor(s / 60), 'minute');
+  if (s < 86400) return say(Math.floor(s / 3600), 'hour');
+  if (s < 86400 * 60) return say(Math.floor(s / 86400), 'day');
+  return time(ms).slice(0, 10);
+}
+
+export function count(n: number, word: string): string {
+  return `${n.toLocaleString('en-US')} ${word}${n === 1 ? '' : 's'}`;
+}
+
+/** Shortened in the middle of the screen, never in the data. */
+export function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
+/** Plotly reads a little HTML in every text it draws; this makes a name mean itself. */
+export function plotlyText(text: string, length = 60): string {
+  return clip(text.replace(/\s+/g, ' '), length).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

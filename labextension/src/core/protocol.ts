@@ -1,0 +1,47 @@
+// What Python and the browser say to each other, live and saved. modellab_jupyter/widgets/base.py is the other half.
+
+/** Raised when a message changes its meaning; both halves refuse another number. */
+export const PROTOCOL = 1;
+
+/** The saved form of every widget. */
+export const MIME = 'application/vnd.modellab.v1+json';
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export interface Answer {
+  payload: JsonObject;
+  buffers: DataView[];
+}
+
+/** Where a view gets its data: a kernel, or what was saved. */
+export interface Connector {
+  readonly live: boolean;
+  /** Ask by name; rejects with the sentence that Python raised. */
+  call(verb: string, payload?: JsonObject): Promise<Answer>;
+  /** Called by a view once, for news the other side sends unasked. */
+  listen(heard: (verb: string, payload: JsonObject) => void): void;
+  dispose(): void;
+}
+
+export interface Snapshot {
+  protocol: number;
+  view: string;
+  title: string;
+  data: JsonObject;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads a saved output; a string is the sentence to show instead. */
+export function readSnapshot(value: unknown): Snapshot | string {
+  if (!isObject(value) || typeof value.view !== 'string' || !isObject(value.data)) {
+    return 'This saved output is not a ModelLab view; run the cell again.';
+  }
+  if (value.protocol !== PROTOCOL) {
+    return `This output was saved by another version of ModelLab (form ${String(value.protocol)}, this one reads ${PROTOCOL}); run the cell again.`;
+  }
+  return { protocol: PROTOCOL, view: value.view, title: String(value.title ?? ''), data: value.data };
+}

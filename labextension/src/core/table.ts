@@ -1,0 +1,183 @@
+// The runs table as columns: read from binary or JSON, sorted by index, never copied row by row.
+import { isObject } from './protocol.ts';
+import type { Json, JsonObject } from './protocol.ts';
+
+export type Kind = 'number' | 'time' | 'bool' | 'text' | 'list';
+export type Value = number | string | boolean | string[] | null;
+
+export class Column {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly length: number;
+  #read: (row: number) => Value;
+  #ranks: Float64Array | null = null;
+  #cache: Value[] = [];
+
+  constructor(name: string, kind: Kind, length: number, read: (row: number) => Value) {
+    this.name = name;
+    this.kind = kind;
+    this.length = length;
+    this.#read = read;
+  }
+
+  /** The value in a row; null where it is missing. Times are milliseconds since 1970 UTC. */
+  get(row: number): Value {
+    if (this.kind !== 'text' && this.kind !== 'list') return this.#read(row);
+    const known = this.#cache[row];
+    return known !== undefined ? known : (this.#cache[row] = this.#read(row));
+  }
+
+  number(row: number): number | null {
+    const value = this.get(row);
+    return typeof value === 'number' ? value : null;
+  }
+
+  /** Sort keys: numbers as they are, text by its place in the alphabet; NaN where missing. */
+  ranks(): Float64Array {
+    if (this.#ranks) return this.#ranks;
+    const ranks = new Float64Array(this.length).fill(NaN);
+    if (this.kind === 'text' || this.kind === 'list') {
+      const texts = Array.from({ length: this.length }, (_, i) => {
+        const v = this.get(i);
+        return v === null ? null : Array.isArray(v) ? v.join(', ') : String(v);
+      });
+      const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+      const order = [...new Set(texts.filter(t => t !== null && t !== ''))].sort((a, b) => collator.compare(a!, b!));
+      const place = new Map(order.map((t, i) => [t, i]));
+      texts.forEach((t, i) => (ranks[i] = place.get(t) ?? NaN));
+    } else {
+      for (let i = 0; i < this.length; i++) {
+        const v = this.#read(i);
+        ranks[i] = v === null ? NaN : Number(v);
+      }
+    }
+    return (this.#ranks = ranks);
+  }
+
+  /** The row with the smallest or largest number, the first of equals; null where there is none. */
+  extreme(largest: boolean, rows?: Iterable<number>): number | null {
+    let best: number | null = null;
+    let bestValue = 0;
+    for (const row of rows ?? this.ranks().keys()) {
+      const value = this.number(row);
+      if (value === null) continue;
+      if (best === null || (largest ? value > bestValue : value < bestValue)) [best, bestValue] = [row, value];
+    }
+    return best;
+  }
+
+  distinct(limit: number): number {
+    const seen = new Set<string>();
+    for (let i = 0; i < this.length && seen.size < limit; i++) {
+      const value = this.get(i);
+      if (value !== null) seen.add(String(value));
+    }
+    return seen.size;
+  }
+}
+
+export class Table {
+  readonly rows: number;
+  readonly columns: ReadonlyMap<string, Column>;
+  readonly greaterIsBetter: ReadonlyMap<string, boolean>;
+
+  constructor(rows: number, columns: Column[], greaterIsBetter: ReadonlyMap<string, boolean> = new Map()) {
+    this.rows = rows;
+    this.columns = new Map(columns.map(c => [c.name, c]));
+    this.greaterIsBetter = greaterIsBetter;
+  }
+
+  static readonly empty = new Table(0, []);
+
+  column(name: string): Column | undefined {
+    return this.columns.get(name);
+  }
+
+  text(name: string, row: number): string {
+    const value = this.columns.get(name)?.get(row);
+    return value === null || value === undefined ? '' : String(value);
+  }
+
+  /** Names under a prefix ("params.", "metrics."); ends of intervals and supports belong to their metric. */
+  keys(prefix: 'params.' | 'metrics.'): string[] {
+    const names = [...this.columns.keys()].filter(n => n.startsWith(prefix));
+    return prefix === 'params.' ? names : names.filter(n => !this.isPartOfMetric(n));
+  }
+
+  isPartOfMetric(name: string): boolean {
+    const match = /^(metrics\..+)\.(low|high|n)$/su.exec(name);
+    if (!match || !this.columns.has(match[1]!)) return false;
+    return match[2] === 'n' || (this.columns.has(`${match[1]}.low`) && this.columns.has(`${match[1]}.high`));
+  }
+
+  /** Interval of a metric in a row; null where none is known. */
+  interval(metric: string, row: number): [number, number] | null {
+    const low = this.columns.get(`${metric}.low`)?.number(row) ?? null;
+    const high = this.columns.get(`${metric}.high`)?.number(row) ?? null;
+    return low === null || high === null ? null : [low, high];
+  }
+
+  support(metric: string, row: number): number | null {
+    return this.columns.get(`${metric}.n`)?.number(row) ?? null;
+  }
+
+  /** Row indices in order: missing last whatever the direction, equal ones as they were. */
+  sorted(rows: Int32Array, by: string, descending: boolean): Int32Array {
+    const ranks = this.columns.get(by)?.ranks();
+    if (!ranks) return rows;
+    const sign = descending ? -1 : 1;
+    return Int32Array.from(rows).sort((a, b) => {
+      const [x, y] = [ranks[a]!, ranks[b]!];
+      if (x !== x || y !== y) return x !== x && y !== y ? a - b : x !== x ? 1 : -1;
+      return x === y ? a - b : sign * (x - y);
+    });
+  }
+}
+
+const decoder = new TextDecoder();
+
+function binary(spec: JsonObject, rows: number, bytes: ArrayBuffer): Column {
+  const name = String(spec.name);
+  const kind = spec.kind as Kind;
+  const at = spec.at as number[];
+  if (kind === 'number' || kind === 'time') {
+    const values = new Float64Array(bytes, at[0]!, rows);
+    return new Column(name, kind, rows, i => (Number.isNaN(values[i]!) ? null : values[i]!));
+  }
+  if (kind === 'bool') {
+    const values = new Uint8Array(bytes, at[0]!, rows);
+    return new Column(name, kind, rows, i => (values[i] === 2 ? null : values[i] === 1));
+  }
+  const ends = new Int32Array(bytes, at[0]!, rows + 1);
+  const text = new Uint8Array(bytes, at[1]!, ends[rows]);
+  const known = new Uint8Array(bytes, at[2]!, rows);
+  const read = (i: number): string => decoder.decode(text.subarray(ends[i], ends[i + 1]));
+  if (kind === 'list') return new Column(name, kind, rows, i => (known[i] ? (JSON.parse(read(i)) as string[]) : null));
+  return new Column(name, 'text', rows, i => (known[i] ? read(i) : null));
+}
+
+function saved(spec: JsonObject, rows: number): Column {
+  const name = String(spec.name);
+  const kind = spec.kind as Kind;
+  // Repeated texts are saved once, as levels with a code for each row.
+  const levels = Array.isArray(spec.levels) ? spec.levels : null;
+  const values = levels && Array.isArray(spec.codes) ? spec.codes.map(c => levels[Number(c)] ?? null) : Array.isArray(spec.values) ? spec.values : [];
+  if (kind === 'time') {
+    const times = values.map(v => (typeof v === 'string' ? Date.parse(v) : NaN));
+    return new Column(name, kind, rows, i => (Number.isNaN(times[i] ?? NaN) ? null : times[i]!));
+  }
+  return new Column(name, kind, rows, i => (values[i] ?? null) as Value);
+}
+
+/** Read the payload of a table: columns lie in the one buffer, or as JSON values in what was saved. */
+export function readTable(payload: JsonObject, buffers: DataView[] = []): Table {
+  const rows = Number(payload.rows ?? 0);
+  const specs = Array.isArray(payload.columns) ? payload.columns.filter(isObject) : [];
+  const view = buffers[0];
+  // Copied once: typed arrays want aligned memory, and the message may be dropped.
+  const bytes = view ? (view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength) as ArrayBuffer) : null;
+  const columns = specs.map(spec => (bytes && Array.isArray(spec.at) ? binary(spec, rows, bytes) : saved(spec, rows)));
+  const greater = isObject(payload.greater_is_better) ? payload.greater_is_better : {};
+  const known = Object.entries(greater).filter((e: [string, Json]): e is [string, boolean] => typeof e[1] === 'boolean');
+  return new Table(rows, columns, new Map(known));
+}

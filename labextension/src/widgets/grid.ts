@@ -1,0 +1,273 @@
+// A table of any length: only the rows on the screen exist. Works by mouse, by keyboard and with a screen reader.
+import { h, uniqueId } from './dom.ts';
+
+export interface GridColumn {
+  name: string;
+  title: string;
+  /** Small word above the title: what kind of column this is. */
+  group: string;
+  width: number;
+  numeric: boolean;
+  fill(cell: HTMLElement, row: number): void;
+}
+
+export interface GridEvents {
+  sort(name: string): void;
+  select(rows: ReadonlySet<number>): void;
+}
+
+const ROW = 28;
+const HEAD = 44;
+const SPARE = 8;
+const TICK = 34;
+
+export class Grid {
+  readonly el: HTMLElement;
+  #head = h('div', { class: 'ml-row ml-head', role: 'row', 'aria-rowindex': 1 });
+  #body = h('div', { class: 'ml-body', role: 'rowgroup' });
+  #id = uniqueId('grid');
+  #events: GridEvents;
+  #columns: GridColumn[] = [];
+  #order: Int32Array = new Int32Array();
+  #selected = new Set<number>();
+  #sort = { name: '', descending: false };
+  #shown = new Map<number, HTMLElement>();
+  #active = { row: 0, column: 1 };
+  #anchor = 0;
+  #size: ResizeObserver;
+
+  constructor(label: string, events: GridEvents) {
+    this.#events = events;
+    this.el = h(
+      'div',
+      {
+        class: 'ml-grid',
+        role: 'grid',
+        tabindex: 0,
+        'aria-label': label,
+        'aria-multiselectable': 'true',
+        // JupyterLab's one-letter shortcuts must not act on cells while a key is meant for this table.
+        'data-lm-suppress-shortcuts': 'true',
+        onscroll: () => this.#draw(),
+        onkeydown: (e: KeyboardEvent) => this.#key(e),
+        onfocus: () => this.#mark(),
+        onclick: (e: MouseEvent) => this.#click(e),
+      },
+      h('div', { role: 'rowgroup', class: 'ml-headgroup' }, this.#head),
+      this.#body,
+    );
+    this.#size = new ResizeObserver(() => this.#draw());
+    this.#size.observe(this.el);
+  }
+
+  dispose(): void {
+    this.#size.disconnect();
+  }
+
+  set(columns: GridColumn[], order: Int32Array, selected: ReadonlySet<number>, sort: { name: string; descending: boolean }): void {
+    this.#columns = columns;
+    this.#order = order;
+    this.#selected = new Set(selected);
+    this.#sort = sort;
+    this.#active.row = Math.min(this.#active.row, order.length - 1);
+    this.#active.column = Math.min(this.#active.column, columns.length);
+    const width = TICK + columns.reduce((sum, c) => sum + c.width, 0);
+    this.el.setAttribute('aria-rowcount', String(order.length + 1));
+    this.el.setAttribute('aria-colcount', String(columns.length + 1));
+    this.#body.style.height = `${order.length * ROW}px`;
+    this.#body.style.width = this.#head.style.width = `${width}px`;
+    this.el.style.setProperty('--ml-rows', String(order.length));
+    this.#drawHead();
+    for (const el of this.#shown.values()) el.remove();
+    this.#shown.clear();
+    this.#draw();
+  }
+
+  #drawHead(): void {
+    const all = this.#order.length > 0 && this.#order.every(row => this.#selected.has(row));
+    const tick = h(
+      'div',
+      { class: 'ml-cell ml-tick', role: 'columnheader', id: `${this.#id}-h-0`, 'aria-label': all ? 'Select none' : 'Select all', 'data-c': 0 },
+      h('span', { class: all ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
+    );
+    const cells = this.#columns.map((column, i) => {
+      const sorted = this.#sort.name === column.name;
+      const cell = h(
+        'div',
+        {
+          class: `ml-cell${column.numeric ? ' ml-num' : ''}${i === 0 ? ' ml-first' : ''}`,
+          role: 'columnheader',
+          id: `${this.#id}-h-${i + 1}`,
+          'aria-colindex': i + 2,
+          'aria-sort': sorted ? (this.#sort.descending ? 'descending' : 'ascending') : 'none',
+          'data-c': i + 1,
+          title: column.title.length > 300 ? `${column.title.slice(0, 300)}…` : column.title,
+        },
+        h('span', { class: 'ml-group' }, column.group),
+        h('span', { class: 'ml-title' }, h('bdi', {}, column.title.slice(0, 200)), h('span', { class: 'ml-arrow', 'aria-hidden': 'true' }, sorted ? (this.#sort.descending ? ' ▼' : ' ▲') : '')),
+      );
+      cell.style.width = `${column.width}px`;
+      return cell;
+    });
+    this.#head.replaceChildren(tick, ...cells);
+  }
+
+  #draw(): void {
+    const height = this.el.clientHeight;
+    if (height === 0) return;
+    const first = Math.max(0, Math.floor(this.el.scrollTop / ROW) - SPARE);
+    const last = Math.min(this.#order.length, Math.ceil((this.el.scrollTop + height) / ROW) + SPARE);
+    for (const [i, el] of this.#shown) {
+      if (i < first || i >= last) {
+        el.remove();
+        this.#shown.delete(i);
+      }
+    }
+    const fresh = document.createDocumentFragment();
+    for (let i = first; i < last; i++) {
+      if (this.#shown.has(i)) continue;
+      const el = this.#row(i);
+      this.#shown.set(i, el);
+      fresh.append(el);
+    }
+    this.#body.append(fresh);
+    this.#mark();
+  }
+
+  #row(i: number): HTMLElement {
+    const row = this.#order[i]!;
+    const on = this.#selected.has(row);
+    const el = h('div', { class: `ml-row${on ? ' ml-on' : ''}${i % 2 ? ' ml-odd' : ''}`, role: 'row', 'aria-rowindex': i + 2, 'aria-selected': String(on), 'data-r': i });
+    el.style.transform = `translateY(${i * ROW}px)`;
+    el.append(
+      h(
+        'div',
+        { class: 'ml-cell ml-tick', role: 'gridcell', id: `${this.#id}-${i}-0`, 'aria-colindex': 1, 'data-c': 0, 'aria-label': on ? 'selected' : 'not selected' },
+        h('span', { class: on ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
+      ),
+    );
+    this.#columns.forEach((column, c) => {
+      const cell = h('div', {
+        class: `ml-cell${column.numeric ? ' ml-num' : ''}${c === 0 ? ' ml-first' : ''}`,
+        role: c === 0 ? 'rowheader' : 'gridcell',
+        id: `${this.#id}-${i}-${c + 1}`,
+        'aria-colindex': c + 2,
+        'data-c': c + 1,
+      });
+      cell.style.width = `${column.width}px`;
+      column.fill(cell, row);
+      el.append(cell);
+    });
+    return el;
+  }
+
+  #click(event: MouseEvent): void {
+    const cell = (event.target as HTMLElement).closest<HTMLElement>('[data-c]');
+    if (!cell) return;
+    const column = Number(cell.dataset.c);
+    const line = cell.closest<HTMLElement>('[data-r]');
+    if (!line) {
+      this.#active = { row: -1, column };
+      this.#pressHead(column);
+      return;
+    }
+    const i = Number(line.dataset.r);
+    this.#active = { row: i, column };
+    if (event.shiftKey) this.#range(i);
+    else this.#toggle(i);
+  }
+
+  #pressHead(column: number): void {
+    if (column > 0) {
+      this.#events.sort(this.#columns[column - 1]!.name);
+      return;
+    }
+    const all = this.#order.every(row => this.#selected.has(row));
+    for (const row of this.#order) {
+      if (all) this.#selected.delete(row);
+      else this.#selected.add(row);
+    }
+    this.#changed();
+  }
+
+  #toggle(i: number): void {
+    const row = this.#order[i];
+    if (row === undefined) return;
+    if (!this.#selected.delete(row)) this.#selected.add(row);
+    this.#anchor = i;
+    this.#changed();
+  }
+
+  #range(i: number): void {
+    for (let k = Math.min(i, this.#anchor); k <= Math.max(i, this.#anchor); k++) this.#selected.add(this.#order[k]!);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#drawHead();
+    for (const el of this.#shown.values()) el.remove();
+    this.#shown.clear();
+    this.#draw();
+    this.#events.select(this.#selected);
+  }
+
+  #key(event: KeyboardEvent): void {
+    const page = Math.max(1, Math.floor((this.el.clientHeight - HEAD) / ROW) - 1);
+    const end = this.#order.length - 1;
+    const { row, column } = this.#active;
+    const moves: Record<string, [number, number]> = {
+      ArrowDown: [row + 1, column],
+      ArrowUp: [row - 1, column],
+      ArrowRight: [row, column + 1],
+      ArrowLeft: [row, column - 1],
+      PageDown: [row + page, column],
+      PageUp: [Math.max(0, row - page), column],
+      Home: event.ctrlKey || event.metaKey ? [0, column] : [row, 0],
+      End: event.ctrlKey || event.metaKey ? [end, column] : [row, this.#columns.length],
+    };
+    const move = moves[event.key];
+    if (move) {
+      this.#active = { row: Math.max(-1, Math.min(end, move[0])), column: Math.max(0, Math.min(this.#columns.length, move[1])) };
+      if (event.shiftKey && (event.key === 'ArrowDown' || event.key === 'ArrowUp') && this.#active.row >= 0) this.#range(this.#active.row);
+      this.#reveal();
+      this.#mark();
+    } else if (event.key === ' ' || event.key === 'Enter') {
+      if (row < 0) this.#pressHead(column);
+      else if (event.key === ' ' && event.shiftKey) this.#range(row);
+      else this.#toggle(row);
+    } else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
+      for (const r of this.#order) this.#selected.add(r);
+      this.#changed();
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  #reveal(): void {
+    const { row, column } = this.#active;
+    if (row >= 0) {
+      const top = row * ROW;
+      if (top < this.el.scrollTop) this.el.scrollTop = top;
+      const room = this.el.clientHeight - HEAD;
+      if (top + ROW > this.el.scrollTop + room) this.el.scrollTop = top + ROW - room;
+    }
+    if (column <= 1) this.el.scrollLeft = 0;
+    else {
+      const left = TICK + this.#columns.slice(0, column - 1).reduce((sum, c) => sum + c.width, 0);
+      const sticky = TICK + (this.#columns[0]?.width ?? 0);
+      const width = this.#columns[column - 1]?.width ?? 0;
+      if (left - sticky < this.el.scrollLeft) this.el.scrollLeft = left - sticky;
+      else if (left + width > this.el.scrollLeft + this.el.clientWidth) this.el.scrollLeft = left + width - this.el.clientWidth;
+    }
+    this.#draw();
+  }
+
+  #mark(): void {
+    const { row, column } = this.#active;
+    const id = row < 0 ? `${this.#id}-h-${column}` : `${this.#id}-${row}-${column}`;
+    this.el.setAttribute('aria-activedescendant', id);
+    for (const old of this.el.querySelectorAll('.ml-active')) old.classList.remove('ml-active');
+    const line = row < 0 ? this.#head : this.#shown.get(row);
+    line?.children[column]?.classList.add('ml-active');
+  }
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Channel, NoAnswer } from '../src/core/channel.ts';
+import type { Comm } from '../src/core/channel.ts';
+import { readSnapshot } from '../src/core/protocol.ts';
+import { SnapshotConnector } from '../src/core/snapshot.ts';
+
+/** A comm whose other end is a function. */
+class Pair implements Comm {
+  sent: { id: number; verb: string; payload: unknown }[] = [];
+  heard: ((message: unknown, buffers: DataView[]) => void)[] = [];
+  send(content: unknown): void {
+    this.sent.push(content as { id: number; verb: string; payload: unknown });
+  }
+  on(_: string, f: (message: unknown, buffers: DataView[]) => void): void {
+    this.heard.push(f);
+  }
+  off(_: string, f: (message: unknown, buffers: DataView[]) => void): void {
+    this.heard = this.heard.filter(g => g !== f);
+  }
+  say(message: unknown): void {
+    this.heard.forEach(f => f(message, []));
+  }
+}
+
+test('answers find their question by id, in any order', async () => {
+  const pair = new Pair();
+  const channel = new Channel(pair);
+  const [one, two] = [channel.call('a'), channel.call('b')];
+  pair.say({ id: pair.sent[1]!.id, ok: true, payload: { is: 'b' } });
+  pair.say({ id: pair.sent[0]!.id, ok: true, payload: { is: 'a' } });
+
+  assert.deepEqual([(await one).payload, (await two).payload], [{ is: 'a' }, { is: 'b' }]);
+});
+
+test('an error of the other side arrives as its sentence', async () => {
+  const pair = new Pair();
+  const asked = new Channel(pair).call('a');
+  pair.say({ id: 1, ok: false, error: 'no such run' });
+
+  await assert.rejects(asked, /^Error: no such run$/u);
+});
+
+test('silence ends with a sentence, and a late answer hurts nobody', async () => {
+  const pair = new Pair();
+  const asked = new Channel(pair, 5).call('a');
+
+  await assert.rejects(asked, NoAnswer);
+  pair.say({ id: 1, ok: true, payload: {} });
+});
+
+test('news has the id 0 and is heard by the view; noise is not', () => {
+  const pair = new Pair();
+  const channel = new Channel(pair);
+  const heard: string[] = [];
+  channel.listen(verb => heard.push(verb));
+  for (const message of [{ id: 0, verb: 'changed' }, null, 'x', { id: 99, ok: true }, { verb: 'y' }]) pair.say(message);
+
+  assert.deepEqual(heard, ['changed']);
+});
+
+test('an unreadable or foreign snapshot is answered with a sentence', () => {
+  assert.match(String(readSnapshot({ protocol: 2, view: 'dashboard', data: {} })), /another version/u);
+  for (const odd of [null, 3, [], {}, { view: 'x' }]) assert.match(String(readSnapshot(odd)), /not a ModelLab view/u);
+});
+
+test('a saved view answers what was saved and refuses to act', async () => {
+  const snapshot = readSnapshot({ protocol: 1, view: 'dashboard', title: 't', data: { series: { acc: { rows: 0, columns: [] } } } });
+  assert.ok(typeof snapshot !== 'string');
+  const saved = new SnapshotConnector(snapshot);
+
+  assert.deepEqual((await saved.call('series', { key: 'acc' })).payload, { rows: 0, columns: [] });
+  await assert.rejects(saved.call('act', { verb: 'trash' }), /run the cell again/u);
+});

@@ -1,0 +1,221 @@
+"""The ``modellab`` command: parse, one call, print."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from modellab_jupyter.errors import InputError, ModelLabError, hint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DEMO = "modellab-demo"
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help tells more.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0, 1 where it failed, 2 where it was called wrongly."""
+    parser, commands = _parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        parser.error(f"there is no command {words[0]!r}{hint(words[0], commands)}")
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    try:
+        return int(args.call(args) or 0)
+    except (ModelLabError, ValueError) as error:
+        if not _is_ours(error):
+            raise
+        print(f"modellab {args.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def commands() -> tuple[str, ...]:
+    """Return the names of all commands."""
+    return tuple(_parser()[1])
+
+
+def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
+    from modellab_jupyter import __version__
+
+    parser = _Parser(
+        prog="modellab", description="Track, evaluate and compare machine-learning runs.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"modellab-jupyter {__version__}")
+    parser.add_argument("--store", metavar="FILE", help="the DuckDB file; default: the nearest modellab.duckdb")
+    under = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    found: dict[str, argparse.ArgumentParser] = {}
+
+    def command(name: str, call: Callable[[argparse.Namespace], int | None]) -> argparse.ArgumentParser:
+        summary = (call.__doc__ or "").strip().splitlines()[0]
+        found[name] = under.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        found[name].set_defaults(call=call)
+        return found[name]
+
+    p = command("demo", _demo)
+    p.add_argument("folder", nargs="?", default=DEMO, help=f"where to; default: {DEMO}")
+    p = command("lab", _lab)
+    p.add_argument("folder", nargs="?", help=f"default: {DEMO} where it is there, else this folder")
+    p = command("train", _train)
+    p.add_argument("task", choices=["classification", "regression"])
+    p.add_argument("data", help="a CSV or Parquet file")
+    p.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
+    p.add_argument("--project-id", metavar="P", help="log the three runs into this project, by id or name")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of the split, the models and the resampling (0)")
+    p = command("runs", _runs)
+    p.add_argument("run", nargs="?", help="show this one, by id or name")
+    p.add_argument("--project-id", metavar="P", help="of this project, by id or name")
+    p.add_argument("--sort", metavar="COLUMN", help="metrics. and params. may be left out")
+    p.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    command("projects", _projects)
+    p = command("datasets", _datasets)
+    p.add_argument("dataset", nargs="?", help="show the versions and first rows of this one, by id or name")
+    p = command("evaluate", _evaluate)
+    p.add_argument("data", help="a CSV or Parquet file with a row for each prediction")
+    p.add_argument("--labels", required=True, metavar="COLUMN", help="the true labels")
+    p.add_argument(
+        "--predictions", required=True, metavar="COLUMN", help="labels, values, or positive-class probabilities"
+    )
+    p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
+    p.add_argument("--positive", metavar="CLASS", help="the positive class")
+    p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    command("doctor", _doctor)
+    return parser, found
+
+
+def _demo(args: argparse.Namespace) -> int:
+    """Train, evaluate and compare three models on a real data set, and say what to do next."""
+    from modellab_jupyter import demo
+
+    print(demo.run(Path(args.folder)))
+    return 0
+
+
+def _lab(args: argparse.Namespace) -> int:
+    """Open JupyterLab where the notebooks and the store are."""
+    folder = Path(args.folder or (DEMO if Path(DEMO).is_dir() else "."))
+    if not folder.is_dir():
+        raise InputError(f"folder must be there, found {str(folder)!r}; modellab demo makes one.")
+    os.chdir(folder)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab"])  # noqa: S606 - this program becomes JupyterLab
+
+
+def _train(args: argparse.Namespace) -> int:
+    """Fit a dummy, a linear model and XGBoost on a table; print train and test scores with intervals."""
+    from modellab_jupyter.templates import train
+
+    _configure(args)
+    print(train(args.task, args.data, args.target, project_id=args.project_id, seed=args.seed))
+    return 0
+
+
+def _runs(args: argparse.Namespace) -> int:
+    """List runs, or show one."""
+    from modellab_jupyter import catalog
+
+    _configure(args)
+    if args.run is None:
+        return _print(catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit).drop(columns="note"))
+    record = catalog.runs.get(args.run)
+    for name in record.__struct_fields__:
+        if name not in {"environment", "last_steps"} and getattr(record, name) not in (None, "", [], {}):
+            print(f"{name:<12} {getattr(record, name)}")
+    return 0
+
+
+def _projects(args: argparse.Namespace) -> int:
+    """List projects with their numbers of runs and datasets."""
+    from modellab_jupyter import catalog
+
+    _configure(args)
+    return _print(catalog.projects.list().drop(columns=["deleted_at", "created_at"]))
+
+
+def _datasets(args: argparse.Namespace) -> int:
+    """List datasets, or show the versions and first rows of one."""
+    from modellab_jupyter import catalog
+
+    _configure(args)
+    if args.dataset is None:
+        return _print(catalog.datasets.list()[["dataset_id", "name", "version", "rows", "columns", "runs", "digest"]])
+    record = catalog.datasets.get(args.dataset)
+    for version in record.versions:
+        print(
+            f"version {version['version']}  {version['digest']}  {version['rows']} rows  used by {len(version['runs'])} runs"
+        )
+    return _print(catalog.datasets.preview(record.dataset_id, 10)) if record.versions[-1]["preview"] else 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    """Judge the predictions in a file: every metric with its interval, and the takeaway."""
+    from evalharness import evaluate
+    from modellab_jupyter.judge import infer_task
+    from modellab_jupyter.templates import read_table
+
+    frame = read_table(args.data)
+    for name in (args.labels, args.predictions):
+        if name not in frame.columns:
+            raise InputError(f"{args.data} has no column {name!r}{hint(name, map(str, frame.columns))}.")
+    labels, predictions = frame[args.labels], frame[args.predictions]
+    report = evaluate(
+        task_type=args.task or infer_task(predictions, labels, {}),
+        predictions=predictions,
+        labels=labels,
+        data=frame.drop(columns=[args.labels, args.predictions]),
+        output_dir=args.output,
+        positive=args.positive,
+    )
+    print(report)
+    print(report.get_takeaway())
+    if args.output:
+        print(f"wrote {args.output}")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    """Look at the store, the journals and the front end, and say what is wrong and what to do."""
+    from modellab_jupyter import doctor, session
+
+    _configure(args)
+    text = doctor.report(session.current())
+    print(text)
+    return int("\n!" in text)
+
+
+def _configure(args: argparse.Namespace) -> None:
+    if args.store is not None:
+        from modellab_jupyter.session import configure
+
+        configure(args.store)
+
+
+def _print(frame: pd.DataFrame) -> int:
+    """Print a frame as wide as it is, columns without any value left out."""
+    shown = frame.dropna(axis="columns", how="all")
+    print(shown.to_string(index=False) if len(shown) else "none yet")
+    return 0
+
+
+def _is_ours(error: Exception) -> bool:
+    return isinstance(error, ModelLabError) or type(error).__module__.startswith("evalharness")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""``modellab doctor``: what is installed, where things lie, what waits, what is wrong and what to do."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata, resources
+from pathlib import Path
+
+from modellab_jupyter.session import Session
+
+
+def report(owner: Session) -> str:
+    """Return the state of the installation and of the store as lines of text; trouble is marked with ``!``."""
+    health = owner.store.health()
+    lines = [
+        f"modellab-jupyter {_version('modellab-jupyter')}, Python {sys.version.split()[0]}",
+        f"DuckDB {health.duckdb_version}, JupyterLab {_version('jupyterlab')}",
+        f"store    {health.path} "
+        + (f"({_size(health.size)}, schema {health.schema_version})" if health.exists else "(made with the first run)"),
+        f"files    {owner.settings.files}",
+        f"project  {owner.settings.project}",
+        f"journal  {health.waiting_segments} segments with {_size(health.waiting_bytes)} not tidied away yet",
+    ]
+    trouble = [] if health.problem is None else [health.problem]
+    trouble += [
+        f"a record of {row['segment']} at byte {row['position']} cannot be read ({row['reason']}); it is kept in the store"
+        for row in health.unreadable
+    ]
+    if owner.journal.waiting:
+        trouble.append(f"{owner.journal.waiting} records wait for the disk; free space in {owner.settings.files}.")
+    folder = _nearest_folder(owner.settings.store.parent)
+    if not _writable(folder):
+        trouble.append(f"folder {folder} cannot be written; choose another store with ml.configure(store=...).")
+    if not (resources.files("modellab_jupyter") / "static").is_dir():
+        trouble.append("the front end was not built; reinstall with pip install --force-reinstall modellab-jupyter.")
+    lines += [f"! {text}" for text in trouble] or ["all is well"]
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 10_000 else f"{count / 1e3:.0f} kB" if count < 1e7 else f"{count / 1e6:.0f} MB"
+
+
+def _nearest_folder(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _writable(folder: Path) -> bool:
+    import os
+
+    return os.access(folder, os.W_OK)

@@ -1,0 +1,248 @@
+"""What the widgets show, read from the store: the dashboard of a project, runs side by side, one evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from modellab_jupyter import catalog, judge, session
+from modellab_jupyter.errors import InputError, NotFoundError
+from modellab_jupyter.schema import RunRecord
+from modellab_jupyter.store import queries
+from modellab_jupyter.tracking import Run
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from evalharness import Report
+    from modellab_jupyter.widgets.dashboard import Dashboard
+    from modellab_jupyter.widgets.saved import Page
+
+COMPARED = ("run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence")
+
+
+class StoreSource:
+    """The store as the widgets read it; every call sees what was logged until then."""
+
+    verbs = ("tag", "note", "trash", "compare")
+
+    def project(self, project_id: str | None) -> dict[str, Any]:
+        """Return a project's name and statistics; without one, those of the whole store."""
+        store = session.current().store
+        if project_id is not None:
+            found = catalog.projects.stats(project_id)
+        else:
+            table = store.projects().to_pylist()
+            found = {
+                "project_id": None,
+                "name": "all projects",
+                "runs": sum(row["runs"] for row in table),
+                "datasets": len(catalog.datasets.list()),
+                "last_activity": max((row["last_activity"] for row in table), default=None),
+                "best_run": None,
+            }
+        last = found["last_activity"]
+        kept = ("project_id", "name", "runs", "datasets", "best_run")
+        return {**{key: found[key] for key in kept}, "last_activity": None if last is None else last.isoformat()}
+
+    def runs(self, project_id: str | None) -> pa.Table:
+        """Return the wide table of runs, with what is better of each metric as far as the harness knows it."""
+        table = session.current().store.runs(project_id)
+        better = {name: greater_is_better(name) for name in metric_names(table)}
+        return table.replace_schema_metadata({"modellab": json.dumps({"greater_is_better": better})})
+
+    def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
+        """Return one metric of some runs, at most about `points` each, extremes kept."""
+        found = session.current().store.read(queries.series, run_ids, key, points)
+        return found.drop_columns(["key"])
+
+    def changes(self, project_id: str | None) -> str:
+        """Return a short text that differs whenever something to show has changed."""
+        return session.current().store.token(project_id)
+
+    def act(self, verb: str, run_ids: Sequence[str], payload: dict[str, Any]) -> Any:
+        """Tag, annotate, trash or compare runs."""
+        if verb == "compare":
+            return compare(*run_ids)
+        if verb == "trash":
+            return catalog.runs.delete(*run_ids)
+        for run_id in run_ids:
+            if verb == "note":
+                catalog.runs.update(run_id, note=str(payload.get("note", "")))
+            elif verb == "tag":
+                catalog.runs.tag(run_id, str(payload.get("tag", "")))
+            else:
+                raise InputError(f"a selection of runs cannot be asked {verb!r}; {', '.join(self.verbs)} can be.")
+        return None
+
+
+def dashboard(project_id: str | None = None, *, live: bool | None = None) -> Dashboard:
+    """Show a project: its statistics, its runs as a table, curves and figures.
+
+    Parameters
+    ----------
+    project_id : str, optional
+        Id or name; default: the project of `configure`, or all projects where it has no run yet.
+    live : bool, optional
+        Whether the output stays connected to the kernel; default: where a person's front end listens.
+    """
+    from modellab_jupyter.widgets.dashboard import Dashboard
+
+    owner = session.current()
+    try:
+        found = owner.store.resolve("project", owner.settings.project if project_id is None else project_id)
+    except NotFoundError:
+        if project_id is not None:
+            raise
+        found = None
+    return Dashboard(StoreSource(), found, live=live)
+
+
+def compare(*runs: str | Run | RunRecord) -> Page:
+    """Show what differs between runs, and for each metric whether the difference is real.
+
+    Parameters
+    ----------
+    *runs : id, name or run
+        Two or more. The first one marked as baseline, else the first, is what the others are compared with. Their latest
+        evaluations are compared row by row where they were made on the same rows.
+
+    Raises
+    ------
+    InputError
+        There are fewer than two different runs.
+    """
+    from modellab_jupyter.widgets.compare import compare as page
+
+    store = session.current().store
+    ids = list(dict.fromkeys(_id(run) for run in runs))
+    if len(ids) < 2:
+        raise InputError(f"runs must be at least two different ones, found {len(ids)}; give their ids or names.")
+    table = store.runs(run_ids=ids)
+    order = [table.column("run_id").to_pylist().index(run) for run in ids]
+    table = table.take(order)
+    return page(table, differences(table), title="Comparison of " + " and ".join(table.column("name").to_pylist()))
+
+
+def differences(table: pa.Table) -> Any:
+    """Return the paired differences of runs with their baseline: a frame with the columns of `COMPARED`.
+
+    P-values are corrected over all metrics and runs together (Benjamini and Hochberg).
+    """
+    import pandas as pd
+
+    from evalharness import METRICS, adjusted
+
+    names, ids = table.column("name").to_pylist(), table.column("run_id").to_pylist()
+    flags = table.column("baseline").to_pylist()
+    lead = flags.index(True) if True in flags else 0
+    found = latest_evaluations(ids)
+    rows: list[dict[str, Any]] = []
+    base = found.get(ids[lead])
+    if base is None:
+        return pd.DataFrame(columns=list(COMPARED))
+    judged = _report(base)
+    for run_id, name in zip(ids, names, strict=True):
+        other = found.get(run_id)
+        if run_id == ids[lead] or other is None or not _same_rows(base, other):
+            continue
+        for row in _report(other).compare(judged).rows:
+            rows.append({"run": name, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
+                         "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
+                         "level": row.confidence_level})  # fmt: skip
+    for line, q_value in zip(rows, adjusted([line["p_value"] for line in rows]), strict=True):
+        better = METRICS[line["metric"]].greater_is_better
+        real = q_value is not None and line["difference"] and q_value <= 1 - line["level"] + 1e-12
+        line["q_value"] = q_value
+        line["evidence"] = (
+            "no evidence of a difference"
+            if not real
+            else "different"
+            if better is None
+            else "better"
+            if (line["difference"] > 0) == better
+            else "worse"
+        )
+    return pd.DataFrame(rows, columns=list(COMPARED))
+
+
+def evaluation(run: str | Run | RunRecord) -> Page:
+    """Show a run's latest evaluation: takeaway, metrics with intervals, curves, slices, failures.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or it was not evaluated.
+    """
+    import pandas as pd
+
+    from modellab_jupyter.widgets.evaluation import evaluation as page
+
+    run_id = _id(run)
+    found = latest_evaluations([run_id]).get(run_id)
+    if found is None:
+        raise NotFoundError(f"run {run_id!r} was not evaluated; run.evaluate(predictions=..., labels=...) does it.")
+    owner = session.current()
+    folder = owner.settings.files / found["folder"]
+    failures = [
+        {"category": category["category"]} | {k: v for k, v in example.items() if k != "values"} | example["values"]
+        for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
+        for example in category["examples"]
+    ]
+    return page({
+        "title": f"{found['run']}, {found['name']}",
+        "takeaway": found["takeaway"],
+        "n": found["n"],
+        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]).drop_columns(["evaluation_id", "run_id"]),
+        "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
+        "failures": failures,
+    })  # fmt: skip
+
+
+def latest_evaluations(run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the latest evaluation of each run that has one."""
+    rows = session.current().store.read(queries.evaluations, run_ids=run_ids).to_pylist()
+    return {row["run_id"]: row for row in reversed(rows)}
+
+
+def metric_names(table: pa.Table) -> list[str]:
+    """Return the metrics of a runs table."""
+    columns = [name for name in table.column_names if name.startswith("metrics.")]
+    parts = {f"{name}{end}" for name in columns for end in (".low", ".high", ".n")}
+    return [name.removeprefix("metrics.") for name in columns if name not in parts]
+
+
+def greater_is_better(metric: str) -> bool | None:
+    """Return whether more of a metric is better: known to the harness, or a loss, an error or a score by its name."""
+    from evalharness import METRICS
+
+    plain = metric
+    for prefix in ("train_", "val_", "valid_", "validation_", "test_", "eval_"):
+        plain = plain.removeprefix(prefix)
+    if plain in METRICS:
+        return METRICS[plain].greater_is_better
+    words = plain.lower().replace("-", "_").split("_")
+    if {"loss", "error", "rmse", "mae", "mse", "perplexity"} & set(words):
+        return False
+    if {"accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "score"} & set(words):
+        return True
+    return None
+
+
+def _report(found: dict[str, Any]) -> Report:
+    blobs = session.current().store.blobs
+    return judge.rebuilt(blobs.get(found["predictions"]), json.loads(found["settings"]))
+
+
+def _same_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    rows = {one["rows_digest"], other["rows_digest"]} - {""}
+    return one["labels_digest"] == other["labels_digest"] and len(rows) <= 1
+
+
+def _id(run: str | Run | RunRecord) -> str:
+    if isinstance(run, Run):
+        return run.id
+    if isinstance(run, RunRecord):
+        return run.run_id
+    return session.current().store.resolve("run", run)

@@ -1,0 +1,182 @@
+"""The channel between a widget and its view: messages with an id, a verb and one error boundary.
+
+The browser names what it wants; it never sends SQL or code. A request is
+``{"protocol", "id", "verb", "payload"}``; its answer carries the same id and either ``ok`` with a payload and
+binary buffers, or one sentence saying what went wrong. News that nobody asked for has the id 0.
+``labextension/src/core/channel.ts`` is the other half.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+PROTOCOL = 1
+"""Raised when a message or the saved form changes its meaning."""
+
+LIVE_MIME = "application/vnd.jupyter.widget-view+json"
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+_log = logging.getLogger("modellab_jupyter")
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where a dashboard reads from: the store, or a stand-in of the same shape.
+
+    Two further methods are used where they exist: ``changes(project_id)`` returns a short string that differs
+    whenever something to show has changed, which makes polling cheap; ``act(verb, run_ids, payload)`` carries out
+    ``tag``, ``note``, ``trash`` or ``compare`` and may return an object to show (as :func:`compare` does).
+    """
+
+    def project(self, project_id: str | None) -> Mapping[str, Any]:
+        """Return ``project_id, name, runs, datasets, last_activity`` (ISO or None) and ``best_run`` (id or None)."""
+
+    def runs(self, project_id: str | None) -> pa.Table:
+        """Return one row for each run.
+
+        Columns are ``run_id, name, status, baseline, started_at, duration, note, tags, dataset``, ``params.<key>``,
+        ``metrics.<key>`` and, where known, ``metrics.<key>.low``, ``.high`` and ``.n``; schema metadata ``modellab``
+        holds JSON with ``greater_is_better``.
+        """
+
+    def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
+        """Return ``run_id, step, value, time`` of one metric, at most `points` rows for each run, extremes kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb gives back: a JSON object and the binary columns it speaks of."""
+
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    buffers: Sequence[bytes] = ()
+
+
+Verb = "Callable[[dict[str, Any]], Answer]"
+
+
+def is_live_host() -> bool:
+    """Say whether a person's front end is attached to this kernel.
+
+    Jupyter Server names the notebook to the kernels it starts; nbclient, papermill and nbval do not, and a widget
+    they saved could never be shown. Colab, VS Code and marimo are known by their own signs.
+    """
+    if "google.colab" in sys.modules or "marimo" in sys.modules:
+        return True
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or getattr(shell, "kernel", None) is None:
+        return False
+    return bool(os.environ.get("JPY_SESSION_NAME")) or "__vsc_ipynb_file__" in shell.user_ns
+
+
+def is_built() -> bool:
+    """Say whether the front end was built (a bare checkout has none)."""
+    return (STATIC / "assets.json").is_file() and (STATIC / "stub.js").is_file()
+
+
+class Channel:
+    """One live widget: answers verbs, and tells its views when something changed.
+
+    Parameters
+    ----------
+    view
+        Name of the view in ``labextension/src/widgets``.
+    verbs
+        Functions by name. Each takes the payload and returns an :class:`Answer`; what it raises reaches the
+        browser as one sentence, and the log with its traceback.
+
+    Notes
+    -----
+    Answers are made one at a time: JupyterLab may deliver messages on another thread while a cell runs.
+    """
+
+    def __init__(self, view: str, verbs: Mapping[str, Callable[[dict[str, Any]], Answer]]) -> None:
+        self._verbs = {**verbs, "asset": _asset}
+        self._lock = threading.RLock()
+        self._widget = _widget_class()(view=view, protocol=PROTOCOL)
+        self._widget.on_msg(self._receive)
+
+    @property
+    def model_id(self) -> str:
+        """Id of the model that views of this widget attach to."""
+        return str(self._widget.model_id)
+
+    def push(self, verb: str, payload: Mapping[str, Any] | None = None) -> None:
+        """Tell every view something it did not ask for."""
+        self._widget.send({"protocol": PROTOCOL, "id": 0, "verb": verb, "payload": dict(payload or {})})
+
+    def close(self) -> None:
+        """End the widget; its views keep what they show."""
+        self._widget.close()
+
+    def answer(self, message: object) -> tuple[dict[str, Any], list[bytes]]:
+        """Return what is sent back for a request: the one place where errors of verbs are caught."""
+        request = message if isinstance(message, dict) else {}
+        number, verb, payload = request.get("id"), request.get("verb"), request.get("payload")
+        head: dict[str, Any] = {"protocol": PROTOCOL, "id": number, "verb": verb}
+        try:
+            if request.get("protocol") != PROTOCOL:
+                raise ValueError(
+                    f"the page speaks protocol {request.get('protocol')!r} and this kernel {PROTOCOL}; run the cell again"
+                )
+            handler = self._verbs.get(verb) if isinstance(verb, str) else None
+            if handler is None:
+                raise ValueError(f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}")
+            with self._lock:
+                done = handler(payload if isinstance(payload, dict) else {})
+        except Exception as error:
+            _log.exception("widget request %r failed", verb)
+            return {**head, "ok": False, "error": str(error) or type(error).__name__}, []
+        return {**head, "ok": True, "payload": dict(done.payload)}, list(done.buffers)
+
+    def _receive(self, widget: Any, message: object, _buffers: object) -> None:
+        content, buffers = self.answer(message)
+        widget.send(content, buffers)
+
+
+@functools.cache
+def _assets() -> dict[str, str]:
+    if not is_built():
+        raise RuntimeError("the front end of ModelLab is not built in this checkout; run: pip install .")
+    found: dict[str, str] = json.loads((STATIC / "assets.json").read_text("utf-8"))
+    return found
+
+
+def _asset(payload: dict[str, Any]) -> Answer:
+    """Hand out a shared file of the front end, for pages that have no extension to take it from."""
+    name = payload.get("name")
+    if name not in ("views", "plotly"):
+        raise ValueError(f"there is no shared file {name!r}; there are 'views' and 'plotly'")
+    if payload.get("hash") != _assets()[name]:
+        raise ValueError("this page was made by another version of modellab-jupyter; run the cell again")
+    return Answer({"name": name}, [(STATIC / f"{name}.js.gz").read_bytes()])
+
+
+@functools.cache
+def _widget_class() -> Any:
+    import anywidget
+    import traitlets
+
+    _assets()
+
+    class ModelLabWidget(anywidget.AnyWidget):
+        """The few KB that travel with each widget; views and Plotly are shared by the page."""
+
+        _esm = (STATIC / "stub.js").read_text("utf-8")
+        view = traitlets.Unicode().tag(sync=True)
+        protocol = traitlets.Int().tag(sync=True)
+
+    return ModelLabWidget

@@ -1,0 +1,313 @@
+"""The dashboard: a project, its runs, their curves; live with a kernel, saved without."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from modellab_jupyter.widgets import figures, saved
+from modellab_jupyter.widgets.base import LIVE_MIME, Answer, Channel, Source, is_built, is_live_host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+VERBS = ("tag", "note", "trash", "compare")
+SAVED_RUNS = 200
+"""Runs that a saved notebook keeps in full; the newest, with every baseline and the best of each metric."""
+HTML_RUNS = 50
+HTML_COLUMNS = 24
+SAVED_CURVES = 10
+SAVED_METRICS = 4
+SAVED_POINTS = 100
+
+_ORDER = ("name", "status")
+_TAIL = ("started_at", "duration", "dataset", "tags", "note", "run_id")
+_TITLES = {"started_at": "started (UTC)", "run_id": "run id"}
+
+
+class Dashboard:
+    """Runs of a project as a table and charts, in the output of a cell.
+
+    Parameters
+    ----------
+    source
+        What to read from: ``project``, ``runs`` and ``series`` as :class:`~modellab_jupyter.widgets.base.Source`
+        says. With ``act`` the selection can be tagged, annotated, trashed and compared.
+    project_id
+        Which project; None for all that the source knows.
+    live
+        True attaches a live widget to the output, False only saves what is there now. By default a widget is
+        attached where a person's front end is listening.
+
+    Raises
+    ------
+    TypeError
+        If `source` lacks one of the three methods.
+
+    Notes
+    -----
+    Every output also holds a snapshot (the newest 200 runs, their curves) as JSON for our JupyterLab extension,
+    plain HTML and text, so that it is readable without a kernel.
+    """
+
+    def __init__(self, source: Source, project_id: str | None = None, *, live: bool | None = None) -> None:
+        if not isinstance(source, Source):
+            missing = [m for m in ("project", "runs", "series") if not hasattr(source, m)]
+            raise TypeError(
+                f"source must have the methods project, runs and series; {type(source).__name__} lacks {', '.join(missing)}"
+            )
+        self._source = source
+        self._project_id = project_id
+        self._live = live
+        self._channel: Channel | None = None
+
+    def refresh(self) -> None:
+        """Tell every view of this dashboard to look for changes now."""
+        if self._channel is not None:
+            self._channel.push("changed")
+
+    def close(self) -> None:
+        """End the live widget; what is on the screen stays."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def __repr__(self) -> str:
+        return f"Dashboard(project_id={self._project_id!r})"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        project, runs = self._read()
+        kept = _keep(runs, project)
+        bundle: dict[str, Any] = {
+            saved.MIME: _snapshot(self._source, project, runs, kept),
+            "text/html": _html(self._source, project, runs, kept),
+            "text/plain": _text(project, kept),
+        }
+        wanted = is_live_host() and is_built() if self._live is None else self._live
+        if wanted:
+            if self._channel is None:
+                self._channel = Channel("dashboard", self._verbs())
+            bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._channel.model_id}
+        return bundle
+
+    # What the browser may ask ----------------------------------------------------------------------------------------
+
+    def _verbs(self) -> dict[str, Any]:
+        return {"open": self._open, "poll": self._poll, "series": self._series, "act": self._act}
+
+    def _read(self) -> tuple[Mapping[str, Any], pa.Table]:
+        return self._source.project(self._project_id), self._source.runs(self._project_id)
+
+    def _token(self) -> str | None:
+        changes = getattr(self._source, "changes", None)
+        return None if changes is None else str(changes(self._project_id))
+
+    def _open(self, _payload: dict[str, Any], unless: str | None = None) -> Answer:
+        # Asked before reading: what changes in between is seen by the next poll.
+        token = self._token()
+        if token is not None and token == unless:
+            return Answer({"changed": False, "token": token})
+        project, runs = self._read()
+        table, block = saved.binary_table(runs)
+        if token is None:
+            head = json.dumps(saved.plain([dict(project), table]), sort_keys=True)
+            token = hashlib.sha256(head.encode() + block).hexdigest()[:16]
+            if token == unless:
+                return Answer({"changed": False, "token": token})
+        act = getattr(self._source, "act", None)
+        return Answer(
+            {
+                "changed": True,
+                "token": token,
+                "project": saved.plain(dict(project)),
+                "runs": {**table, "greater_is_better": _greater(runs)},
+                "verbs": [] if act is None else list(getattr(self._source, "verbs", VERBS)),
+            },
+            [block],
+        )
+
+    def _poll(self, payload: dict[str, Any]) -> Answer:
+        return self._open({}, unless=str(payload.get("token")))
+
+    def _series(self, payload: dict[str, Any]) -> Answer:
+        run_ids = [str(r) for r in payload.get("run_ids", [])][:100]
+        points = max(2, min(10_000, int(payload.get("points", 1000))))
+        series = self._source.series(run_ids, str(payload["key"]), points)
+        table, block = saved.binary_table(series.select(["run_id", "step", "value"]))
+        return Answer(table, [block])
+
+    def _act(self, payload: dict[str, Any]) -> Answer:
+        verb, run_ids, given = payload.get("verb"), payload.get("run_ids"), payload.get("payload")
+        act = getattr(self._source, "act", None)
+        if act is None or verb not in getattr(self._source, "verbs", VERBS):
+            raise ValueError(f"this dashboard cannot {verb!r} runs")
+        if not isinstance(run_ids, list) or not run_ids:
+            raise ValueError(f"{verb!r} needs runs; select one in the table")
+        shown = act(verb, [str(r) for r in run_ids], given if isinstance(given, dict) else {})
+        if shown is None:
+            return Answer({})
+        return Answer({"shown": shown._repr_mimebundle_()[saved.MIME]})
+
+
+# The saved form ------------------------------------------------------------------------------------------------------
+
+
+def _greater(runs: pa.Table) -> dict[str, bool | None]:
+    metadata = runs.schema.metadata or {}
+    found = json.loads(metadata.get(b"modellab", b"{}")).get("greater_is_better", {})
+    return {str(k): v for k, v in found.items() if v is None or isinstance(v, bool)}
+
+
+def _metrics(runs: pa.Table) -> list[str]:
+    """Names of metric columns, without the ends of intervals and the supports that belong to one."""
+    names = set(runs.column_names)
+
+    def is_part(name: str) -> bool:
+        base, _, end = name.rpartition(".")
+        if base not in names or base == "metrics":
+            return False
+        return end == "n" or (end in ("low", "high") and f"{base}.low" in names and f"{base}.high" in names)
+
+    return [n for n in runs.column_names if n.startswith("metrics.") and not is_part(n)]
+
+
+def _best(runs: pa.Table) -> dict[str, int]:
+    """Row of the best value of each metric that has a direction."""
+    import numpy as np
+
+    greater, best = _greater(runs), {}
+    for name in _metrics(runs):
+        direction = greater.get(name.removeprefix("metrics."))
+        values = np.array([np.nan if v is None else float(v) for v in runs.column(name).to_pylist()])
+        known = np.isfinite(values)
+        if direction is None or not known.any():
+            continue
+        best[name] = int(
+            np.argmax(np.where(known, values, -np.inf)) if direction else np.argmin(np.where(known, values, np.inf))
+        )
+    return best
+
+
+def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
+    """Return the newest runs, newest first, with the baselines and the best ones."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    order = pc.sort_indices(runs, sort_keys=[("started_at", "descending")]).to_pylist()
+    if len(order) <= SAVED_RUNS:
+        return runs.take(pa.array(order, pa.int64()))
+    baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
+    project_best = [i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")]
+    must = dict.fromkeys([*project_best, *_best(runs).values(), *baselines[:20]])
+    newest = [i for i in order if i not in must][: max(0, SAVED_RUNS - len(must))]
+    kept = {*must, *newest}
+    return runs.take(pa.array([i for i in order if i in kept], pa.int64()))
+
+
+def _notice(shown: int, total: int) -> str:
+    if shown >= total:
+        return ""
+    return (
+        f"{shown:,} of {total:,} runs are saved here: the newest, the baselines and the best of each metric. "
+        "Run the cell again to see all."
+    )
+
+
+def _curves(source: Source, kept: pa.Table, metric: str) -> tuple[pa.Table, dict[str, str]]:
+    first = kept.slice(0, SAVED_CURVES)
+    ids = [str(r) for r in first.column("run_id").to_pylist()]
+    names = dict(zip(ids, (n or "" for n in first.column("name").to_pylist()), strict=True))
+    return source.series(ids, metric.removeprefix("metrics."), SAVED_POINTS).select(["run_id", "step", "value"]), names
+
+
+def _snapshot(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.Table) -> dict[str, Any]:
+    series = {}
+    for metric in _metrics(runs)[:SAVED_METRICS]:
+        table, _ = _curves(source, kept, metric)
+        if table.num_rows:
+            series[metric.removeprefix("metrics.")] = saved.json_table(table, digits=6)
+    # Rounded as the columns are, so that the best value is found among them; one run is not the best of anything.
+    marks = _best(runs) if runs.num_rows > 1 else {}
+    best = {name: float(f"{runs.column(name)[row].as_py():.9g}") for name, row in marks.items()}
+    status = [s for s in runs.column("status").to_pylist() if s is not None]
+    data = {
+        "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},
+        "runs": {**saved.json_table(kept), "greater_is_better": _greater(runs)},
+        "total": runs.num_rows,
+        "best": best,
+        "counts": {word: status.count(word) for word in dict.fromkeys(status)},
+        "series": series,
+        "notice": _notice(kept.num_rows, runs.num_rows),
+    }
+    return saved.snapshot("dashboard", str(project.get("name") or "Runs"), data)
+
+
+def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str, str]], int]:
+    """Return the columns that a still table shows, the intervals among them, and how many were left out."""
+    metrics = _metrics(kept)
+    params = [n for n in kept.column_names if n.startswith("params.")]
+    plain = [n for n in (*_TAIL,) if n in kept.column_names and n != "run_id"]
+    filled = [n for n in plain if any(v not in (None, "", []) for v in kept.column(n).to_pylist())]
+    names = [*_ORDER, *metrics, *params, *filled]
+    shown = names[:columns]
+    ends = {m: (f"{m}.low", f"{m}.high") for m in metrics if m in shown and f"{m}.low" in kept.column_names}
+    extra = [end for pair in ends.values() for end in pair]
+    return kept.select([*shown, *extra]), ends, len(names) - len(shown)
+
+
+def _titles(table: pa.Table) -> dict[str, str]:
+    return {n: _TITLES.get(n, n.removeprefix("metrics.").removeprefix("params.")) for n in table.column_names}
+
+
+def _marked(kept: pa.Table) -> pa.Table:
+    """Say in the name which run is the baseline; a run without a name shows its id."""
+    import pyarrow as pa
+
+    rows = zip(*(kept.column(c).to_pylist() for c in ("name", "run_id", "baseline")), strict=True)
+    names = [(name or run_id) + (" (baseline)" if baseline else "") for name, run_id, baseline in rows]
+    return kept.set_column(kept.column_names.index("name"), "name", pa.array(names, pa.string()))
+
+
+def _facts(project: Mapping[str, Any]) -> str:
+    parts = [f"{project.get('runs', 0):,} runs", f"{project.get('datasets', 0):,} datasets"]
+    if project.get("last_activity"):
+        parts.append(f"last activity {str(project['last_activity'])[:16].replace('T', ' ')} UTC")
+    return " · ".join(parts)
+
+
+def _html(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.Table) -> str:
+    title = str(project.get("name") or "Runs")
+    parts = [saved.html_text(_facts(project))]
+    if kept.num_rows == 0:
+        return saved.html_page(title, [*parts, saved.html_text("No runs yet.")])
+    rows = _marked(kept.slice(0, HTML_RUNS))
+    table, ends, left_out = _shown(rows, HTML_COLUMNS)
+    told = []
+    if rows.num_rows < runs.num_rows:
+        told.append(f"The table shows {rows.num_rows:,} of {runs.num_rows:,} runs.")
+    if left_out:
+        told.append(f"{left_out:,} more columns are left out.")
+    if told:
+        parts.append(saved.html_text(" ".join(told)))
+    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends)))
+    for metric in _metrics(runs):
+        series, names = _curves(source, kept, metric)
+        if series.num_rows:
+            key = metric.removeprefix("metrics.")
+            figure = figures.curves(series, names, key)
+            alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
+            parts.append(saved.html_picture(saved.Picture(f"{key} by step", figure, alt)))
+            break
+    return saved.html_page(title, parts)
+
+
+def _text(project: Mapping[str, Any], kept: pa.Table) -> str:
+    title = saved.one_line(saved.cut(str(project.get("name") or "Runs"), 80))
+    head = f"{title}: {_facts(project)}"
+    if kept.num_rows == 0:
+        return f"{head}\nNo runs yet."
+    table, ends, _ = _shown(_marked(kept), 7)
+    return f"{head}\n{saved.Page('', [saved.Grid('', table, _titles(table), ends)])}".rstrip()
