@@ -159,7 +159,7 @@ def _canonical(array: Any) -> bytes:
     ):
         if pa.types.is_temporal(kind):
             array = array.cast(pa.int64()) if kind.bit_width == 64 else array.cast(pa.int32()).cast(pa.int64())
-        values = array.fill_null(0).to_numpy(zero_copy_only=False)
+        values = array.fill_null(False if pa.types.is_boolean(kind) else 0).to_numpy(zero_copy_only=False)
         return missing + np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes()
     texts = [
         b""

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import modellab_jupyter as ml
+from modellab_jupyter import session
+
+
+@pytest.fixture
+def shell() -> Iterator[object]:
+    """A real IPython, in this process and without a history file; gone afterwards."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    InteractiveShell.clear_instance()
+    ip = InteractiveShell.instance(config=config)
+    yield ip
+    session.reset()
+    ip.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+
+
+def run(ip, *cells: str) -> None:
+    for cell in cells:
+        ip.run_cell(cell, store_history=True)
+
+
+def seen(run_id: str) -> list[list[object]]:
+    return ml.runs.cells(run_id)[["source", "outcome", "during"]].values.tolist()
+
+
+def test_the_cells_of_a_kernel_are_recorded_in_order(shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cells before, during and in which the run ended, with their outcome; those after it are not its own."""
+    start = "import modellab_jupyter as ml; r = ml.start_run('a')"
+    run(shell, "x = 1", start, "ml.log_metrics({'m': x})", "1 / 0", "def (:", "ml.end_run(); y = 2", "z = 3")
+    run_id = shell.user_ns["r"].id
+    ml.runs.list()
+    assert seen(run_id) == [
+        ["x = 1", "unknown", False],
+        [start, "ok", True],
+        ["ml.log_metrics({'m': x})", "ok", True],
+        ["1 / 0", "error", True],
+        ["def (:", "error", True],
+        ["ml.end_run(); y = 2", "ok", True],
+    ]
+    table = ml.runs.cells(run_id)
+    assert table["execution_count"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert table["error"][3] == "ZeroDivisionError: division by zero"
+    assert table["error"][4].startswith("SyntaxError: ")
+    assert (table["duration"].iloc[2:] >= 0).all()
+    assert ml.runs.get(run_id).status == "finished"
+
+
+def test_cells_between_two_runs_belong_to_the_second(shell) -> None:
+    """What ran before a run is shown with it and is not during it; nothing is told twice."""
+    run(shell, "import modellab_jupyter as ml", "with ml.start_run('a') as a: pass", "between = 1",
+        "with ml.start_run('b') as b: pass", "after = 1")  # fmt: skip
+    first, second = (shell.user_ns[name].id for name in "ab")
+    assert [(source, during) for source, _, during in seen(first)] == [
+        ("import modellab_jupyter as ml", False), ("with ml.start_run('a') as a: pass", True),
+    ]  # fmt: skip
+    assert [(source, during) for source, _, during in seen(second)] == [
+        ("import modellab_jupyter as ml", False), ("with ml.start_run('a') as a: pass", False), ("between = 1", False),
+        ("with ml.start_run('b') as b: pass", True),
+    ]  # fmt: skip
+
+
+def test_an_interrupted_cell_says_so(shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell that was interrupted inside a run interrupts the run."""
+    run(shell, "import modellab_jupyter as ml", "with ml.start_run('a') as a: raise KeyboardInterrupt")
+    run_id = shell.user_ns["a"].id
+    ml.runs.list()
+    assert seen(run_id)[-1][1:] == ["interrupted", True]
+    assert ml.runs.get(run_id).status == "interrupted"
+
+
+def test_a_reset_takes_the_listener_back(shell) -> None:
+    """After the session ended, IPython calls nothing of ours."""
+    before = {event: list(found) for event, found in shell.events.callbacks.items()}
+    run(shell, "import modellab_jupyter as ml", "r = ml.start_run('a')")
+    assert {event: list(found) for event, found in shell.events.callbacks.items()} != before
+    session.reset()
+    assert {event: list(found) for event, found in shell.events.callbacks.items()} == before
+
+
+@pytest.mark.notebook
+@pytest.mark.filterwarnings("default")
+def test_a_real_kernel_tells_its_cells() -> None:
+    """A notebook that is executed records its cells, and a run that it leaves open ends with the kernel."""
+    import os
+
+    import nbformat
+    from nbclient import NotebookClient
+
+    from tests.conftest import ROOT
+
+    sources = [
+        "import modellab_jupyter as ml",
+        "run = ml.start_run('in a kernel', params={'x': 1})",
+        "for step in range(3):\n    ml.log_metrics({'loss': 1 / (step + 1)})",
+        "raise ValueError('stop')",
+        "left = 'open'",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    client = NotebookClient(notebook, timeout=60, allow_errors=True, kernel_name="python3")
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(ROOT)
+    try:
+        client.execute()
+    finally:
+        os.environ.pop("PYTHONPATH") if path is None else os.environ.update(PYTHONPATH=path)
+    row = ml.runs.list().iloc[0]
+    assert (row["name"], row["status"]) == ("in a kernel", "interrupted")
+    assert seen(row["run_id"]) == [
+        [sources[0], "unknown", False],
+        [sources[1], "ok", True],
+        [sources[2], "ok", True],
+        [sources[3], "error", True],
+        [sources[4], "ok", True],
+    ]
+    assert len(ml.runs.metrics(row["run_id"], "loss")) == 3
