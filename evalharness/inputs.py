@@ -114,7 +114,7 @@ def read(
         )
 
     scaled = None if weights is None else _weights(weights, keep)
-    codes, names = (None, None) if cluster is None else _groups(cluster, keep)
+    codes = None if cluster is None else _groups(cluster, keep)
     return Sample(
         task=task,
         labels=truth[keep],
@@ -125,7 +125,6 @@ def read(
         threshold=float(threshold),
         weights=scaled,
         groups=codes,
-        group_names=names,
         rows=keep,
         frame=frame if frame is None or not bad else frame.iloc[keep],
         data_kind=kind,
@@ -754,7 +753,7 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
     return np.asarray(scaled / scaled.mean())
 
 
-def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
+def _groups(vector: Vector, keep: Integers) -> Integers:
     if vector.missing.any():
         row = int(np.argmax(vector.missing))
         raise InputError(
@@ -768,7 +767,7 @@ def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
     )
     if len(order) < 2:
         raise InputError("groups holds one group only; give at least two, or leave groups out.")
-    return codes, tuple(order)
+    return codes
 
 
 # Wording ------------------------------------------------------------------------------------------
