@@ -174,3 +174,23 @@ def test_report_comes_back_from_its_stored_predictions(task, tmp_path):
     assert back == report
     assert (back.labels_digest, back.rows_digest) == (report.labels_digest, report.rows_digest)
     assert {row.p_value for row in back.compare(report).rows} <= {1.0, None}
+
+
+@pytest.mark.parametrize("n", [80, 2500])
+def test_interval_leaves_zero_out_where_the_p_value_is_small(n):
+    """A p-value of 0.05 or less and a 95 % interval without 0 are one statement, for BCa and percentile intervals."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        y = rng.gamma(1, 1, n)
+        a, b = (
+            evaluate(
+                task_type="regression",
+                labels=y,
+                predictions=y + (1 + 0.1 * k) * rng.normal(size=n),
+                seed=seed,
+            )
+            for k in (0, seed / 6)
+        )
+        for row in a.compare(b).rows:
+            if row.low is not None and abs(row.p_value - 0.05) > 0.006:
+                assert (row.p_value <= 0.05) == (row.low > 0 or row.high < 0), row

@@ -279,3 +279,27 @@ def test_bca_without_bias_or_skew_is_the_percentile_interval():
     values = np.linspace(-1, 1, 2001)
     left_out = np.array([-1.0, 0, 1])
     assert bca(0.0, values, left_out, 0.9) == pytest.approx(percentile(values, 0.9), abs=1e-9)
+
+
+def test_hundreds_of_classes_take_bounded_time():
+    """One-against-one areas, whose number grows with the square of the classes, give way with a reason."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(120), 600)
+    report = evaluate(
+        task_type="classification",
+        labels=rng.integers(0, 120, 600),
+        predictions=p,
+        classes=range(120),
+        config={"n_resamples": 100},
+    )
+    assert report.undefined["roc_auc_ovo"] == "it is counted for up to 100 classes, and there are 120"
+    assert report.intervals["accuracy"].method == "wilson"
+
+
+def test_a_rare_prediction_leaves_no_interval():
+    y = np.arange(200) % 2
+    guess = np.zeros(200, dtype=int)
+    guess[:3] = 1
+    report = evaluate(task_type="classification", labels=y, predictions=guess)
+    assert report.intervals["f1"].reason == "only 3 rows are predicted as 1; an interval needs 5"
+    assert report.intervals["accuracy"].low is not None
