@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from evalharness.schemas import Booleans, Class, Floats, Integers
 
 MAX_CLASSES = 500
+LARGEST = 1e100
+"""Larger targets would overflow when squared or cubed."""
 
 
 class Vector(NamedTuple):
@@ -435,6 +437,8 @@ def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) 
             )
         values = vector.values.astype(np.float64)
         _refuse(np.isinf(values), name, "is infinite", "give finite numbers.", values)
+        beyond = np.abs(np.nan_to_num(values)) > LARGEST
+        _refuse(beyond, name, f"is beyond {LARGEST:g}", "give it in a larger unit.", values)
         out.append(values)
     return "regression", out[0], out[1], None, (), None, y.missing | first.missing
 

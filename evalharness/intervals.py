@@ -166,7 +166,7 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
         )
         return Interval(None, None, level, "none", len(values), lost, why)
     spread = float(defined.max() - defined.min())
-    if spread <= 1e-12 * max(1.0, abs(estimate)) or (spread <= 1e-9 * abs(estimate)):
+    if spread <= 1e-12 * float(np.abs(defined).max()):
         why = f"all {len(values):,} resamples give the same value, so they cannot show how far off it may be"
         return Interval(None, None, level, "none", len(values), lost, why)
     if left_out is not None:

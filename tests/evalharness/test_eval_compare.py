@@ -178,7 +178,7 @@ def test_report_comes_back_from_its_stored_predictions(task, tmp_path):
 
 @pytest.mark.parametrize("n", [80, 2500])
 def test_interval_leaves_zero_out_where_the_p_value_is_small(n):
-    """A p-value of 0.05 or less and a 95 % interval without 0 are one statement, for BCa and percentile intervals."""
+    """A p-value of 0.05 or less and a 95 % interval without 0 are one statement, for BCa and percentiles."""
     for seed in range(12):
         rng = np.random.default_rng(seed)
         y = rng.gamma(1, 1, n)

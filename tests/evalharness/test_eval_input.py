@@ -201,6 +201,10 @@ def test_bad_classification_input(change, sentence):
             {"predictions": [[1, 2], [3, 4]]},
             "predictions has 2 columns; with task_type='regression' give one number for each row.",
         ),
+        (
+            {"predictions": [1e200, 1]},
+            "predictions is beyond 1e+100 in 1 row (first: row 0, 1e+200); give it in a larger unit.",
+        ),
         ({"labels": [1.0, np.inf]}, "labels is infinite in 1 row (first: row 1, inf); give finite numbers."),
         (
             {"probabilities": [0.1, 0.2]},

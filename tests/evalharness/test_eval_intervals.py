@@ -35,8 +35,8 @@ def calibrated(n):
 
 @pytest.fixture(scope="module")
 def truth():
-    """Values of a calibrated model on two million rows."""
-    labels, p = calibrated(2_000_000)(np.random.default_rng(99))
+    """Values of a calibrated model on half a million rows."""
+    labels, p = calibrated(500_000)(np.random.default_rng(99))
     return dict(
         evaluate(
             task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}
@@ -303,3 +303,15 @@ def test_a_rare_prediction_leaves_no_interval():
     report = evaluate(task_type="classification", labels=y, predictions=guess)
     assert report.intervals["f1"].reason == "only 3 rows are predicted as 1; an interval needs 5"
     assert report.intervals["accuracy"].low is not None
+
+
+@pytest.mark.parametrize("scale", [2.0**-60, 2.0**60])
+def test_intervals_follow_the_unit_of_the_target(scale):
+    """Targets in another unit give the same intervals in that unit, however small or large it is."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80)
+    p = y + rng.normal(size=80)
+    plain = evaluate(task_type="regression", labels=y, predictions=p).intervals["mean_absolute_error"]
+    scaled = evaluate(task_type="regression", labels=scale * y, predictions=scale * p)
+    found = scaled.intervals["mean_absolute_error"]
+    assert (found.low, found.high) == (pytest.approx(scale * plain.low), pytest.approx(scale * plain.high))
