@@ -193,7 +193,7 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
         special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1))
         * noise
     )
-    own, cross = z**2 @ bins.share, z @ (bins.share * u)
+    own, cross = (z**2 * bins.share).sum(axis=1), (z * (bins.share * u)).sum(axis=1)
 
     def root(tail: float, target: float) -> float:
         """Return the error at which a share `tail` of simulated sums lies below the target, or 0."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from evalharness.schemas import Booleans, Class, Floats, Integers
 
 MAX_CLASSES = 500
+LARGEST = 1e100
+"""Larger targets would overflow when squared or cubed."""
 
 
 class Vector(NamedTuple):
@@ -114,7 +116,7 @@ def read(
         )
 
     scaled = None if weights is None else _weights(weights, keep)
-    codes, names = (None, None) if cluster is None else _groups(cluster, keep)
+    codes = None if cluster is None else _groups(cluster, keep)
     return Sample(
         task=task,
         labels=truth[keep],
@@ -125,7 +127,6 @@ def read(
         threshold=float(threshold),
         weights=scaled,
         groups=codes,
-        group_names=names,
         rows=keep,
         frame=frame if frame is None or not bad else frame.iloc[keep],
         data_kind=kind,
@@ -436,6 +437,8 @@ def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) 
             )
         values = vector.values.astype(np.float64)
         _refuse(np.isinf(values), name, "is infinite", "give finite numbers.", values)
+        beyond = np.abs(np.nan_to_num(values)) > LARGEST
+        _refuse(beyond, name, f"is beyond {LARGEST:g}", "give it in a larger unit.", values)
         out.append(values)
     return "regression", out[0], out[1], None, (), None, y.missing | first.missing
 
@@ -754,7 +757,7 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
     return np.asarray(scaled / scaled.mean())
 
 
-def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
+def _groups(vector: Vector, keep: Integers) -> Integers:
     if vector.missing.any():
         row = int(np.argmax(vector.missing))
         raise InputError(
@@ -768,7 +771,7 @@ def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
     )
     if len(order) < 2:
         raise InputError("groups holds one group only; give at least two, or leave groups out.")
-    return codes, tuple(order)
+    return codes
 
 
 # Wording ------------------------------------------------------------------------------------------

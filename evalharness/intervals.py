@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SMALL = 2000
 """Up to this many units intervals are BCa, by the jackknife; above, percentiles do as well."""
 
+MAX_RESAMPLED_PAIRS = 50
+"""One-against-one areas are resampled up to this many classes."""
+
 FEW = 5
 """Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
 
@@ -43,7 +46,9 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
     specs = [
         spec
         for spec in wanted(sample)
-        if spec.interval in ("bootstrap", "proportion") and (only is None or spec.name in only)
+        if spec.interval in ("bootstrap", "proportion")
+        and (only is None or spec.name in only)
+        and not _too_many_pairs(spec.name, sample)
     ]
     prepared = Prepared(sample, plan.largest_total)
     resampled: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
@@ -63,6 +68,10 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
         {name: np.concatenate(parts) for name, parts in resampled.items()},
         {name: np.concatenate(parts) for name, parts in left_out.items() if parts},
     )
+
+
+def _too_many_pairs(name: str, sample: Sample) -> bool:
+    return name == "roc_auc_ovo" and len(sample.classes) > MAX_RESAMPLED_PAIRS
 
 
 # Closed forms -------------------------------------------------------------------------------------
@@ -157,7 +166,7 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
         )
         return Interval(None, None, level, "none", len(values), lost, why)
     spread = float(defined.max() - defined.min())
-    if spread <= 1e-12 * max(1.0, abs(estimate)) or (spread <= 1e-9 * abs(estimate)):
+    if spread <= 1e-12 * float(np.abs(defined).max()):
         why = f"all {len(values):,} resamples give the same value, so they cannot show how far off it may be"
         return Interval(None, None, level, "none", len(values), lost, why)
     if left_out is not None:
@@ -199,6 +208,9 @@ def for_metric(
         return Interval(*wilson(*_counted(name, sample), level), level, "wilson")
     if replicates is None:
         return Interval(None, None, level, "none", 0, 0, "resampling was not run")
+    if _too_many_pairs(name, sample):
+        why = f"it is resampled for up to {MAX_RESAMPLED_PAIRS} classes, and there are {len(sample.classes)}"
+        return Interval(None, None, level, "none", 0, 0, why)
     few = _scarce(sample) if spec.needs == "labels" and spec.interval == "bootstrap" else None
     if few is not None:
         return Interval(None, None, level, "none", 0, 0, few)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from evalharness.batch import Batch
     from evalharness.schemas import Floats, Sample
 
+MAX_PAIRED_CLASSES = 100
+"""One-against-one areas are counted up to this many classes; their number grows with the square."""
+
 Compute = Callable[["Batch"], "Floats"]
 Needs = Literal["labels", "probabilities", "values"]
 
@@ -183,6 +186,8 @@ def _one_vs_rest(how: str) -> Compute:
 
 def _one_vs_one(batch: Batch) -> Floats:
     k = batch.k
+    if k > MAX_PAIRED_CLASSES:
+        return np.full(len(batch.weights), np.nan)
     pairs = [(batch.ranked(i, j).auc + batch.ranked(j, i).auc) / 2 for i in range(k) for j in range(i + 1, k)]
     return (
         np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
@@ -628,6 +633,8 @@ def why_undefined(spec: MetricSpec, sample: Sample) -> str:
                 "percentage error has no value"
             )
         return f"{reason} ({sample.labels[0]:g})" if spec.undefined == "all labels are equal" else reason
+    if spec.name == "roc_auc_ovo" and len(sample.classes) > MAX_PAIRED_CLASSES:
+        return f"it is counted for up to {MAX_PAIRED_CLASSES} classes, and there are {len(sample.classes)}"
     counts = np.bincount(sample.labels, minlength=len(sample.classes))
     absent = [repr(c) for c, count in zip(sample.classes, counts, strict=True) if count == 0]
     if absent and spec.undefined in ("a class has no row in labels", "labels hold one class only"):

@@ -162,13 +162,14 @@ def _confusion_matrix(figure: Any, report: Report) -> None:
                 axes.text(
                     j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8
                 )
+    small = 9 if k <= 12 else 6.5
     ticks = range(k) if k <= 30 else range(0, k, -(-k // 30))
     axes.set_xticks(
         list(ticks),
         [names[t] for t in ticks],
-        **({} if k <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}),
+        **({} if k <= 4 else {"rotation": 45, "ha": "right", "rotation_mode": "anchor", "fontsize": small}),
     )
-    axes.set_yticks(list(ticks), [names[t] for t in ticks])
+    axes.set_yticks(list(ticks), [names[t] for t in ticks], fontsize=small if k > 4 else 10)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("actual class")
     axes.spines[:].set_visible(True)
@@ -277,7 +278,7 @@ def _roc_curve(figure: Any, report: Report) -> None:
             )
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="chance")
     if len(scored) == 1 and np.ptp(sample.probabilities[:, scored[0][0]]) == 0:
-        _remark(axes, "Every row has the same probability, so nothing is ranked.")
+        _remark(axes, "Every row has the same\nprobability: nothing is ranked.")
     binary = sample.task == "binary"
     name = "roc_auc" if binary else "roc_auc_ovr"
     lead = (
@@ -381,14 +382,15 @@ def _calibration_curve(figure: Any, report: Report) -> None:
     axes.errorbar(
         bins.predicted,
         bins.observed,
-        yerr=error,
+        yerr=error if sample.groups is None else None,
         color=BLUE,
         marker="o",
         markersize=4.5,
         capsize=2.5,
         elinewidth=1.2,
         linewidth=1.2,
-        label=f"bins of about {int(np.median(bins.count)):,} rows, {level:.0%} Wilson intervals",
+        label=f"bins of about {int(np.median(bins.count)):,} rows"
+        + (f", {level:.0%} Wilson intervals" if sample.groups is None else ""),
     )
     if len(bins.count) == 1:
         _remark(axes, f"All probabilities fall into one bin (mean {bins.predicted[0]:.3f}).")
@@ -403,11 +405,14 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         f"{report.metrics['expected_calibration_error']:.3f}",
         fontsize=11,
     )
+    # rare events: zoom in on the corner where everything is
+    reach = 1.1 * max(float(ends[1].max()), float(bins.predicted.max()))
+    top = reach if reach < 0.5 else 1.0
     axes.set(
         xlabel="predicted probability (bin mean)",
         ylabel="observed frequency",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
+        xlim=(-0.02 * top, 1.02 * top),
+        ylim=(-0.02 * top, 1.02 * top),
     )
     axes.legend(loc="upper left" if float(np.average(bins.gap)) < 0.2 else "lower right")
 

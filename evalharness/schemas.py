@@ -180,7 +180,6 @@ class Sample:
     threshold: float
     weights: Floats | None
     groups: Integers | None
-    group_names: tuple[Any, ...] | None
     rows: Integers
     frame: Any
     data_kind: str

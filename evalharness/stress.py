@@ -172,7 +172,7 @@ def _as_given(frame: Any, kind: str) -> Any:
     if kind == "polars":
         polars = importlib.import_module("polars")
 
-        return polars.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+        return polars.from_pandas(frame)
     if kind == "pyarrow":
         import pyarrow
 
@@ -251,11 +251,11 @@ def _kinds(frame: Any) -> tuple[list[int], list[int]]:
     numbers, categories = [], []
     for i in range(frame.shape[1]):
         kind = frame.dtypes.iloc[i]
-        if pd.api.types.is_bool_dtype(kind) or pd.api.types.is_datetime64_any_dtype(kind):
+        if getattr(kind, "kind", "O") in "bcmM" or pd.api.types.is_datetime64_any_dtype(kind):
             continue
         if pd.api.types.is_numeric_dtype(kind):
             numbers.append(i)
-        else:
+        elif set(map(type, frame.iloc[:, i].dropna().tolist())) <= {str}:
             categories.append(i)
     return numbers, categories
 

@@ -13,8 +13,8 @@ modest = settings(
 )
 
 
-def binary(draw_n=st.integers(4, 40)):
-    return draw_n.flatmap(
+def binary():
+    return st.integers(4, 40).flatmap(
         lambda n: st.tuples(
             st.lists(st.integers(0, 1), min_size=n, max_size=n),
             st.lists(st.integers(1, 15).map(lambda v: v / 16), min_size=n, max_size=n),
@@ -63,8 +63,10 @@ def test_weights_are_repetition(case):
 @given(binary(), st.floats(1e-3, 1e3))
 def test_scale_of_weights_does_not_matter(case, scale):
     y, p, w = map(np.array, case)
-    same(metrics(labels=y, predictions=p, sample_weight=w, classes=[0, 1]),
-         metrics(labels=y, predictions=p, sample_weight=w * scale, classes=[0, 1]))  # fmt: skip
+    same(
+        metrics(labels=y, predictions=p, sample_weight=w, classes=[0, 1]),
+        metrics(labels=y, predictions=p, sample_weight=w * scale, classes=[0, 1]),
+    )
 
 
 @modest
@@ -123,8 +125,10 @@ def test_perfect_regression():
 )
 def test_weights_are_repetition_in_regression(rows):
     y, p, w = np.array(rows).T
-    same(metrics("regression", labels=y, predictions=p, sample_weight=w),
-         metrics("regression", labels=np.repeat(y, w), predictions=np.repeat(p, w)))  # fmt: skip
+    same(
+        metrics("regression", labels=y, predictions=p, sample_weight=w),
+        metrics("regression", labels=np.repeat(y, w), predictions=np.repeat(p, w)),
+    )
 
 
 @modest

@@ -30,63 +30,150 @@ BAD = [
     ({"predictions": P[:3]}, "predictions has 3 rows but labels has 4; give one for each label."),
     ({"data": np.zeros((5, 2))}, "data has 5 rows but labels has 4; give one for each label."),
     ({"sample_weight": [1]}, "sample_weight has 1 row but labels has 4; give one for each label."),
-    ({"labels": [0, None, 1, np.nan]}, "labels are missing in 2 rows (first: row 1); fill them in, or "
-                                       "give on_missing='drop' to leave those rows out."),
-    ({"predictions": [0.1, np.nan, 0.2, 0.3]}, "predictions is missing in 1 row (first: row 1); fill them "
-                                               "in, or give on_missing='drop' to leave those rows out."),
-    ({"predictions": [10.0, 80.5, 40.0, 30.0]}, "predictions lies outside [0, 1] in 4 rows (first: row 0, "
-                                                "10); they look like percentages, so divide by 100."),
-    ({"predictions": [-2.0, 1.5, 0.5, -0.1]}, "predictions lies outside [0, 1] in 3 rows (first: row 0, "
-                                              "-2); they look like logits or scores, so pass them through "
-                                              "a sigmoid or softmax first."),
-    ({"predictions": [[0.5, 0.5], [0.2, 0.9], [0.5, 0.5], [0.5, 0.5]]}, "predictions does not sum to 1 in 1 row (first: row 1, sum "
-                                                                        "1.1); give one probability for each class, normalised by row."),
-    ({"predictions": [0, 1, 2, 7], "classes": [0, 1]}, "predictions holds 2 rows (first: row 2, 2) with a "
-                                                       "class that is not in classes= (0, 1); add it to "
-                                                       "classes=, or correct the rows."),
-    ({"predictions": ["0", "1", "1", "0"]}, "predictions holds strings (row 0: '0') but labels holds "
-                                            "whole numbers (row 0: 0); give both in one type."),
-    ({"labels": [0, "1", 1, "0"]}, "labels mixes types: 2 rows (first: row 1, '1') are not int like row 0 "
-                                   "(0); give one type."),
-    ({"labels": [True, False, 2, 1]}, "labels mixes types: 2 rows (first: row 2, 2) are not bool like row "
-                                      "0 (True); give one type."),
+    (
+        {"labels": [0, None, 1, np.nan]},
+        (
+            "labels are missing in 2 rows (first: row 1); fill them in, or "
+            "give on_missing='drop' to leave those rows out."
+        ),
+    ),
+    (
+        {"predictions": [0.1, np.nan, 0.2, 0.3]},
+        (
+            "predictions is missing in 1 row (first: row 1); fill them "
+            "in, or give on_missing='drop' to leave those rows out."
+        ),
+    ),
+    (
+        {"predictions": [10.0, 80.5, 40.0, 30.0]},
+        (
+            "predictions lies outside [0, 1] in 4 rows (first: row 0, "
+            "10); they look like percentages, so divide by 100."
+        ),
+    ),
+    (
+        {"predictions": [-2.0, 1.5, 0.5, -0.1]},
+        (
+            "predictions lies outside [0, 1] in 3 rows (first: row 0, "
+            "-2); they look like logits or scores, so pass them through "
+            "a sigmoid or softmax first."
+        ),
+    ),
+    (
+        {"predictions": [[0.5, 0.5], [0.2, 0.9], [0.5, 0.5], [0.5, 0.5]]},
+        (
+            "predictions does not sum to 1 in 1 row (first: row 1, sum "
+            "1.1); give one probability for each class, normalised by row."
+        ),
+    ),
+    (
+        {"predictions": [0, 1, 2, 7], "classes": [0, 1]},
+        (
+            "predictions holds 2 rows (first: row 2, 2) with a "
+            "class that is not in classes= (0, 1); add it to "
+            "classes=, or correct the rows."
+        ),
+    ),
+    (
+        {"predictions": ["0", "1", "1", "0"]},
+        (
+            "predictions holds strings (row 0: '0') but labels holds "
+            "whole numbers (row 0: 0); give both in one type."
+        ),
+    ),
+    (
+        {"labels": [0, "1", 1, "0"]},
+        "labels mixes types: 2 rows (first: row 1, '1') are not int like row 0 (0); give one type.",
+    ),
+    (
+        {"labels": [True, False, 2, 1]},
+        "labels mixes types: 2 rows (first: row 2, 2) are not bool like row 0 (True); give one type.",
+    ),
     ({"labels": [{}, {}, {}, {}]}, "labels holds a dict at row 0; give numbers, strings or booleans."),
-    ({"labels": [0.5, 1.0, 0.0, 1.0]}, "labels is not a whole number and so no class in 1 row (first: row "
-                                       "0, 0.5); give class labels, or task_type='regression' for "
-                                       "quantities."),
-    ({"labels": [0, 1, 2, 0]}, "predictions is not a whole number and so no class in 4 rows (first: row "
-                               "0, 0.1); give class labels, or task_type='regression' for quantities."),
-    ({"classes": [0, 2]}, "labels holds 2 rows (first: row 1, 1) with a class that is not in classes= (0, "
-                          "2); add it to classes=, or correct the rows."),
+    (
+        {"labels": [0.5, 1.0, 0.0, 1.0]},
+        (
+            "labels is not a whole number and so no class in 1 row (first: row "
+            "0, 0.5); give class labels, or task_type='regression' for "
+            "quantities."
+        ),
+    ),
+    (
+        {"labels": [0, 1, 2, 0]},
+        (
+            "predictions is not a whole number and so no class in 4 rows (first: row "
+            "0, 0.1); give class labels, or task_type='regression' for quantities."
+        ),
+    ),
+    (
+        {"classes": [0, 2]},
+        (
+            "labels holds 2 rows (first: row 1, 1) with a class that is not in classes= (0, "
+            "2); add it to classes=, or correct the rows."
+        ),
+    ),
     ({"classes": [0, 0, 1]}, "classes lists 0 twice; list each class once."),
     ({"classes": [0]}, "classes lists one class only; list all that can occur, at least two."),
     ({"positive": 5}, "positive is 5, which is not one of the classes 0, 1; give one of them."),
-    ({"labels": ["a"] * 4}, "predictions is one column of probabilities but labels holds one class only "
-                            "('a'); give classes= with two classes, or one column for each class."),
-    ({"predictions": np.full((4, 3), 1 / 3)}, "predictions has 3 columns but labels holds 2 classes (0, "
-                                              "1); give classes= in the order of the columns."),
-    ({"predictions": np.zeros((4, 2, 2))}, "predictions has 3 dimensions; give one value for each row, or "
-                                           "one row of probabilities."),
-    ({"predictions": [[0.5, 0.5], [1.0], [0.5, 0.5], [0.5, 0.5]]}, "predictions is ragged: row 1 does not have 2 values like row "
-                                                                   "0; give rows of one length."),
-    ({"predictions": np.full((4, 2), 0.5), "probabilities": P}, "predictions has 2 columns although "
-                                                                "probabilities were given too; give one "
-                                                                "predicted class for each row."),
-    ({"sample_weight": [1, -1, -2, 1]}, "sample_weight is negative in 2 rows (first: row 1, -1); give "
-                                        "numbers of at least 0."),
-    ({"sample_weight": [1, np.nan, 1, 1]}, "sample_weight is missing in 1 row (first: row 1, nan); give a "
-                                           "number of at least 0 for each row."),
-    ({"sample_weight": [0, 0, 0, 0]}, "sample_weight is 0 in all 4 rows; give at least one row a positive weight."),
+    (
+        {"labels": ["a"] * 4},
+        (
+            "predictions is one column of probabilities but labels holds one class only "
+            "('a'); give classes= with two classes, or one column for each class."
+        ),
+    ),
+    (
+        {"predictions": np.full((4, 3), 1 / 3)},
+        (
+            "predictions has 3 columns but labels holds 2 classes (0, "
+            "1); give classes= in the order of the columns."
+        ),
+    ),
+    (
+        {"predictions": np.zeros((4, 2, 2))},
+        "predictions has 3 dimensions; give one value for each row, or one row of probabilities.",
+    ),
+    (
+        {"predictions": [[0.5, 0.5], [1.0], [0.5, 0.5], [0.5, 0.5]]},
+        "predictions is ragged: row 1 does not have 2 values like row 0; give rows of one length.",
+    ),
+    (
+        {"predictions": np.full((4, 2), 0.5), "probabilities": P},
+        (
+            "predictions has 2 columns although "
+            "probabilities were given too; give one "
+            "predicted class for each row."
+        ),
+    ),
+    (
+        {"sample_weight": [1, -1, -2, 1]},
+        "sample_weight is negative in 2 rows (first: row 1, -1); give numbers of at least 0.",
+    ),
+    (
+        {"sample_weight": [1, np.nan, 1, 1]},
+        "sample_weight is missing in 1 row (first: row 1, nan); give a number of at least 0 for each row.",
+    ),
+    (
+        {"sample_weight": [0, 0, 0, 0]},
+        "sample_weight is 0 in all 4 rows; give at least one row a positive weight.",
+    ),
     ({"groups": [1, 1, 1, 1]}, "groups holds one group only; give at least two, or leave groups out."),
-    ({"groups": [1, None, 1, 2]}, "groups is missing in 1 row (first: row 1); give each row the group it "
-                                  "belongs to."),
-    ({"labels": INDEX, "predictions": pd.Series(P)}, "predictions and labels have different pandas "
-                                                     "indexes in 2 rows (first: row 0, 0 against 3); rows "
-                                                     "are matched by position, so put them in one order "
-                                                     "and give both the same index."),
+    (
+        {"groups": [1, None, 1, 2]},
+        "groups is missing in 1 row (first: row 1); give each row the group it belongs to.",
+    ),
+    (
+        {"labels": INDEX, "predictions": pd.Series(P)},
+        (
+            "predictions and labels have different pandas "
+            "indexes in 2 rows (first: row 0, 0 against 3); rows "
+            "are matched by position, so put them in one order "
+            "and give both the same index."
+        ),
+    ),
     ({"data": object()}, "data is a object; give a pandas, polars or Arrow table, or a NumPy array."),
     ({"output_dir": 3}, "output_dir is 3; give the path of a folder."),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "sentence"), BAD, ids=[str(i) for i in range(len(BAD))])
@@ -103,17 +190,38 @@ def test_bad_classification_input(change, sentence):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"labels": ["a", "b"]}, "labels holds strings (first: row 0, 'a'); task_type='regression' needs "
-                                 "numbers, so convert them or give task_type='classification'."),
-        ({"predictions": [[1, 2], [3, 4]]}, "predictions has 2 columns; with task_type='regression' give "
-                                            "one number for each row."),
+        (
+            {"labels": ["a", "b"]},
+            (
+                "labels holds strings (first: row 0, 'a'); task_type='regression' needs "
+                "numbers, so convert them or give task_type='classification'."
+            ),
+        ),
+        (
+            {"predictions": [[1, 2], [3, 4]]},
+            "predictions has 2 columns; with task_type='regression' give one number for each row.",
+        ),
+        (
+            {"predictions": [1e200, 1]},
+            "predictions is beyond 1e+100 in 1 row (first: row 0, 1e+200); give it in a larger unit.",
+        ),
         ({"labels": [1.0, np.inf]}, "labels is infinite in 1 row (first: row 1, inf); give finite numbers."),
-        ({"probabilities": [0.1, 0.2]}, "probabilities were given with task_type='regression'; leave them "
-                                        "out, or give task_type='classification'."),
-        ({"positive": 1}, "positive was given with task_type='regression'; leave it out, or give "
-                          "task_type='classification'."),
+        (
+            {"probabilities": [0.1, 0.2]},
+            (
+                "probabilities were given with task_type='regression'; leave them "
+                "out, or give task_type='classification'."
+            ),
+        ),
+        (
+            {"positive": 1},
+            (
+                "positive was given with task_type='regression'; leave it out, or give "
+                "task_type='classification'."
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_regression_input(change, sentence):
     with pytest.raises(InputError) as caught:
         evaluate(**{"task_type": "regression", "labels": [1.0, 2.0], "predictions": [1.5, 2.5], **change})
@@ -175,15 +283,22 @@ def test_polars_columns_and_tables():
     }
     data = {"a": [1.0, None, 3.0], "b": ["u", "v", None]}
     plain = evaluate(**given, data=pd.DataFrame(data))
-    other = evaluate(**{**given, "labels": polars.Series(["n", "y", "y"]), "predictions": polars.Series([0.2, 0.9, 0.4])},
-                     data=polars.DataFrame(data))  # fmt: skip
+    other = evaluate(
+        **{**given, "labels": polars.Series(["n", "y", "y"]), "predictions": polars.Series([0.2, 0.9, 0.4])},
+        data=polars.DataFrame(data),
+    )
     assert dict(plain.metrics) == dict(other.metrics)
     assert plain.rows_digest == other.rows_digest
 
 
 def test_rows_without_label_or_prediction_can_be_dropped():
-    report = evaluate(task_type="classification", labels=["a", None, "b", "a"], predictions=["a", "b", "b", None],
-                      on_missing="drop", config=QUICK)  # fmt: skip
+    report = evaluate(
+        task_type="classification",
+        labels=["a", None, "b", "a"],
+        predictions=["a", "b", "b", None],
+        on_missing="drop",
+        config=QUICK,
+    )
     assert report.n == 2
     assert report.sample.rows.tolist() == [0, 2]
     assert "2 rows of 4 with a missing label or prediction were left out (on_missing='drop')." in report.notes
@@ -264,8 +379,14 @@ def test_input_and_global_random_state_are_untouched():
     y, p = rng.integers(0, 2, 80), rng.random(80)
     copies = data.copy(deep=True), y.copy(), p.copy()
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    evaluate(task_type="classification", labels=y, predictions=p, data=data, predict=lambda d: d["a"].fillna(0).clip(0, 1),
-             config={"run_stress_tests": True})  # fmt: skip
+    evaluate(
+        task_type="classification",
+        labels=y,
+        predictions=p,
+        data=data,
+        predict=lambda d: d["a"].fillna(0).clip(0, 1),
+        config={"run_stress_tests": True},
+    )
     pd.testing.assert_frame_equal(data, copies[0])
     assert np.array_equal(y, copies[1])
     assert np.array_equal(p, copies[2])

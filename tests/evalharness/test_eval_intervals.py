@@ -35,8 +35,8 @@ def calibrated(n):
 
 @pytest.fixture(scope="module")
 def truth():
-    """Values of a calibrated model on two million rows."""
-    labels, p = calibrated(2_000_000)(np.random.default_rng(99))
+    """Values of a calibrated model on half a million rows."""
+    labels, p = calibrated(500_000)(np.random.default_rng(99))
     return dict(
         evaluate(
             task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}
@@ -47,8 +47,17 @@ def truth():
 @pytest.mark.parametrize(("n", "least"), [(100, 0.88), (400, 0.90)])
 def test_intervals_of_a_classifier_cover(truth, n, least):
     """Nominal 95 % intervals cover about 95 %; bounds leave room for 200 runs (standard error 1.5 points)."""
-    names = ["accuracy", "balanced_accuracy", "f1", "matthews_corrcoef", "roc_auc", "average_precision", "log_loss", "brier_score",
-             "debiased_calibration_error"]  # fmt: skip
+    names = [
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "matthews_corrcoef",
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "brier_score",
+        "debiased_calibration_error",
+    ]
     found = coverage(truth, calibrated(n), 200, names, task_type="classification")
     assert all(share >= least for share in found.values()), found
     assert all(share <= 0.995 for name, share in found.items() if name != "debiased_calibration_error"), found
@@ -77,22 +86,32 @@ def test_intervals_of_a_regression_cover():
         return y, y + rng.normal(size=150) * 0.5
 
     # E: 0.25 = var of error; |error| mean 0.5 sqrt(2/pi); r2 = 1 - 0.25; median |error| = 0.5 * 0.67449
-    true = {"root_mean_squared_error": 0.5, "mean_absolute_error": 0.5 * np.sqrt(2 / np.pi), "r2": 0.75, "mean_bias_error": 0.0,
-            "median_absolute_error": 0.5 * 0.674490}  # fmt: skip
+    true = {
+        "root_mean_squared_error": 0.5,
+        "mean_absolute_error": 0.5 * np.sqrt(2 / np.pi),
+        "r2": 0.75,
+        "mean_bias_error": 0.0,
+        "median_absolute_error": 0.5 * 0.674490,
+    }
     found = coverage(true, draw, 200, list(true), task_type="regression")
     assert all(0.89 <= share <= 0.99 for share in found.values()), found
 
 
 def test_cluster_bootstrap_covers_where_rows_do_not():
-    """Forty users whose rows are right or wrong together: row intervals are far too short, group intervals are not."""
+    """Forty users whose rows are right or wrong together need intervals of groups."""
     rng = np.random.default_rng(5)
     groups = np.repeat(np.arange(40), 10)
     by_row = by_group = 0
     for seed in range(100):
         skill = rng.random(40) < 0.7
         labels, guess = np.zeros(400, dtype=int), np.repeat(~skill, 10).astype(int)
-        given = {"task_type": "classification", "labels": labels, "predictions": guess, "seed": seed,
-                 "config": {"n_resamples": 300}}  # fmt: skip
+        given = {
+            "task_type": "classification",
+            "labels": labels,
+            "predictions": guess,
+            "seed": seed,
+            "config": {"n_resamples": 300},
+        }
         by_row += evaluate(**given).intervals["accuracy"].contains(0.7)
         by_group += evaluate(**given, groups=groups).intervals["accuracy"].contains(0.7)
     assert by_row < 60
@@ -185,10 +204,15 @@ def test_higher_confidence_is_wider():
 
 
 def test_stream_is_that_of_philox():
-    """The first words of Philox 4x64-10 with this key, as Random123 defines it, are what is used; they never change."""
+    """The words of Philox 4x64-10 with this key are what is used; they never change."""
     assert integers(stream(7, 1), 1000, 6).tolist() == integers(stream(7, 1), 1000, 7).tolist()[:6]
     assert integers(stream(7, 1), 1000, 6).tolist() != integers(stream(7, 2), 1000, 6).tolist()
-    assert integers(stream(0, 1), 10, 8).tolist() == [int(w) * 10 >> 32 for w in np.asarray(np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8").view("<u4")]  # fmt: skip
+    assert integers(stream(0, 1), 10, 8).tolist() == [
+        int(w) * 10 >> 32
+        for w in np.asarray(
+            np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8"
+        ).view("<u4")
+    ]
 
 
 def test_weights_draw_n_rows_evenly():
@@ -225,8 +249,13 @@ def test_replicates_are_the_metric_on_repeated_rows():
     drawn = np.concatenate(list(report.replicates.plan.draws()))
     for i in range(0, 100, 9):
         rows = np.repeat(np.arange(n), drawn[i])
-        plain = evaluate(task_type="classification", labels=y[rows], predictions=probabilities[rows], classes=[0, 1, 2],
-                         config={"compute_cis": False})  # fmt: skip
+        plain = evaluate(
+            task_type="classification",
+            labels=y[rows],
+            predictions=probabilities[rows],
+            classes=[0, 1, 2],
+            config={"compute_cis": False},
+        )
         for name, values in report.replicates.resampled.items():
             assert values[i] == pytest.approx(plain.metrics[name], abs=1e-12), name
 
@@ -250,3 +279,39 @@ def test_bca_without_bias_or_skew_is_the_percentile_interval():
     values = np.linspace(-1, 1, 2001)
     left_out = np.array([-1.0, 0, 1])
     assert bca(0.0, values, left_out, 0.9) == pytest.approx(percentile(values, 0.9), abs=1e-9)
+
+
+def test_hundreds_of_classes_take_bounded_time():
+    """One-against-one areas, whose number grows with the square of the classes, give way with a reason."""
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(120), 600)
+    report = evaluate(
+        task_type="classification",
+        labels=rng.integers(0, 120, 600),
+        predictions=p,
+        classes=range(120),
+        config={"n_resamples": 100},
+    )
+    assert report.undefined["roc_auc_ovo"] == "it is counted for up to 100 classes, and there are 120"
+    assert report.intervals["accuracy"].method == "wilson"
+
+
+def test_a_rare_prediction_leaves_no_interval():
+    y = np.arange(200) % 2
+    guess = np.zeros(200, dtype=int)
+    guess[:3] = 1
+    report = evaluate(task_type="classification", labels=y, predictions=guess)
+    assert report.intervals["f1"].reason == "only 3 rows are predicted as 1; an interval needs 5"
+    assert report.intervals["accuracy"].low is not None
+
+
+@pytest.mark.parametrize("scale", [2.0**-60, 2.0**60])
+def test_intervals_follow_the_unit_of_the_target(scale):
+    """Targets in another unit give the same intervals in that unit, however small or large it is."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80)
+    p = y + rng.normal(size=80)
+    plain = evaluate(task_type="regression", labels=y, predictions=p).intervals["mean_absolute_error"]
+    scaled = evaluate(task_type="regression", labels=scale * y, predictions=scale * p)
+    found = scaled.intervals["mean_absolute_error"]
+    assert (found.low, found.high) == (pytest.approx(scale * plain.low), pytest.approx(scale * plain.high))
