@@ -1,7 +1,7 @@
 """Builds the front end when the package is built, with Node from PATH or from PyPI.
 
-Nothing is done when the built files already belong to these sources (so an sdist, which carries them, needs no
-Node), or when ``MODELLAB_SKIP_FRONTEND=1`` asks to keep built files that are older.
+Nothing is done when the built files already belong to these sources (so an sdist, which carries them, needs
+no Node), or when ``MODELLAB_SKIP_FRONTEND=1`` asks to keep built files that are older.
 """
 
 from __future__ import annotations

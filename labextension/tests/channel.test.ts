@@ -60,12 +60,13 @@ test('news has the id 0 and is heard by the view; noise is not', () => {
 });
 
 test('an unreadable or foreign snapshot is answered with a sentence', () => {
-  assert.match(String(readSnapshot({ protocol: 2, view: 'dashboard', data: {} })), /another version/u);
+  assert.match(String(readSnapshot({ protocol: 2, view: 'dashboard', data: '{}' })), /another version/u);
   for (const odd of [null, 3, [], {}, { view: 'x' }]) assert.match(String(readSnapshot(odd)), /not a ModelLab view/u);
+  for (const odd of ['', '[]', '{', 'null']) assert.match(String(readSnapshot({ protocol: 1, view: 'x', data: odd })), /damaged/u);
 });
 
 test('a saved view answers what was saved and refuses to act', async () => {
-  const snapshot = readSnapshot({ protocol: 1, view: 'dashboard', title: 't', data: { series: { acc: { rows: 0, columns: [] } } } });
+  const snapshot = readSnapshot({ protocol: 1, view: 'dashboard', title: 't', data: '{"series":{"acc":{"rows":0,"columns":[]}}}' });
   assert.ok(typeof snapshot !== 'string');
   const saved = new SnapshotConnector(snapshot);
 

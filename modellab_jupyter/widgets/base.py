@@ -37,23 +37,24 @@ class Source(Protocol):
     """Where a dashboard reads from: the store, or a stand-in of the same shape.
 
     Two further methods are used where they exist: ``changes(project_id)`` returns a short string that differs
-    whenever something to show has changed, which makes polling cheap; ``act(verb, run_ids, payload)`` carries out
-    ``tag``, ``note``, ``trash`` or ``compare`` and may return an object to show (as :func:`compare` does).
+    whenever something to show has changed, which makes polling cheap; ``act(verb, run_ids, payload)``
+    carries out ``tag``, ``note``, ``trash`` or ``compare`` and may return an object to show (as
+    :func:`compare` does).
     """
 
     def project(self, project_id: str | None) -> Mapping[str, Any]:
-        """Return ``project_id, name, runs, datasets, last_activity`` (ISO or None) and ``best_run`` (id or None)."""
+        """Return ``project_id, name, runs, datasets, last_activity`` (ISO) and ``best_run`` (an id)."""
 
     def runs(self, project_id: str | None) -> pa.Table:
         """Return one row for each run.
 
-        Columns are ``run_id, name, status, baseline, started_at, duration, note, tags, dataset``, ``params.<key>``,
-        ``metrics.<key>`` and, where known, ``metrics.<key>.low``, ``.high`` and ``.n``; schema metadata ``modellab``
-        holds JSON with ``greater_is_better``.
+        Columns are ``run_id, name, status, baseline, started_at, duration, note, tags, dataset``,
+        ``params.<key>``, ``metrics.<key>`` and, where known, ``metrics.<key>.low``, ``.high`` and ``.n``;
+        schema metadata ``modellab`` holds JSON with ``greater_is_better``.
         """
 
     def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
-        """Return ``run_id, step, value, time`` of one metric, at most `points` rows for each run, extremes kept."""
+        """Return ``run_id, step, value, time`` of a metric, at most `points` rows a run, extremes kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,11 @@ class Answer:
     buffers: Sequence[bytes] = ()
 
 
-Verb = "Callable[[dict[str, Any]], Answer]"
-
-
 def is_live_host() -> bool:
     """Say whether a person's front end is attached to this kernel.
 
-    Jupyter Server names the notebook to the kernels it starts; nbclient, papermill and nbval do not, and a widget
-    they saved could never be shown. Colab, VS Code and marimo are known by their own signs.
+    Jupyter Server names the notebook to the kernels it starts; nbclient, papermill and nbval do not, and a
+    widget they saved could never be shown. Colab, VS Code and marimo are known by their own signs.
     """
     if "google.colab" in sys.modules or "marimo" in sys.modules:
         return True
@@ -128,19 +126,25 @@ class Channel:
         number, verb, payload = request.get("id"), request.get("verb"), request.get("payload")
         head: dict[str, Any] = {"protocol": PROTOCOL, "id": number, "verb": verb}
         try:
-            if request.get("protocol") != PROTOCOL:
-                raise ValueError(
-                    f"the page speaks protocol {request.get('protocol')!r} and this kernel {PROTOCOL}; run the cell again"
-                )
-            handler = self._verbs.get(verb) if isinstance(verb, str) else None
-            if handler is None:
-                raise ValueError(f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}")
+            handler = self._handler(request.get("protocol"), verb)
             with self._lock:
                 done = handler(payload if isinstance(payload, dict) else {})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 the boundary: what a verb raises is told to the page
             _log.exception("widget request %r failed", verb)
             return {**head, "ok": False, "error": str(error) or type(error).__name__}, []
         return {**head, "ok": True, "payload": dict(done.payload)}, list(done.buffers)
+
+    def _handler(self, protocol: object, verb: object) -> Callable[[dict[str, Any]], Answer]:
+        if protocol != PROTOCOL:
+            raise ValueError(
+                f"the page speaks protocol {protocol!r} and this kernel {PROTOCOL}; run the cell again"
+            )
+        handler = self._verbs.get(verb) if isinstance(verb, str) else None
+        if handler is None:
+            raise ValueError(
+                f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}"
+            )
+        return handler
 
     def _receive(self, widget: Any, message: object, _buffers: object) -> None:
         content, buffers = self.answer(message)

@@ -20,11 +20,12 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     Parameters
     ----------
     runs
-        The chosen rows of a runs table (:meth:`~modellab_jupyter.widgets.base.Source.runs`), in the order to show.
+        The chosen rows of a runs table (:meth:`~modellab_jupyter.widgets.base.Source.runs`), in the order
+        to show.
     differences
-        A table with ``run, metric, estimate, baseline, difference, low, high, p_value, q_value, evidence``, one row
-        for each run and metric judged on the same rows as the baseline; None where nothing could be paired.
-        ``evidence`` is ``better``, ``worse`` or ``no evidence of a difference``.
+        A table with ``run, metric, estimate, baseline, difference, low, high, p_value, q_value, evidence``,
+        one row for each run and metric judged on the same rows as the baseline; None where nothing could be
+        paired. ``evidence`` is ``better``, ``worse`` or ``no evidence of a difference``.
     title
         Heading of the page.
 
@@ -47,7 +48,8 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     if paired.num_rows == 0:
         sections.append(
             saved.Text(
-                "No paired differences: these runs were not evaluated on the same rows, or no baseline is among them.",
+                "No paired differences: these runs were not evaluated on the same rows, "
+                "or no baseline is among them.",
                 "note",
             )
         )
@@ -95,7 +97,8 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
             paired.select(list(wanted)),
             titles,
             {"difference": ("low", "high")},
-            note="Intervals and p-values are of the difference on the same rows; q-values are corrected for the number of comparisons.",
+            note="Intervals and p-values are of the difference on the same rows; "
+            "q-values are corrected for the number of comparisons.",
         )
     )
     return saved.Page(title, sections)
@@ -136,10 +139,8 @@ def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -
 
 
 def _conclusion(rows: list[dict[str, Any]]) -> saved.Text:
-    counts = {word: sum(r["evidence"] == word for r in rows) for word in EVIDENCE}
+    better, worse, none = (sum(r["evidence"] == word for r in rows) for word in EVIDENCE)
     pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline"
     return saved.Text(
-        f"Of {pairs}, {counts['better']} show a better run, {counts['worse']} a worse one, "
-        f"and {counts['no evidence of a difference']} no evidence of a difference.",
-        "lede",
+        f"Of {pairs}: {better} better, {worse} worse, {none} without evidence of a difference.", "lede"
     )

@@ -34,8 +34,9 @@ class Dashboard:
     Parameters
     ----------
     source
-        What to read from: ``project``, ``runs`` and ``series`` as :class:`~modellab_jupyter.widgets.base.Source`
-        says. With ``act`` the selection can be tagged, annotated, trashed and compared.
+        What to read from: ``project``, ``runs`` and ``series`` as
+        :class:`~modellab_jupyter.widgets.base.Source` says. With ``act`` the selection can be tagged,
+        annotated, trashed and compared.
     project_id
         Which project; None for all that the source knows.
     live
@@ -49,15 +50,16 @@ class Dashboard:
 
     Notes
     -----
-    Every output also holds a snapshot (the newest 200 runs, their curves) as JSON for our JupyterLab extension,
-    plain HTML and text, so that it is readable without a kernel.
+    Every output also holds a snapshot (the newest 200 runs, their curves) as JSON for our JupyterLab
+    extension, plain HTML and text, so that it is readable without a kernel.
     """
 
     def __init__(self, source: Source, project_id: str | None = None, *, live: bool | None = None) -> None:
         if not isinstance(source, Source):
             missing = [m for m in ("project", "runs", "series") if not hasattr(source, m)]
             raise TypeError(
-                f"source must have the methods project, runs and series; {type(source).__name__} lacks {', '.join(missing)}"
+                f"source must have the methods project, runs and series; "
+                f"{type(source).__name__} lacks {', '.join(missing)}"
             )
         self._source = source
         self._project_id = project_id
@@ -93,7 +95,8 @@ class Dashboard:
             bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._channel.model_id}
         return bundle
 
-    # What the browser may ask ----------------------------------------------------------------------------------------
+    # What the browser may ask
+    # ----------------------------------------------------------------------------------------
 
     def _verbs(self) -> dict[str, Any]:
         return {"open": self._open, "poll": self._poll, "series": self._series, "act": self._act}
@@ -152,7 +155,8 @@ class Dashboard:
         return Answer({"shown": shown._repr_mimebundle_()[saved.MIME]})
 
 
-# The saved form ------------------------------------------------------------------------------------------------------
+# The saved form
+# ------------------------------------------------------------------------------------------------------
 
 
 def _greater(runs: pa.Table) -> dict[str, bool | None]:
@@ -189,6 +193,13 @@ def _best(runs: pa.Table) -> dict[str, int]:
             np.argmax(np.where(known, values, -np.inf)) if direction else np.argmin(np.where(known, values, np.inf))
         )
     return best
+
+
+def _best_values(runs: pa.Table) -> dict[str, float]:
+    """Return the best value of each metric; one run alone is not the best of anything."""
+    if runs.num_rows < 2:
+        return {}
+    return {name: float(runs.column(name)[row].as_py()) for name, row in _best(runs).items()}
 
 
 def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
@@ -229,9 +240,8 @@ def _snapshot(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: 
         table, _ = _curves(source, kept, metric)
         if table.num_rows:
             series[metric.removeprefix("metrics.")] = saved.json_table(table, digits=6)
-    # Rounded as the columns are, so that the best value is found among them; one run is not the best of anything.
-    marks = _best(runs) if runs.num_rows > 1 else {}
-    best = {name: float(f"{runs.column(name)[row].as_py():.9g}") for name, row in marks.items()}
+    # Rounded as the columns are, so that the best value is found among them.
+    best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
     data = {
         "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},
@@ -292,7 +302,7 @@ def _html(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.T
         told.append(f"{left_out:,} more columns are left out.")
     if told:
         parts.append(saved.html_text(" ".join(told)))
-    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends)))
+    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs))))
     for metric in _metrics(runs):
         series, names = _curves(source, kept, metric)
         if series.num_rows:

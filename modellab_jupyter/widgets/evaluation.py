@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _CURVES: dict[str, tuple[str, Callable[[Mapping[str, Any]], figures.Figure]]] = {
     "roc": ("ROC curve", figures.roc),
@@ -26,7 +29,8 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         A mapping with any of
 
         - ``title`` and ``takeaway`` (texts), ``n`` (rows judged), ``notes`` (texts);
-        - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a number is
+        - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a
+        number is
           missing);
         - ``slices``: rows with ``slice, support, metric, estimate, low, high, q_value`` and more if there is;
         - ``failures``: rows, whatever their columns;
@@ -114,14 +118,8 @@ def _slices(given: Any) -> list[saved.Section]:
     figure = figures.estimates(dots, str(metric or "estimate"))
     alt = f"{metric or 'Estimate'} of {len(dots)} slices with intervals; the table below has the numbers"
     picture = saved.Picture(f"{metric or 'Estimate'} by slice", figure, alt, 120 + 24 * len(dots))
-    grid = saved.Grid(
-        grid.caption,
-        grid.table,
-        {"estimate": "estimate [interval]", "q_value": "q (corrected)"},
-        {"estimate": ("low", "high")},
-        grid.note,
-    )
-    return [picture, grid]
+    titles = {"estimate": "estimate [interval]", "q_value": "q (corrected)"}
+    return [picture, dataclasses.replace(grid, titles=titles, intervals={"estimate": ("low", "high")})]
 
 
 def _limited(caption: str, table: Any, most: int, empty: str) -> saved.Grid:

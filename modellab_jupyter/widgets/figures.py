@@ -1,7 +1,7 @@
 """Tables to figures: plain Plotly data, and the same figure as a still SVG.
 
-Every name in a figure passes :func:`label`, because Plotly reads markup in all that it draws. Colours are those of
-Okabe and Ito [1]_, told apart by people with any colour vision; lines differ in dashes too.
+Every name in a figure passes :func:`label`, because Plotly reads markup in all that it draws. Colours are
+those of Okabe and Ito [1]_, told apart by people with any colour vision; lines differ in dashes too.
 
 References
 ----------
@@ -159,7 +159,8 @@ def _numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
         if columns.get(name) is not None:
             return [_finite(v) for v in (columns[name].tolist() if hasattr(columns[name], "tolist") else columns[name])]
     raise ValueError(
-        f"a curve needs a column {' or '.join(map(repr, names))}, found {', '.join(map(repr, columns)) or 'none'}"
+        f"a curve needs a column {' or '.join(map(repr, names))}, "
+        f"found {', '.join(map(repr, columns)) or 'none'}"
     )
 
 
@@ -202,7 +203,7 @@ def roc(columns: Mapping[str, Any]) -> Figure:
 
 
 def precision_recall(columns: Mapping[str, Any]) -> Figure:
-    """Return the precision–recall curve of columns ``recall``, ``precision`` and, if known, ``low`` and ``high``."""
+    """Return the curve of columns ``recall``, ``precision`` and, if known, ``low`` and ``high``."""
     x, y = _numbers(columns, "recall"), _numbers(columns, "precision")
     line = {
         "type": "scatter",
@@ -254,7 +255,8 @@ def calibration(columns: Mapping[str, Any]) -> Figure:
     }
 
 
-# A still picture -----------------------------------------------------------------------------------------------------
+# A still picture
+# ----------------------------------------------------------------------------------------------------------
 
 _STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 _SYMBOLS = {"circle": "o", "diamond": "D"}
@@ -300,7 +302,8 @@ def svg(figure: Mapping[str, Any], width: float = 7.2, height: float = 3.4) -> b
         for side in ("x", "y"):
             _set_axis(axes, side, figure["layout"].get(f"{side}axis", {}))
         if len(legend) > 1:
-            # Names are given here and not as labels of lines: matplotlib hides labels that begin with a line below.
+            # Names are given here and not as labels of lines: matplotlib hides labels that begin
+            # with an underscore.
             axes.legend(
                 [h for h, _ in legend],
                 [cut(n, 28) for _, n in legend],
@@ -311,8 +314,8 @@ def svg(figure: Mapping[str, Any], width: float = 7.2, height: float = 3.4) -> b
             )
         out = io.BytesIO()
         canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    # A hundredth of a point is finer than any screen, and half the size.
-    return re.sub(rb"(\d\.\d\d)\d+", rb"\1", out.getvalue())
+    # A hundredth of a point is finer than any screen, and half the size. Only inside tags: letters stay.
+    return re.sub(rb"<[^>]*>", lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0]), out.getvalue())
 
 
 def _draw(axes: Any, trace: Mapping[str, Any]) -> Any:

@@ -27,7 +27,8 @@ LONGEST = 400
 """Characters of one text that are saved; the whole of it stays in the store."""
 
 
-# Sections ------------------------------------------------------------------------------------------------------------
+# Sections
+# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,17 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; `intervals` names, for a column, the two columns that hold the ends of its interval."""
+    """A table.
+
+    `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the value of a
+    column that gets a star.
+    """
 
     caption: str
     table: pa.Table
     titles: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    best: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     empty: str = "Nothing to show."
 
@@ -107,17 +113,21 @@ class Page:
         return {MIME: self.to_json(), "text/html": self.to_html(), "text/plain": str(self)}
 
 
-# JSON ----------------------------------------------------------------------------------------------------------------
+# JSON -----------------------------------------------------------------------------------------------------
 
 
 def snapshot(view: str, title: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the object saved under :data:`MIME`, strict JSON all through."""
-    made: dict[str, Any] = plain({"protocol": PROTOCOL, "view": view, "title": cut(title), "data": data})
-    return made
+    """Return the object saved under :data:`MIME`.
+
+    ``data`` is the text of strict JSON: notebooks are written with every list element on a line of its own,
+    which would make a saved table three times as large.
+    """
+    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return {"protocol": PROTOCOL, "view": view, "title": cut(title), "data": text}
 
 
 def plain(value: Any) -> Any:
-    """Return `value` with nothing that strict JSON lacks: NaN and infinities become null, the rest lists and texts."""
+    """Return `value` with nothing that strict JSON lacks: NaN and infinities become null."""
     if value is None or isinstance(value, bool | str):
         return value
     if hasattr(value, "tolist"):
@@ -163,7 +173,8 @@ def as_table(rows: Any) -> pa.Table:
         named = {name: [r.get(name) for r in rows] for name in names}
     else:
         raise TypeError(
-            f"rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, got {type(rows).__name__}"
+            "rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, "
+            f"got {type(rows).__name__}"
         )
     return pa.table({name: _array(values) for name, values in named.items()})
 
@@ -253,9 +264,9 @@ def _iso(ms: int) -> str:
 def binary_table(table: pa.Table) -> tuple[dict[str, Any], bytes]:
     """Return the description of a table and its columns as one block of bytes.
 
-    Numbers and times (milliseconds since 1970 UTC) are little-endian float64 with NaN for missing, booleans bytes
-    with 2 for missing, texts and lists (as JSON) UTF-8 with int32 ends and a byte that says whether there is a value.
-    ``at`` gives the offset of each piece, all multiples of eight.
+    Numbers and times (milliseconds since 1970 UTC) are little-endian float64 with NaN for missing, booleans
+    bytes with 2 for missing, texts and lists (as JSON) UTF-8 with int32 ends and a byte that says whether
+    there is a value. ``at`` gives the offset of each piece, all multiples of eight.
     """
     import numpy as np
     import pyarrow as pa
@@ -342,7 +353,7 @@ def _section_json(section: Section) -> dict[str, Any]:
     }
 
 
-# Words ---------------------------------------------------------------------------------------------------------------
+# Words ----------------------------------------------------------------------------------------------------
 
 
 def number(value: float | None) -> str:
@@ -357,7 +368,7 @@ def number(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return both ends with as many decimals as the width of the interval deserves; nothing where an end is unknown."""
+    """Return both ends as fine as the width deserves; nothing where an end is unknown."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     width, size = abs(high - low), max(abs(low), abs(high))
@@ -441,13 +452,14 @@ def one_line(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+", " ", text)
 
 
-# HTML ----------------------------------------------------------------------------------------------------------------
+# HTML -----------------------------------------------------------------------------------------------------
 
 _SORT = """
 (() => {
   for (const table of document.querySelectorAll('.modellab-html table:not([data-ready])')) {
     table.dataset.ready = 'yes';
-    const kinds = JSON.parse(table.closest('.modellab-table').querySelector('script[type="application/json"]').textContent).kinds;
+    const json = table.parentElement.querySelector('script[type="application/json"]');
+    const kinds = JSON.parse(json.textContent).kinds;
     const body = table.tBodies[0];
     const key = (row, i) => {
       const cell = row.cells[i], exact = cell.querySelector('data');
@@ -497,7 +509,8 @@ def html_table(grid: Grid) -> str:
     # Styles are few and short: a table of fifty runs has a thousand cells.
     left = ' style="text-align:left"'
     heads = "".join(
-        f'<th scope="col" style="text-align:{"right" if kind == "number" else "left"}"><bdi>{escape(title, 80)}</bdi></th>'
+        f'<th scope="col" style="text-align:{"right" if kind == "number" else "left"}">'
+        f"<bdi>{escape(title, 80)}</bdi></th>"
         for _, title, kind in columns
     )
     rows = []
@@ -512,14 +525,18 @@ def html_table(grid: Grid) -> str:
                 shown = escape(shown)
             if kind == "number" and value is not None and math.isfinite(value):
                 shown = f'<data value="{float(value):.6g}">{shown}</data>'
+            if kind == "number" and value is not None and value == grid.best.get(name):
+                shown = f'<b title="best">★ {shown}</b>'
             ends = grid.intervals.get(name)
             around = interval(row[ends[0]], row[ends[1]]) if ends else ""
             if around:
                 shown += f" <small>{around}</small>"
             wide = kind == "text" and value is not None and len(str(value)) > 60
             style = ' style="text-align:left;white-space:normal;min-width:180px"' if wide else left
-            cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+            cells.append(
+                f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>"
+            )
+        rows.append(f'<tr style="border-color:#ccc">{"".join(cells)}</tr>')
     kinds = json.dumps({"kinds": [kind for _, _, kind in columns]})
     return (
         '<div class="modellab-table" style="overflow:auto;max-height:460px;margin:6px 0">'
@@ -536,7 +553,8 @@ def html_picture(picture: Picture) -> str:
     data = base64.b64encode(svg(picture.figure)).decode("ascii")
     caption = f'<figcaption style="font-weight:600">{escape(picture.caption)}</figcaption>' if picture.caption else ""
     return (
-        f'<figure style="margin:8px 0">{caption}<img alt="{escape(picture.alt)}" style="max-width:100%;background:#fff" '
+        f'<figure style="margin:8px 0">{caption}'
+        f'<img alt="{escape(picture.alt)}" style="max-width:100%;background:#fff" '
         f'src="data:image/svg+xml;base64,{data}"></figure>'
     )
 

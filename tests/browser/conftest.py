@@ -16,11 +16,16 @@ from pathlib import Path
 import pytest
 
 ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-GET_ONE = "no Chromium was found; to run the browser tests install one (Debian: apt-get install chromium; others: google-chrome)"
+GET_ONE = "no Chromium was found; to run the browser tests install one (Debian: apt-get install chromium)"
 
 
 def chromium():
@@ -72,10 +77,21 @@ def lab(_needs, tmp_path_factory):
     token = secrets.token_hex(16)
     url = f"http://127.0.0.1:{port}"
     command = [
-        sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={work}", "--allow-root", "--LabApp.extension_manager=readonly",
-        "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={work}",
+        "--allow-root",
+        "--LabApp.extension_manager=readonly",
+        "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
+    ]
     log = root / "server.log"
     with log.open("w") as out:
         server = subprocess.Popen(command, env=env, stdout=out, stderr=out)

@@ -34,7 +34,8 @@ def run_all(page, timeout=120_000):
     page.wait_for_function(
         """() => { const w = window.jupyterapp.shell.currentWidget;
         return w.content.widgets.filter(c => c.model.type === 'code' && c.model.sharedModel.source.trim())
-          .every(c => c.model.executionCount !== null) && w.sessionContext.session.kernel.status === 'idle' }""",
+          .every(c => c.model.executionCount !== null)
+          && w.sessionContext.session.kernel.status === 'idle' }""",
         timeout=timeout,
     )
 

@@ -11,7 +11,10 @@ import pyarrow as pa
 
 START = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 FAMILIES = ("dummy", "logistic", "forest", "xgboost")
-HOSTILE = '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> "quoted" \'n\' & $x_1$ \x07'
+HOSTILE = (
+    '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> '
+    "\"quoted\" 'n' & $x_1$ \x07"
+)
 
 
 class MemorySource:
@@ -156,15 +159,35 @@ class MemorySource:
 def differences():
     """Paired differences as a comparison gives them."""
     return [
-        {"run": "forest", "metric": "accuracy", "estimate": 0.91, "baseline": 0.5, "difference": 0.41, "low": 0.38, "high": 0.44,
-         "p_value": 1e-12, "q_value": 2e-12, "evidence": "better"},
-        {"run": "logistic", "metric": "accuracy", "estimate": 0.51, "baseline": 0.5, "difference": 0.01, "low": -0.02, "high": 0.04,
-         "p_value": 0.5, "q_value": 0.5, "evidence": "no evidence of a difference"},
-    ]  # fmt: skip
+        {
+            "run": "forest",
+            "metric": "accuracy",
+            "estimate": 0.91,
+            "baseline": 0.5,
+            "difference": 0.41,
+            "low": 0.38,
+            "high": 0.44,
+            "p_value": 1e-12,
+            "q_value": 2e-12,
+            "evidence": "better",
+        },
+        {
+            "run": "logistic",
+            "metric": "accuracy",
+            "estimate": 0.51,
+            "baseline": 0.5,
+            "difference": 0.01,
+            "low": -0.02,
+            "high": 0.04,
+            "p_value": 0.5,
+            "q_value": 0.5,
+            "evidence": "no evidence of a difference",
+        },
+    ]
 
 
 def report():
-    """An evaluation as the harness gives it."""
+    """Return an evaluation as the harness gives it."""
     grid = [i / 50 for i in range(51)]
     return {
         "title": "Evaluation of forest",
@@ -173,22 +196,57 @@ def report():
         "metrics": [
             {"metric": "accuracy", "estimate": 0.91, "low": 0.898, "high": 0.921, "n": 2500, "reason": None},
             {"metric": "roc_auc", "estimate": 0.95, "low": 0.94, "high": 0.958, "n": 2500, "reason": None},
-            {"metric": "f1", "estimate": None, "low": None, "high": None, "n": 2500, "reason": "no positive was predicted"},
+            {
+                "metric": "f1",
+                "estimate": None,
+                "low": None,
+                "high": None,
+                "n": 2500,
+                "reason": "no positive was predicted",
+            },
         ],
         "slices": [
-            {"slice": f"region = {r}", "support": 300 + 70 * i, "metric": "accuracy", "estimate": 0.93 - 0.05 * i,
-             "low": 0.9 - 0.05 * i, "high": 0.95 - 0.05 * i, "q_value": 0.5 / (1 + 9 * i), "significant": i == 3}
+            {
+                "slice": f"region = {r}",
+                "support": 300 + 70 * i,
+                "metric": "accuracy",
+                "estimate": 0.93 - 0.05 * i,
+                "low": 0.9 - 0.05 * i,
+                "high": 0.95 - 0.05 * i,
+                "q_value": 0.5 / (1 + 9 * i),
+                "significant": i == 3,
+            }
             for i, r in enumerate(["north", "east", "south", "<b>west</b>"])
         ],
         "failures": [
-            {"category": "confident and wrong", "row": 17, "label": "yes", "prediction": "no", "reason": "probability 0.98"},
-            {"category": "near the threshold", "row": 902, "label": "no", "prediction": "yes", "reason": "probability 0.51"},
+            {
+                "category": "confident and wrong",
+                "row": 17,
+                "label": "yes",
+                "prediction": "no",
+                "reason": "probability 0.98",
+            },
+            {
+                "category": "near the threshold",
+                "row": 902,
+                "label": "no",
+                "prediction": "yes",
+                "reason": "probability 0.51",
+            },
         ],
         "curves": {
-            "roc": {"fpr": grid, "tpr": [x**0.2 for x in grid], "low": [max(0, x**0.2 - 0.04) for x in grid],
-                    "high": [min(1, x**0.2 + 0.03) for x in grid]},
+            "roc": {
+                "fpr": grid,
+                "tpr": [x**0.2 for x in grid],
+                "low": [max(0, x**0.2 - 0.04) for x in grid],
+                "high": [min(1, x**0.2 + 0.03) for x in grid],
+            },
             "pr": {"recall": grid, "precision": [1 - 0.4 * x**3 for x in grid]},
-            "calibration": {"predicted": [0.1, 0.3, 0.5, 0.7, 0.9], "observed": [0.08, 0.33, 0.46, 0.74, 0.93],
-                            "low": [0.05, 0.28, 0.41, 0.69, 0.9], "high": [0.12, 0.38, 0.52, 0.79, 0.95]},
+            "calibration": {
+                "predicted": [0.1, 0.3, 0.5, 0.7, 0.9],
+                "observed": [0.08, 0.33, 0.46, 0.74, 0.93],
+                "low": [0.05, 0.28, 0.41, 0.69, 0.9],
+                "high": [0.12, 0.38, 0.52, 0.79, 0.95],
+            },
         },
-    }  # fmt: skip
+    }

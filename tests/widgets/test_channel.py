@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import struct
 import threading
@@ -132,7 +133,7 @@ def columns_of(answer):
         else:
             ends = struct.unpack_from(f"<{n + 1}i", block, at[0])
             known = block[at[2] : at[2] + n]
-            texts = [block[at[1] + a : at[1] + b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+            texts = [block[at[1] + a : at[1] + b].decode() for a, b in itertools.pairwise(ends)]
             out[column["name"]] = [t if k else None for t, k in zip(texts, known, strict=True)]
     return out
 
@@ -165,7 +166,7 @@ def test_columns_travel_as_bytes_and_come_back():
     ],
 )
 def test_odd_arrow_columns_are_shown(column):
-    """Chunks, dictionaries, slices, nulls, nanoseconds and structs all have a form for the browser and the notebook."""
+    """Chunks, dictionaries, slices, nulls, nanoseconds and structs all have a form."""
     table = pa.table({"c": column})
     spec, block = saved.binary_table(table)
 

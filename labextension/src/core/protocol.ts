@@ -35,13 +35,19 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Reads a saved output; a string is the sentence to show instead. */
+/** Reads a saved output, whose data is the text of a JSON object; a string is the sentence to show instead. */
 export function readSnapshot(value: unknown): Snapshot | string {
-  if (!isObject(value) || typeof value.view !== 'string' || !isObject(value.data)) {
+  if (!isObject(value) || typeof value.view !== 'string' || typeof value.data !== 'string') {
     return 'This saved output is not a ModelLab view; run the cell again.';
   }
   if (value.protocol !== PROTOCOL) {
     return `This output was saved by another version of ModelLab (form ${String(value.protocol)}, this one reads ${PROTOCOL}); run the cell again.`;
   }
-  return { protocol: PROTOCOL, view: value.view, title: String(value.title ?? ''), data: value.data };
+  try {
+    const data: unknown = JSON.parse(value.data);
+    if (isObject(data)) return { protocol: PROTOCOL, view: value.view, title: String(value.title ?? ''), data };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  return 'This saved output is damaged; run the cell again.';
 }

@@ -2,8 +2,8 @@
 import * as figures from '../core/figures.ts';
 import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
-import type { Connector, JsonObject } from '../core/protocol.ts';
-import { isObject } from '../core/protocol.ts';
+import type { Connector, JsonObject, Snapshot } from '../core/protocol.ts';
+import { isObject, readSnapshot } from '../core/protocol.ts';
 import { Table, readTable } from '../core/table.ts';
 import { Chart } from './chart.ts';
 import { choices, h, uniqueId } from './dom.ts';
@@ -511,7 +511,7 @@ class Dashboard {
       // What was just written is shown.
       if (verb === 'tag') this.#hidden?.delete('tags');
       if (verb === 'note') this.#hidden?.delete('note');
-      if (isObject(answer.payload.shown)) this.#show(answer.payload.shown);
+      if (isObject(answer.payload.shown)) this.#show(readSnapshot(answer.payload.shown));
       await this.open();
     } catch (error) {
       this.#fail(error);
@@ -519,12 +519,13 @@ class Dashboard {
   }
 
   /** What an action gave back (a comparison), below the table until closed. */
-  #show(shown: JsonObject): void {
+  #show(shown: Snapshot | string): void {
+    if (typeof shown === 'string') throw new Error(shown);
     this.#unmountResult?.();
     const place = h('div');
     const close = h('button', { type: 'button', onclick: () => this.#closeResult() }, 'Close');
     this.#result.replaceChildren(h('div', { class: 'ml-bar' }, h('span', { class: 'ml-spacer' }), close), place);
-    this.#unmountResult = mountReport(place, this.#connector, isObject(shown.data) ? shown.data : {}, String(shown.title ?? ''));
+    this.#unmountResult = mountReport(place, this.#connector, shown.data, shown.title);
   }
 
   #closeResult(): void {
