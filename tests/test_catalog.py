@@ -355,7 +355,10 @@ def test_damage_is_found_and_never_handed_out(tmp_path: Path) -> None:
 def test_a_stored_folder_cannot_write_outside_its_target(name: str, tmp_path: Path) -> None:
     """A listing that names a place outside the target is refused whole."""
     blobs = session.current().store.blobs
-    listing = [{"path": "good.txt", "digest": blobs.put(b"x"), "size": 1}, {"path": name, "digest": blobs.put(b"x"), "size": 1}]
+    listing = [
+        {"path": "good.txt", "digest": blobs.put(b"x"), "size": 1},
+        {"path": name, "digest": blobs.put(b"x"), "size": 1},
+    ]
     digest = blobs.put(json.dumps(listing).encode())
     with pytest.raises(ml.DamagedError, match="names a member outside it"):
         blobs.export(digest, tmp_path / "target", folder=True)

@@ -46,7 +46,13 @@ HEAVY = {
     "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost", "ipywidgets",
     "anywidget", "jupyter_server", "jupyterlab", "nbconvert", "psutil",
 }  # fmt: skip
-LATE = {"widgets", "templates", "server", "export", "magics"}  # loaded on use or by their host, so heavy imports may be on top
+LATE = {
+    "widgets",
+    "templates",
+    "server",
+    "export",
+    "magics",
+}  # loaded on use or by their host, so heavy imports may be on top
 
 
 def sources(package: Path) -> list[Path]:
@@ -163,7 +169,10 @@ def test_every_public_method_is_documented() -> None:
     """What a user can call on a run or a collection has a docstring."""
     import modellab_jupyter as ml
 
-    for thing in (ml.Run, *(type(getattr(ml, k)) for k in ("projects", "datasets", "runs", "artifacts", "evaluations", "trash"))):
+    for thing in (
+        ml.Run,
+        *(type(getattr(ml, k)) for k in ("projects", "datasets", "runs", "artifacts", "evaluations", "trash")),
+    ):
         for name, member in inspect.getmembers(thing):
             if not name.startswith("_") and callable(member):
                 assert inspect.getdoc(member), f"{thing.__name__}.{name}"

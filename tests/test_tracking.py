@@ -19,7 +19,7 @@ from modellab_jupyter import session
 from tests.conftest import answer, content
 
 HOSTILE = [
-    "o'brien \"quoted\" `x` %s {0}",
+    'o\'brien "quoted" `x` %s {0}',
     "<script>alert(1)</script>",
     "x" * 10_000,
     "nul\x00inside",
@@ -37,7 +37,9 @@ HOSTILE = [
 def test_a_run_comes_back_as_it_was_logged() -> None:
     """Params with their types, metrics with their steps, tags, note, seed and status are in the record."""
     params = {"rate": 0.01, "depth": 3, "flag": True, "none": None, "name": "adam", "layers": [1, 2], "opt": {"a": 1}}
-    with ml.start_run("first", project_id="churn", seed=42, params=params, tags={"stage": "draft"}, baseline=True) as run:
+    with ml.start_run(
+        "first", project_id="churn", seed=42, params=params, tags={"stage": "draft"}, baseline=True
+    ) as run:
         ml.log_param("late", 1)
         ml.log_metric("loss", 0.5)
         ml.log_metrics({"loss": 0.25, "accuracy": 1})
@@ -49,7 +51,12 @@ def test_a_run_comes_back_as_it_was_logged() -> None:
     assert record.params == {**params, "late": 1}
     assert (record.name, record.project, record.status, record.seed) == ("first", "churn", "finished", 42)
     assert (record.tags, record.note, record.baseline) == ({"alone": None, "stage": "draft"}, "a note", True)
-    assert ml.runs.metrics(run.id, "loss")[["step", "value"]].values.tolist() == [[0, 0.5], [1, 0.25], [10, 0.125], [11, 0.1]]
+    assert ml.runs.metrics(run.id, "loss")[["step", "value"]].values.tolist() == [
+        [0, 0.5],
+        [1, 0.25],
+        [10, 0.125],
+        [11, 0.1],
+    ]
     assert record.metrics == {"loss": 0.1, "accuracy": 1.0}
     assert record.environment["python"] == ".".join(map(str, sys.version_info[:3]))
     assert "duckdb" in record.environment["packages"]
@@ -151,7 +158,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.log_artifact(np.array([object()])), "an object with a safe format, found ndarray"),
     (lambda: ml.log_artifact(pd.DataFrame({"a": [1, "x"]})), "must be a frame that Parquet can hold"),
     (lambda: ml.log_artifact(b"x", name=3), "name must be a text that is not empty, found 3"),
-    (lambda: ml.log_dataset("nowhere.csv"), "data must be a frame, a file or a dataset of the store, found 'nowhere.csv'"),
+    (
+        lambda: ml.log_dataset("nowhere.csv"),
+        "data must be a frame, a file or a dataset of the store, found 'nowhere.csv'",
+    ),
     (lambda: ml.log_dataset("x" * 5000), "data must be a frame, a file or a dataset of the store"),
     (lambda: ml.log_dataset(3), "data must be a frame, a file or a dataset of the store, found int"),
     (lambda: ml.log_dataset({"a": [1], "b": [1, 2]}), "its columns do not fit together"),
@@ -305,13 +315,20 @@ def test_a_with_block_ends_its_run_as_it_ended(error: BaseException | None, stat
 
 @pytest.mark.parametrize(
     ("end", "status"),
-    [("", "finished"), ("raise SystemExit(0)", "finished"), ("1 / 0", "failed"), ("raise KeyboardInterrupt", "interrupted")],
+    [
+        ("", "finished"),
+        ("raise SystemExit(0)", "finished"),
+        ("1 / 0", "failed"),
+        ("raise KeyboardInterrupt", "interrupted"),
+    ],
 )
 def test_a_process_that_ends_ends_its_runs(end: str, status: str) -> None:
     """A run that a script left open ends with it, as the script did."""
     from tests.conftest import python
 
-    python(f"import modellab_jupyter as ml\nml.start_run('a'); ml.log_metrics({{'m': 1}})\n{end}").communicate(timeout=60)
+    python(f"import modellab_jupyter as ml\nml.start_run('a'); ml.log_metrics({{'m': 1}})\n{end}").communicate(
+        timeout=60
+    )
     assert ml.runs.list()[["status", "metrics.m"]].values.tolist() == [[status, 1.0]]
 
 
@@ -450,7 +467,10 @@ def test_git_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("b")
     with ml.start_run("dirty") as dirty:
         pass
-    assert [(r.git_commit, r.git_dirty) for r in map(ml.runs.get, (clean.id, dirty.id))] == [(head, False), (head, True)]
+    assert [(r.git_commit, r.git_dirty) for r in map(ml.runs.get, (clean.id, dirty.id))] == [
+        (head, False),
+        (head, True),
+    ]
 
 
 def test_no_secret_leaves_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,7 +491,10 @@ HEAVY = "numpy pandas duckdb pyarrow matplotlib plotly sklearn scipy xgboost IPy
 
 @pytest.mark.parametrize(
     "code",
-    ["", "ml.start_run('a', params={'x': 1}, tags=['t']); ml.log_metrics({'a': 1.0, 'b': float('nan')}); ml.log_latency(1.0)"],
+    [
+        "",
+        "ml.start_run('a', params={'x': 1}, tags=['t']); ml.log_metrics({'a': 1.0, 'b': float('nan')}); ml.log_latency(1.0)",
+    ],
 )
 def test_importing_and_logging_load_nothing_heavy(code: str) -> None:
     """Importing the package, and starting a run and logging to it, load no heavy package."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB reads and writes
-BLOCK_SIZE = 65_536  # bytes; DuckDB's 262,144 make a small store three times as large
+BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
 
@@ -83,7 +83,9 @@ class FileBackend:
             con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
-            except (OSError, *_faults()) as error:
+            except Exception as error:
+                if not _is_fault(error):
+                    raise
                 raise _translated(error, self.path) from error
             finally:
                 con.close()
@@ -143,11 +145,11 @@ def _empty() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
+def _is_fault(error: Exception) -> bool:
+    """Tell whether an error speaks of the file or the disk, not of a query."""
     import duckdb
 
-    return duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
+    return isinstance(error, OSError | duckdb.IOException | duckdb.FatalException | duckdb.SerializationException)
 
 
 def _is_lock(error: Exception) -> bool:

@@ -24,7 +24,9 @@ VALUES = {"train_loss": 0.1234567, "val_loss": 0.2345678, "accuracy": 0.9123456,
 def python(code: str, folder: Path) -> str:
     """Run Python in a folder and return what it printed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=env, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def measured(code: str, repeats: int) -> list[dict[str, float]]:
@@ -204,7 +206,13 @@ def main() -> None:
     ref = median(rows, "ref")
     note = f"{median(rows, 'log') / ref:.2f} x of json.dumps, write, flush: {us(ref):.1f} us"
     show("log_metrics of 5 values, median", us(median(rows, "log")), "us", 5, note)
-    show("log_metrics of 5 values, p99", us(median(rows, "log99")), "us", 25, f"reference {us(median(rows, 'ref99')):.1f} us")
+    show(
+        "log_metrics of 5 values, p99",
+        us(median(rows, "log99")),
+        "us",
+        25,
+        f"reference {us(median(rows, 'ref99')):.1f} us",
+    )
     show("log_metrics of 5 values without step, median", us(median(rows, "auto")), "us", 5)
     show("of 1,000 accepted calls, there after SIGKILL", survivors(), "", None)
     rows = measured(QUERYABLE, n)

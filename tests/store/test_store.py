@@ -85,7 +85,10 @@ def test_an_ingest_that_is_broken_off_leaves_all_or_nothing(store: Store, monkey
         store.ingest()
     monkeypatch.setattr(ingest, "_tags", good)
     with store._backend.connect(write=False) as con:
-        assert con.execute("SELECT (SELECT count(*) FROM metrics), (SELECT count(*) FROM segments)").fetchone() == (0, 0)
+        assert con.execute("SELECT (SELECT count(*) FROM metrics), (SELECT count(*) FROM segments)").fetchone() == (
+            0,
+            0,
+        )
     store.ingest()
     assert store.sql("SELECT count(*) AS n FROM metrics").to_pylist() == [{"n": 1}]
 
@@ -110,7 +113,9 @@ print(sum(store.ingest(wait=30) for _ in range(5)))
         process.stdin.flush()
     counts = [process.communicate(timeout=60) for process in both]
     assert sum(int(out) for out, _ in counts) >= 300, counts
-    assert store.sql("SELECT count(*) AS n, count(DISTINCT step) AS d FROM metrics").to_pylist() == [{"n": 300, "d": 300}]
+    assert store.sql("SELECT count(*) AS n, count(DISTINCT step) AS d FROM metrics").to_pylist() == [
+        {"n": 300, "d": 300}
+    ]
 
 
 def test_sixteen_writers_and_a_reader_on_a_store_that_is_not_there_yet() -> None:
@@ -237,7 +242,9 @@ def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch
     assert time.monotonic() - began < 2
     with monkeypatch.context() as patch:
         patch.setattr(backends, "WAIT", 0.1)
-        with pytest.raises(ml.StoreBusyError, match=rf"modellab.duckdb is held by another program \(process {holder.pid}"):
+        with pytest.raises(
+            ml.StoreBusyError, match=rf"modellab.duckdb is held by another program \(process {holder.pid}"
+        ):
             ml.runs.list()
     holder.communicate("\n", timeout=30)
     assert ml.runs.list()["name"].tolist() == ["meanwhile", "some"]
@@ -251,7 +258,10 @@ def test_a_store_that_this_process_holds_is_told_as_such() -> None:
     log_some()
     with duckdb.connect("modellab.duckdb"):
         store = Store(Path("modellab.duckdb").absolute(), Path("modellab.files").absolute())
-        with pytest.raises(ml.StoreBusyError, match="opened in this process"), store._backend.connect(write=True, wait=0.05):
+        with (
+            pytest.raises(ml.StoreBusyError, match="opened in this process"),
+            store._backend.connect(write=True, wait=0.05),
+        ):
             pass
     assert ml.runs.list()["name"].tolist() == ["some"]
 
@@ -329,7 +339,9 @@ def test_a_store_of_a_later_version_is_refused_with_the_way_out(store: Store) ->
         Store(store.path, store.files).runs()
 
 
-def test_a_migration_that_fails_midway_leaves_the_store_as_it_was(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+def test_a_migration_that_fails_midway_leaves_the_store_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, store: Store
+) -> None:
     """The statements of a migration and the record of it are one transaction; the next try goes through."""
     log_some()
     before = content(Path.cwd())
