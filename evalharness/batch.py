@@ -38,7 +38,7 @@ class Order(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """Ranking statistics of one score: area under the ROC curve and average precision, NaN where undefined."""
+    """Area under the ROC curve and average precision of one score; NaN where undefined."""
 
     auc: Floats
     average_precision: Floats
@@ -85,7 +85,7 @@ class Prepared:
 
     @cached_property
     def grid(self) -> tuple[dict[str, int], Floats, Integers]:
-        """Return the columns times the sample weights as whole numbers (n, p), with the exponent of each column."""
+        """Return columns times sample weights as whole numbers (n, p), and the exponent of each."""
         weights = self.sample.weights if self.sample.weights is not None else np.ones(self.sample.n)
         named = {"weight": weights, **{name: column * weights for name, column in self.columns.items()}}
         bits = 52 - int(np.ceil(np.log2(max(self._bound, 2))))
@@ -103,7 +103,7 @@ class Prepared:
         return np.asarray(self.sample.labels * self.k + self.sample.predictions, dtype=np.int64)
 
     def order(self, scored: int, against: int = -1) -> Order:
-        """Sort the rows by the probability of class `scored`; its rows are the positives, others (or `against`) the negatives."""
+        """Sort the rows of class `scored`, and all others or those of `against`, by its probability."""
         key = (scored, against)
         if key not in self._orders:
             assert self.sample.probabilities is not None
@@ -210,14 +210,15 @@ class Batch:
             lost = lost if above is upto else (lost + np.einsum("ij,ij->i", up, upto, dtype=np.float64)) / 2
             with np.errstate(divide="ignore", invalid="ignore"):
                 auc = 1 - lost / (n_up * n_down)
-                steps = np.where(up > 0, up * (hits / np.maximum(hits + upto, np.finfo(float).tiny)), 0.0)
-                precision = steps.sum(axis=1) / n_up
+                bottom = hits + upto
+                np.maximum(bottom, 1 if bottom.dtype.kind == "i" else np.finfo(float).tiny, out=bottom)
+                precision = np.einsum("ij,ij->i", up, hits / bottom) / n_up
             auc[(n_up == 0) | (n_down == 0)] = np.nan
             self._ranked[key] = Ranked(auc, precision)
         return self._ranked[key]
 
     def median_size(self) -> Floats:
-        """Return the weighted median of the absolute errors; the middle of two where the weight splits evenly."""
+        """Return weighted medians of the absolute errors; the middle of two where weight splits evenly."""
         order, size = self.prepared.by_size
         weights = np.take(self.weights, order, axis=1)
         if self.sample.weights is not None:

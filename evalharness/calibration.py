@@ -1,4 +1,4 @@
-"""Agreement of predicted probabilities with frequencies: bins, calibration errors, and what is certain about them."""
+"""Agreement of predicted probabilities with frequencies: bins, calibration errors, interval and test."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def summary(sample: Sample) -> Summary:
 
 
 def squared_noise(bins: Bins) -> Floats:
-    """Return the squared standard error of each gap, with the frequency drawn a little towards the probability.
+    """Return the squared standard error of each gap, the frequency drawn towards the probability.
 
     A bin in which nothing (or everything) happened is not certain: two rows of what was predicted are added.
     """
@@ -196,7 +196,7 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
     own, cross = z**2 @ bins.share, z @ (bins.share * u)
 
     def root(tail: float, target: float) -> float:
-        """Return the error at which a share `tail` of simulated sums lies below the target; 0 if it does at 0."""
+        """Return the error at which a share `tail` of simulated sums lies below the target, or 0."""
         if float(np.mean(own <= target)) <= tail:
             return 0.0
         low, high = 0.0, 1.0

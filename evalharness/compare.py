@@ -188,8 +188,17 @@ def _same_rows(report: Report, other: Report) -> None:
 def _difference(
     name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float
 ) -> dict[str, Any]:
-    draft: dict[str, Any] = {"metric": name, "estimate": estimate, "other": against, "difference": None, "low": None, "high": None,
-                             "p_value": None, "method": "none", "reason": None}  # fmt: skip
+    draft: dict[str, Any] = {
+        "metric": name,
+        "estimate": estimate,
+        "other": against,
+        "difference": None,
+        "low": None,
+        "high": None,
+        "p_value": None,
+        "method": "none",
+        "reason": None,
+    }
     if estimate is None or against is None:
         return {
             **draft,
@@ -221,7 +230,7 @@ def _difference(
 
 
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
-    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for the area under the ROC curve."""
+    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for ROC AUC."""
     if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
         return draft
     if draft["metric"] == "accuracy":

@@ -1,4 +1,4 @@
-"""Composition: checked input in, metrics, intervals, slices, failures, stress and takeaway out, as one `Report`."""
+"""Composition: checked input in; metrics, intervals and all other findings out, as one `Report`."""
 
 from __future__ import annotations
 
@@ -102,9 +102,18 @@ def evaluate(
             f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba."
         )
     sample = inputs.read(
-        task_type=task_type, predictions=predictions, labels=labels, data=data, probabilities=probabilities, classes=classes,
-        positive=positive, threshold=threshold, sample_weight=sample_weight, groups=groups, on_missing=on_missing,
-    )  # fmt: skip
+        task_type=task_type,
+        predictions=predictions,
+        labels=labels,
+        data=data,
+        probabilities=probabilities,
+        classes=classes,
+        positive=positive,
+        threshold=threshold,
+        sample_weight=sample_weight,
+        groups=groups,
+        on_missing=on_missing,
+    )
     target = None if output_dir is None else writer.check(output_dir)
     report = _compose(sample, settings, number, predict)
     if target is not None:
@@ -170,7 +179,7 @@ def _conventions(sample: Sample) -> list[str]:
         notes.append("Rows of labels, predictions and data are matched by position.")
     if sample.weights is not None:
         notes.append(
-            "Metrics are weighted by sample_weight, of which only ratios matter; counts and support are of rows."
+            "Metrics are weighted by sample_weight (only ratios matter); counts and support are of rows."
         )
     if sample.groups is not None:
         notes.append(f"Whole groups are resampled: {int(sample.groups.max()) + 1} of them.")
@@ -325,9 +334,14 @@ class Report:
     def settings(self) -> dict[str, Any]:
         """Everything but the rows that the evaluation depended on, as plain data for `from_predictions`."""
         return {
-            "task_type": self.task_type, "classes": list(self.classes), "positive": self.positive, "threshold": self.sample.threshold,
-            "seed": self.seed, "config": self.config.to_dict(), "notes": list(self.sample.notes),
-        }  # fmt: skip
+            "task_type": self.task_type,
+            "classes": list(self.classes),
+            "positive": self.positive,
+            "threshold": self.sample.threshold,
+            "seed": self.seed,
+            "config": self.config.to_dict(),
+            "notes": list(self.sample.notes),
+        }
 
     def compare(self, other: Report) -> Comparison:
         """Compare with a report on the same rows, metric by metric.
@@ -352,7 +366,7 @@ class Report:
         return compare.compare(self, other)
 
     def replicates_on(self, plan: Plan) -> Replicates:
-        """Return the values of the metrics on the resamples of a plan; those at hand where the plan is ours."""
+        """Return the values of the metrics on the resamples of a plan."""
         if self.replicates is not None and self.replicates.plan.same_as(plan):
             return self.replicates
         return intervals.replicate(self.sample, plan)

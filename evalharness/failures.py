@@ -42,7 +42,7 @@ CONFIDENT, CLOSE, RARE, FENCE, LARGE, EXTREME, TAIL = 0.9, 0.1, 0.05, 3.0, 3.0, 
 
 @dataclass(frozen=True)
 class Example:
-    """One failed row: its position in the input, what was and what was said, why it is listed, its features."""
+    """One failed row: its place in the input, label, prediction, why it is listed, and its features."""
 
     row: int
     label: Any
@@ -79,8 +79,23 @@ class Failures:
         """One row for each example, as a pandas DataFrame; categories without errors have none."""
         import pandas as pd
 
-        rows = [[c.category, e.row, e.label, e.prediction, e.probability, e.reason, c.count, c.share, c.low, c.high, c.rule]
-                for c in self.categories for e in c.examples]  # fmt: skip
+        rows = [
+            [
+                c.category,
+                e.row,
+                e.label,
+                e.prediction,
+                e.probability,
+                e.reason,
+                c.count,
+                c.share,
+                c.low,
+                c.high,
+                c.rule,
+            ]
+            for c in self.categories
+            for e in c.examples
+        ]
         names = [
             "category",
             "row",
@@ -152,19 +167,40 @@ def _classification(sample: Sample) -> Any:
     with np.errstate(invalid="ignore"):
         confident, close = said >= CONFIDENT, lead < CLOSE
     tests = [
-        ("confident", f"the predicted class has probability {CONFIDENT:g} or more{without}", confident,
-         lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is "
-                   f"{classes[y[i]]!r}"),
-        ("borderline", close_rule + without, close,
-         lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, a close call"),
-        ("rare class", f"the label's class has less than {RARE:.0%} of the rows", share[y] < RARE,
-         lambda i: f"{classes[y[i]]!r} has {share[y[i]]:.1%} of the rows"),
+        (
+            "confident",
+            f"the predicted class has probability {CONFIDENT:g} or more{without}",
+            confident,
+            lambda i: (
+                f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is {classes[y[i]]!r}"
+            ),
+        ),
+        (
+            "borderline",
+            close_rule + without,
+            close,
+            lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, a close call",
+        ),
+        (
+            "rare class",
+            f"the label's class has less than {RARE:.0%} of the rows",
+            share[y] < RARE,
+            lambda i: f"{classes[y[i]]!r} has {share[y[i]]:.1%} of the rows",
+        ),
         ("missing input", f"at least one feature is missing{no_data}", missing, missing_why),
-        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the "
-                          f"quartiles{no_data}", unusual, unusual_why),
-        ("other", "none of the above", np.ones(n, dtype=bool),
-         lambda i: f"predicted {classes[guess[i]]!r}, but it is {classes[y[i]]!r}"),
-    ]  # fmt: skip
+        (
+            "unusual input",
+            f"a number lies more than {FENCE:g} interquartile ranges outside the quartiles{no_data}",
+            unusual,
+            unusual_why,
+        ),
+        (
+            "other",
+            "none of the above",
+            np.ones(n, dtype=bool),
+            lambda i: f"predicted {classes[guess[i]]!r}, but it is {classes[y[i]]!r}",
+        ),
+    ]
     return wrong, size, tests, "the predicted class is not the label"
 
 
@@ -183,17 +219,34 @@ def _regression(sample: Sample) -> Any:
         return f"predicted {sample.predictions[i]:.6g} for {y[i]:.6g}"
 
     tests = [
-        ("extreme", f"the absolute error is more than {EXTREME:g} times the median absolute error", size > EXTREME * middle,
-         lambda i: f"{off(i)}, {size[i] / middle:.1f} times the median absolute error" if middle > 0 else f"{off(i)}, where most rows are exact"),
+        (
+            "extreme",
+            f"the absolute error is more than {EXTREME:g} times the median absolute error",
+            size > EXTREME * middle,
+            lambda i: (
+                f"{off(i)}, {size[i] / middle:.1f} times the median absolute error"
+                if middle > 0
+                else f"{off(i)}, where most rows are exact"
+            ),
+        ),
         ("missing input", f"at least one feature is missing{no_data}", missing, missing_why),
-        ("unusual input", f"a number lies more than {FENCE:g} interquartile ranges outside the "
-                          f"quartiles{no_data}", unusual, unusual_why),
-        ("rare target", f"the label is below the {TAIL:.0%} or above the {1 - TAIL:.0%} quantile of the labels", (y < low) | (y > high),
-         lambda i: f"{off(i)}, a label {'below' if y[i] < low else 'above'} "
-                   f"{low if y[i] < low else high:.6g}"),
+        (
+            "unusual input",
+            f"a number lies more than {FENCE:g} interquartile ranges outside the quartiles{no_data}",
+            unusual,
+            unusual_why,
+        ),
+        (
+            "rare target",
+            f"the label is below the {TAIL:.0%} or above the {1 - TAIL:.0%} quantile of the labels",
+            (y < low) | (y > high),
+            lambda i: (
+                f"{off(i)}, a label {'below' if y[i] < low else 'above'} {low if y[i] < low else high:.6g}"
+            ),
+        ),
         ("too high", "the prediction is above the label", error > 0, off),
         ("too low", "the prediction is below the label", error < 0, off),
-    ]  # fmt: skip
+    ]
     return wrong, size, tests, f"the absolute error is more than {LARGE:g} times the median absolute error"
 
 

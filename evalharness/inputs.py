@@ -59,8 +59,14 @@ def read(
     for name, value in (("predictions", predictions), ("labels", labels)):
         if value is None:
             raise InputError(f"{name} is None; give one value for each row.")
-    _same_index(labels=labels, predictions=predictions, probabilities=probabilities, data=data,
-                sample_weight=sample_weight, groups=groups)  # fmt: skip
+    _same_index(
+        labels=labels,
+        predictions=predictions,
+        probabilities=probabilities,
+        data=data,
+        sample_weight=sample_weight,
+        groups=groups,
+    )
 
     y = _column(labels, "labels")
     n = len(y.values)
@@ -127,7 +133,7 @@ def read(
     )
 
 
-# Containers ---------------------------------------------------------------------------------------------------
+# Containers ---------------------------------------------------------------------------------------
 
 
 def _library(value: Any) -> str:
@@ -149,8 +155,9 @@ def _same_index(**given: Any) -> None:
             row = int(np.argmax(differ))
             raise InputError(
                 f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} "
-                f"(first: row {row}, {other[row]!r} against "
-                f"{index[row]!r}); rows are matched by position, so put them in one order and give both "
+                f"(first: row {row}, {_shown(other[row])} against "
+                f"{_shown(index[row])}); rows are matched by position, so put them in one order and give "
+                "both "
                 "the same index."
             )
 
@@ -261,9 +268,9 @@ def _vector(array: np.ndarray[Any, Any], name: str, *, dates: bool = False) -> V
         same = {"int", "float"} if start in ("int", "float") else {start}
         odd = [i for i, v in enumerate(values) if not missing[i] and families[type(v)] not in same]
         raise InputError(
-            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {values[odd[0]]!r}) "
+            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {_shown(values[odd[0]])}) "
             f"{'is' if len(odd) == 1 else 'are'} not {start} like row "
-            f"{int(np.argmax(~missing))} ({values[int(np.argmax(~missing))]!r}); give one type."
+            f"{int(np.argmax(~missing))} ({_shown(values[int(np.argmax(~missing))])}); give one type."
         )
     family = (found.pop() or "float") if found else "float"
     if family == "str":
@@ -346,7 +353,7 @@ def _length(found: Vector | tuple[list[str] | None, list[Vector]]) -> int:
 
 
 def _frame(data: Any) -> tuple[Any, str]:
-    """Return the features as a pandas frame that shares what it can with the user's, and the kind they came in."""
+    """Return the features as a pandas frame, sharing memory where it can, and the kind they came in."""
     if data is None:
         return None, "none"
     import pandas as pd
@@ -398,7 +405,7 @@ def _frame(data: Any) -> tuple[Any, str]:
     return frame, kind
 
 
-# Tasks --------------------------------------------------------------------------------------------------------
+# Tasks --------------------------------------------------------------------------------------------
 
 
 def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) -> Any:
@@ -423,7 +430,8 @@ def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) 
         if vector.kind == "str":
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds strings (first: row {row}, {vector.values[row]!r}); task_type='regression' "
+                f"{name} holds strings (first: row {row}, {_shown(vector.values[row])}); "
+                "task_type='regression' "
                 "needs numbers, so convert them or give task_type='classification'."
             )
         values = vector.values.astype(np.float64)
@@ -461,13 +469,18 @@ def _classification(
     k = len(known)
     where = {value: code for code, value in enumerate(known)}
     truth = _codes(y, where, "labels", classes_given=listed is not None)
+    if listed is None and guessed is not None:
+        absent = tuple(c for code, c in enumerate(known) if not np.any((truth == code) & ~y.missing))
+        if absent and len(_unique(guessed)) > 0 and k > 2:
+            notes.append(f"Met in predictions but in no label: {_listing(absent)}.")
     task = "binary" if k == 2 else "multiclass"
     positive_code: int | None = None
     if positive is not None:
         wanted = _class_value(positive, known)
         if wanted not in where:
             raise InputError(
-                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them."
+                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; "
+                "give one of them."
             )
         if k != 2:
             raise InputError(
@@ -553,10 +566,15 @@ def _predicted(guess: Vector, y: Vector) -> Vector:
     if (guess.kind == "str") != (y.kind == "str") and not (y.missing.all() or guess.missing.all()):
         a, b = int(np.argmax(~guess.missing)), int(np.argmax(~y.missing))
         raise InputError(
-            f"predictions holds {_kinds(guess)} (row {a}: {guess.values[a]!r}) but labels holds "
-            f"{_kinds(y)} (row {b}: {y.values[b]!r}); give both in one type."
+            f"predictions holds {_kinds(guess)} (row {a}: {_shown(guess.values[a])}) but labels holds "
+            f"{_kinds(y)} (row {b}: {_shown(y.values[b])}); give both in one type."
         )
     return guess
+
+
+def _shown(value: Any) -> str:
+    """Write a value as the user would."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _kinds(vector: Vector) -> str:
@@ -677,7 +695,8 @@ def _probabilities(
         if vector.kind in ("str", "bool") and not vector.missing.all():
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds {_kinds(vector)} (first: row {row}, {vector.values[row]!r}); give numbers "
+                f"{name} holds {_kinds(vector)} (first: row {row}, {_shown(vector.values[row])}); "
+                "give numbers "
                 "from 0 to 1."
             )
     table = np.column_stack([vector.values.astype(np.float64) for vector in vectors])
@@ -714,8 +733,6 @@ def _probabilities(
                 f"{name} does not sum to 1 in {_rows(int(off.sum()))} (first: row {row}, sum "
                 f"{total[row]:.6g}); give one probability for each class, normalised by row."
             )
-        with np.errstate(invalid="ignore"):
-            table = table / total[:, None]
     return table, lost
 
 
@@ -754,7 +771,7 @@ def _groups(vector: Vector, keep: Integers) -> tuple[Integers, tuple[Any, ...]]:
     return codes, tuple(order)
 
 
-# Wording ------------------------------------------------------------------------------------------------------
+# Wording ------------------------------------------------------------------------------------------
 
 
 def _rows(count: int) -> str:

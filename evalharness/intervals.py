@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from evalharness.schemas import Floats, Sample
 
 SMALL = 2000
-"""Up to this many units the jackknife is taken and intervals are BCa; above, percentile intervals do as well."""
+"""Up to this many units intervals are BCa, by the jackknife; above, percentiles do as well."""
+
+FEW = 5
+"""Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
 
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined resamples the rest says nothing about the whole."""
@@ -28,7 +31,7 @@ MAX_UNDEFINED = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """Values of each bootstrapped metric on each resample, and with each unit left out (small samples only)."""
+    """Values of each metric on each resample, and with each unit left out (small samples only)."""
 
     plan: Plan
     resampled: dict[str, Floats] = field(default_factory=dict)
@@ -38,9 +41,10 @@ class Replicates:
 def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -> Replicates:
     """Compute every bootstrapped metric, or only some, on every resample of one plan."""
     specs = [
-        spec for spec in wanted(sample)
+        spec
+        for spec in wanted(sample)
         if spec.interval in ("bootstrap", "proportion") and (only is None or spec.name in only)
-    ]  # fmt: skip
+    ]
     prepared = Prepared(sample, plan.largest_total)
     resampled: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
     left_out: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
@@ -61,11 +65,11 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
     )
 
 
-# Closed forms -------------------------------------------------------------------------------------------------
+# Closed forms -------------------------------------------------------------------------------------
 
 
 def wilson(successes: float, trials: float, level: float) -> tuple[float, float]:
-    """Score interval for a proportion (Wilson 1927, JASA 22(158); Newcombe 1998, Stat. Med. 17(8), method 3)."""
+    """Score interval for a proportion (Wilson 1927, JASA 22(158); Newcombe 1998, Stat. Med. 17(8))."""
     z = normal_quantile((1 + level) / 2)
     share, z2 = successes / trials, z * z
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
@@ -82,7 +86,7 @@ def normal_quantile(share: float) -> float:
     return NormalDist().inv_cdf(share)
 
 
-# Resampling ---------------------------------------------------------------------------------------------------
+# Resampling ---------------------------------------------------------------------------------------
 
 
 def percentile(values: Floats, level: float) -> tuple[float, float]:
@@ -105,7 +109,7 @@ def _bias_and_acceleration(estimate: float, values: Floats, left_out: Floats) ->
 
 
 def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tuple[float, float] | None:
-    """Bias-corrected and accelerated interval (Efron 1987, JASA 82(397)); None where its constants are undefined."""
+    """BCa interval (Efron 1987, JASA 82(397)); None where its constants are undefined."""
     constants = _bias_and_acceleration(estimate, values, left_out)
     if constants is None:
         return None
@@ -163,7 +167,7 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
     return Interval(*percentile(defined, level), level, "percentile", len(values), lost)
 
 
-# Choice -------------------------------------------------------------------------------------------------------
+# Choice -------------------------------------------------------------------------------------------
 
 
 def _counted(name: str, sample: Sample) -> tuple[int, int]:
@@ -195,6 +199,9 @@ def for_metric(
         return Interval(*wilson(*_counted(name, sample), level), level, "wilson")
     if replicates is None:
         return Interval(None, None, level, "none", 0, 0, "resampling was not run")
+    few = _scarce(sample) if spec.needs == "labels" and spec.interval == "bootstrap" else None
+    if few is not None:
+        return Interval(None, None, level, "none", 0, 0, few)
     smooth = name not in ("median_absolute_error",)
     left_out = replicates.left_out.get(name) if smooth else None
     found = from_replicates(estimate, replicates.resampled[name], left_out, level)
@@ -208,8 +215,24 @@ def for_metric(
     return found
 
 
+def _scarce(sample: Sample) -> str | None:
+    """Say that one of two classes is too rare for resamples to show what could happen."""
+    if sample.task != "binary":
+        return None
+    for codes, how in ((sample.labels, "in labels"), (sample.predictions, "predicted")):
+        for code, count in enumerate(np.bincount(codes, minlength=2)):
+            if 0 < count < FEW:
+                rows = "row is" if count == 1 else "rows are"
+                return (
+                    f"only {count} {rows} {how} as {sample.classes[code]!r}; an interval needs {FEW}".replace(
+                        "in labels as", "labelled"
+                    )
+                )
+    return None
+
+
 def _effective(sample: Sample) -> float:
-    """Return Kish's effective number of rows (Kish 1965, section 11.7), or the number of groups where that is less."""
+    """Return Kish's effective number of rows (1965, section 11.7), at most the number of groups."""
     w = sample.weights if sample.weights is not None else np.ones(sample.n)
     size = float(w.sum() ** 2 / np.sum(w**2))
     return size if sample.groups is None else min(size, float(sample.groups.max() + 1))

@@ -1,4 +1,4 @@
-"""The table of metrics: what each is called, needs and means, where its formula is from, and how it is computed.
+"""The table of metrics: what each is called, needs and means, its source, and how it is computed.
 
 A metric is a function of a `Batch`; it returns one value for each weighting, NaN where it is undefined. Names
 are scikit-learn's wherever scikit-learn has the metric. For two classes `precision`, `recall` and `f1` are
@@ -69,12 +69,18 @@ class MetricSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain data, without the function."""
         return {
-            "name": self.name, "title": self.title, "greater_is_better": self.greater_is_better, "unit": self.unit,
-            "tasks": list(self.tasks), "needs": self.needs, "formula": self.formula, "source": self.source,
-        }  # fmt: skip
+            "name": self.name,
+            "title": self.title,
+            "greater_is_better": self.greater_is_better,
+            "unit": self.unit,
+            "tasks": list(self.tasks),
+            "needs": self.needs,
+            "formula": self.formula,
+            "source": self.source,
+        }
 
 
-# Classification -----------------------------------------------------------------------------------------------
+# Classification -----------------------------------------------------------------------------------
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
@@ -125,7 +131,7 @@ def _f1(batch: Batch) -> Floats:
 
 
 def _averaged(kind: str, how: str) -> Compute:
-    """Average a score of each class; a class met in neither labels nor predictions does not count, 0/0 counts as 0."""
+    """Average a score of each class met in labels or predictions; 0/0 counts as 0."""
 
     def compute(batch: Batch) -> Floats:
         hit, actual, predicted = _diagonal(batch), batch.confusion.sum(axis=2), batch.confusion.sum(axis=1)
@@ -196,7 +202,7 @@ def _calibration(which: str) -> Compute:
     return compute
 
 
-# Regression ---------------------------------------------------------------------------------------------------
+# Regression ---------------------------------------------------------------------------------------
 
 
 def _label_variance(batch: Batch) -> Floats:
@@ -225,7 +231,7 @@ def _wape(batch: Batch) -> Floats:
     return _ratio(batch.mean("absolute_error"), batch.mean("absolute_label"))
 
 
-# The table ----------------------------------------------------------------------------------------------------
+# The table ----------------------------------------------------------------------------------------
 
 _MORE, _LESS = True, False
 _BOTH, _TWO, _MANY, _REAL = ("binary", "multiclass"), ("binary",), ("multiclass",), ("regression",)
@@ -605,9 +611,10 @@ METRICS: MappingProxyType[str, MetricSpec] = MappingProxyType({spec.name: spec f
 def wanted(sample: Sample) -> tuple[MetricSpec, ...]:
     """Return the metrics that fit a sample, in the order of the table."""
     return tuple(
-        spec for spec in _TABLE
+        spec
+        for spec in _TABLE
         if sample.task in spec.tasks and (spec.needs != "probabilities" or sample.probabilities is not None)
-    )  # fmt: skip
+    )
 
 
 def why_undefined(spec: MetricSpec, sample: Sample) -> str:

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from evalharness.schemas import Floats, Sample
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
-)  # fmt: skip
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
 CYCLE = (BLUE, RED, GREEN, ORANGE, PINK, SKY, BLACK)
 DASHES = ("-", "--", "-.", ":")
 GREY = "#6B6B6B"
@@ -56,11 +63,26 @@ def draw(report: Report) -> dict[str, bytes]:
 
 
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 10, "axes.titlesize": 12, "axes.titlelocation": "left", "axes.titlepad": 10,
-    "axes.labelsize": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
-    "grid.color": "#E3E3E3", "grid.linewidth": 0.8, "legend.frameon": False, "legend.fontsize": 9, "text.parse_math": False,
-    "figure.facecolor": "white", "savefig.facecolor": "white", "lines.linewidth": 1.8, "text.usetex": False,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 12,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "text.parse_math": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "lines.linewidth": 1.8,
+    "text.usetex": False,
+}
 
 
 def _png(report: Report, paint: Callable[[Any, Report], None]) -> bytes:
@@ -95,7 +117,8 @@ def _remark(axes: Any, text: str) -> None:
 
 
 def _short(value: Any, most: int = 18) -> str:
-    text = " ".join(str(value).split())
+    text = " ".join(str(value).encode("utf-8", "replace").decode().split())
+    text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -111,7 +134,7 @@ def _rows(report: Report) -> str:
     return f"n = {report.n:,}"
 
 
-# Classification -----------------------------------------------------------------------------------------------
+# Classification -----------------------------------------------------------------------------------
 
 
 def _confusion_matrix(figure: Any, report: Report) -> None:
@@ -201,7 +224,7 @@ def _curve(score: Floats, positive: Any, weights: Any) -> tuple[Floats, Floats, 
 def _bands(
     report: Report, score: Floats, positive: Any, at: Floats, read: Callable[[Any, Floats], Floats]
 ) -> tuple[Floats, Floats] | None:
-    """Return the pointwise band of a curve over resamples, on a grid; None where intervals are off or rows too many."""
+    """Return the pointwise band of a curve on a grid; None without intervals or with too many rows."""
     if not report.config.compute_cis or report.n > 200_000:
         return None
     own = report.sample.weights if report.sample.weights is not None else np.ones(report.n)
@@ -355,9 +378,18 @@ def _calibration_curve(figure: Any, report: Report) -> None:
     size = bins.count.astype(float)
     ends = np.array([intervals.wilson(o * n, n, level) for o, n in zip(bins.observed, size, strict=True)]).T
     error = np.clip(np.array([bins.observed - ends[0], ends[1] - bins.observed]), 0, None)
-    axes.errorbar(bins.predicted, bins.observed, yerr=error, color=BLUE, marker="o", markersize=4.5, capsize=2.5, elinewidth=1.2, linewidth=1.2,
-                  label=f"bins of about {int(np.median(bins.count)):,} rows, {level:.0%} Wilson "
-                        "intervals")  # fmt: skip
+    axes.errorbar(
+        bins.predicted,
+        bins.observed,
+        yerr=error,
+        color=BLUE,
+        marker="o",
+        markersize=4.5,
+        capsize=2.5,
+        elinewidth=1.2,
+        linewidth=1.2,
+        label=f"bins of about {int(np.median(bins.count)):,} rows, {level:.0%} Wilson intervals",
+    )
     if len(bins.count) == 1:
         _remark(axes, f"All probabilities fall into one bin (mean {bins.predicted[0]:.3f}).")
     what = (
@@ -435,7 +467,7 @@ def _confidence_histogram(figure: Any, report: Report) -> None:
     axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
 
 
-# Regression ---------------------------------------------------------------------------------------------------
+# Regression ---------------------------------------------------------------------------------------
 
 
 def _some(sample: Sample, seed: int) -> Any:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from evalharness.schemas import Floats, Integers
 
-CELLS = 1 << 21
+CELLS = 1 << 20
 """Weights held at once; with the arrays derived from them this bounds the extra memory below 150 MB."""
 
 

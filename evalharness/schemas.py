@@ -111,8 +111,12 @@ class Config:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-_WHOLE = {"n_failures_per_type": (0, 1_000_000), "n_resamples": (100, 1_000_000), "min_support": (2, 10**12),
-          "max_slice_features": (0, 2)}  # fmt: skip
+_WHOLE = {
+    "n_failures_per_type": (0, 1_000_000),
+    "n_resamples": (100, 1_000_000),
+    "min_support": (2, 10**12),
+    "max_slice_features": (0, 2),
+}
 
 
 def _checked(key: str, value: Any) -> Any:

@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
     from evalharness.schemas import Booleans, Config, Floats, Sample
 
-COLUMNS = ("slice", "feature", "condition", "support", "metric", "estimate", "low", "high",
-           "p_value", "q_value", "significant")  # fmt: skip
+COLUMNS = (
+    "slice",
+    "feature",
+    "condition",
+    "support",
+    "metric",
+    "estimate",
+    "low",
+    "high",
+    "p_value",
+    "q_value",
+    "significant",
+)
 MAX_CATEGORIES = 20
 MAX_CONDITIONS = 400
 MAX_PAIRS_SHOWN = 100
@@ -139,13 +150,13 @@ def find(sample: Sample, config: Config) -> Slices:
     pairs.sort(key=lambda r: (r.p_value, r.slice))
     if len(pairs) > MAX_PAIRS_SHOWN:
         notes.append(
-            f"Of {len(pairs):,} significant two-feature slices the first {MAX_PAIRS_SHOWN} by p-value are listed."
+            f"Of {len(pairs):,} significant pairs the first {MAX_PAIRS_SHOWN} by p-value are listed."
         )
     found = sorted([*rows, *pairs[:MAX_PAIRS_SHOWN]], key=lambda r: (r.p_value, r.slice))
     return Slices(tuple(found), len(drafts), support, tuple(skipped), tuple(notes))
 
 
-# Conditions ---------------------------------------------------------------------------------------------------
+# Conditions ---------------------------------------------------------------------------------------
 
 
 def _conditions(frame: Any, skipped: list[tuple[str, str]]) -> Iterator[Condition]:
@@ -166,21 +177,23 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
         return
     present = column[~missing]
     kind = getattr(column.dtype, "kind", "O")
-    distinct = int(present.nunique())
-    gone = bool(missing.any())
-    if distinct == 1 and not gone:
-        skipped.append((name, "constant"))
-        return
     numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
     dates = pd.api.types.is_datetime64_any_dtype(column.dtype)
     if kind == "c" or not (numeric or dates or _nameable(present)):
         skipped.append(
             (
                 name,
-                f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are "
-                "not supported",
+                (
+                    f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are "
+                    "not supported"
+                ),
             )
         )
+        return
+    distinct = int(present.nunique())
+    gone = bool(missing.any())
+    if distinct == 1 and not gone:
+        skipped.append((name, "constant"))
         return
     if numeric and distinct > 10:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -250,7 +263,7 @@ def _binned(name: str, values: Floats, missing: Booleans, show: Any) -> Iterator
                 yield Condition(name, text, (filled > cuts[i - 1]) & (filled <= cuts[i]))
 
 
-# Tests on plain rows ------------------------------------------------------------------------------------------
+# Tests on plain rows ------------------------------------------------------------------------------
 
 
 def _plain(
@@ -320,9 +333,18 @@ def _plain(
         one, other = conditions[a[q]], conditions[b[q]]
         low, high = _own_interval(metric, m[q], x[q], square[a[q], b[q]], config.confidence_level)
         mean = float(x[q] / m[q])
-        drafts.append({**_named(one, other if pair[q] else None), "support": int(m[q]), "metric": metric,
-                       "estimate": 1 - mean if metric == "accuracy" else mean, "low": low, "high": high,
-                       "p_value": float(p[q]), "pair": bool(pair[q])})  # fmt: skip
+        drafts.append(
+            {
+                **_named(one, other if pair[q] else None),
+                "support": int(m[q]),
+                "metric": metric,
+                "estimate": 1 - mean if metric == "accuracy" else mean,
+                "low": low,
+                "high": high,
+                "p_value": float(p[q]),
+                "pair": bool(pair[q]),
+            }
+        )
     return drafts
 
 
@@ -350,7 +372,7 @@ def _moments(loss: Floats) -> tuple[float, float, float]:
 
 
 def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Floats) -> Floats:
-    """Two-sided p-value of a sum `x` over `m` of `n` rows drawn without replacement from rows of given moments."""
+    """Two-sided p-value of a sum `x` over `m` of `n` rows, drawn at random from rows of given moments."""
     from scipy.special import gammainc, gammaincc, ndtr
 
     total = np.broadcast_to(np.asarray(total, dtype=float), m.shape)
@@ -365,7 +387,7 @@ def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Flo
     shape = 4 / bend**2
 
     def beyond(z: Floats, side: int) -> Floats:
-        """Probability above z (side 1) or below it (side -1); both tails are computed as such, so that none is lost."""
+        """Probability above z (side 1) or below it (side -1), each tail computed as such."""
         place = np.maximum(shape + 2 * z / bend, 0.0)
         tail = np.where(side * gamma > 0, gammaincc(shape, place), gammainc(shape, place))
         return np.asarray(np.where(flat, ndtr(-side * z), tail))
@@ -399,11 +421,11 @@ def _own_interval(
     return max(0.0, float(x / m - half)), float(x / m + half)
 
 
-# Weights and groups -------------------------------------------------------------------------------------------
+# Weights and groups -------------------------------------------------------------------------------
 
 
 def _linearised(sample: Sample, config: Config, conditions: list[Condition]) -> list[dict[str, Any]]:
-    """Test slice against rest by the linearised difference of weighted means (Binder 1983, Int. Stat. Review 51(3))."""
+    """Test slice against rest by linearised weighted means (Binder 1983, Int. Stat. Review 51(3))."""
     from scipy.special import stdtr, stdtrit
 
     metric, loss = row_losses(sample)
@@ -435,6 +457,16 @@ def _linearised(sample: Sample, config: Config, conditions: list[Condition]) -> 
             half = float(stdtrit(df, (1 + config.confidence_level) / 2)) * np.sqrt(spread)
             low, high = max(0.0, estimate - half), estimate + half
             high = min(1.0, high) if metric == "accuracy" else high
-        drafts.append({**_named(condition, None), "support": int(condition.mask.sum()), "metric": metric, "estimate": estimate,
-                       "low": low, "high": high, "p_value": p, "pair": False})  # fmt: skip
+        drafts.append(
+            {
+                **_named(condition, None),
+                "support": int(condition.mask.sum()),
+                "metric": metric,
+                "estimate": estimate,
+                "low": low,
+                "high": high,
+                "p_value": p,
+                "pair": False,
+            }
+        )
     return drafts

@@ -1,4 +1,4 @@
-"""How a model holds up when its rows change: perturbations at several severities, each against the clean rows."""
+"""How a model holds up when its rows change: perturbations at several severities, against clean rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAX_RESAMPLES = 500
 
 @dataclass(frozen=True)
 class Row:
-    """One metric under one perturbation; `drop` is how much worse it is than on the clean rows (negative: better)."""
+    """One metric under one perturbation; `drop` is how much worse than on the clean rows it is."""
 
     perturbation: str
     severity: float
@@ -151,13 +151,15 @@ def _judge(sample: Sample, keep: Any, predict: Callable[[Any], Any], frame: Any)
         truth = table[truth]
     try:
         read = inputs.read(
-            task_type=sample.task_type, predictions=answer, labels=truth,
+            task_type=sample.task_type,
+            predictions=answer,
+            labels=truth,
             classes=list(sample.classes) if len(sample.classes) > 1 else None,
             positive=None if sample.positive is None else sample.classes[sample.positive],
             threshold=sample.threshold,
             sample_weight=None if sample.weights is None else sample.weights[keep],
             groups=None if sample.groups is None else sample.groups[keep],
-        )  # fmt: skip
+        )
     except InputError as error:
         raise InputError(f"what predict returned cannot be read: {error}") from None
     return read
@@ -222,7 +224,7 @@ def _row(kind: str, severity: float, name: str, clean: Any, found: Any, n: int, 
     return Row(kind, severity, name, estimate, low, high, drop, drop_low, drop_high, n, None)
 
 
-# Perturbations ------------------------------------------------------------------------------------------------
+# Perturbations ------------------------------------------------------------------------------------
 
 Change = Callable[[Any, float, np.random.Generator], Any]
 
@@ -337,7 +339,7 @@ def _unseen(frame: Any, severity: float, rng: np.random.Generator) -> Any:
 
 
 def _shuffled(frame: Any, severity: float, rng: np.random.Generator) -> Any:
-    """Shuffle all values within a share `severity` of the columns (at least one), which breaks their link to the label."""
+    """Shuffle a share `severity` of the columns (at least one), which breaks their link to the label."""
     out = frame.copy()
     width = frame.shape[1]
     for i in rng.permutation(width)[: max(1, round(severity * width))]:

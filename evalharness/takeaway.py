@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalharness.slices import Slices
 
 GOOD_CALIBRATION = 0.05
-"""Probabilities are called well calibrated when the whole interval of their root mean square error is below this."""
+"""Probabilities are called well calibrated when the whole interval of their error is below this."""
 
 
 class _Words:
@@ -64,7 +64,7 @@ class _Words:
 
 
 def rounded(value: float) -> float | int:
-    """Round for reading: three decimals from 0.1 up, four significant digits for large numbers, three below 0.1."""
+    """Round for reading: three decimals from 0.1 up, four digits for large numbers, three for small."""
     size = abs(value)
     if size >= 1000:
         digits = 3 - int(np.floor(np.log10(size)))
@@ -85,8 +85,11 @@ def write(
     """Return the five claims: headline, baseline, calibration or bias, slices, failures."""
     level = config.confidence_level
     if sample.task == "regression":
-        first = (_headline("root_mean_squared_error", sample, metrics, intervals, level), _mean_baseline(sample, metrics, intervals, level),
-                 _bias(metrics, intervals, level))  # fmt: skip
+        first = (
+            _headline("root_mean_squared_error", sample, metrics, intervals, level),
+            _mean_baseline(sample, metrics, intervals, level),
+            _bias(metrics, intervals, level),
+        )
     else:
         beats, baseline = _majority(sample, metrics, intervals, level)
         name = (
@@ -94,8 +97,11 @@ def write(
             if beats
             else ("roc_auc" if metrics.get("roc_auc") is not None else "balanced_accuracy")
         )
-        first = (_headline(name, sample, metrics, intervals, level), baseline,
-                 _calibration(sample, metrics, intervals, calibration, level))  # fmt: skip
+        first = (
+            _headline(name, sample, metrics, intervals, level),
+            baseline,
+            _calibration(sample, metrics, intervals, calibration, level),
+        )
     return (*first, _slices(slices, sample, metrics, level), _failures(failures, level))
 
 
@@ -178,10 +184,13 @@ def _bias(metrics: Mapping[str, float | None], intervals: Mapping[str, Interval]
     value, interval = metrics["mean_bias_error"], intervals["mean_bias_error"]
     assert value is not None
     if interval.low is None or interval.contains(0.0):
-        return words.claim("bias", "There is no evidence that predictions are too high or too low on "
-                                   "average: the mean bias is "
-                                   f"{words.number('mean_bias_error', value)} "
-                                   f"({words.interval(interval)}).")  # fmt: skip
+        return words.claim(
+            "bias",
+            "There is no evidence that predictions are too high or too low on "
+            "average: the mean bias is "
+            f"{words.number('mean_bias_error', value)} "
+            f"({words.interval(interval)}).",
+        )
     side = "high" if value > 0 else "low"
     return words.claim(
         "bias",
@@ -256,13 +265,16 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
             f"{words.number('low', row.low)} to {words.number('high', row.high)}"
         )
     where = words.name("slice", row.slice)
-    return words.claim("slices", f"Of {tested} slices tested, {words.number('worse', len(worse))} "
-                                 f"{'is' if len(worse) == 1 else 'are'} significantly worse than the "
-                                 "other rows, "
-                                 f"most of all {where}: {METRICS[metric].title} "
-                                 f"{words.number('estimate', row.estimate)} ({span}) on "
-                                 f"{words.number('support', row.support)} rows, "
-                                 f"against {words.number('overall', overall)} overall.")  # fmt: skip
+    return words.claim(
+        "slices",
+        f"Of {tested} slices tested, {words.number('worse', len(worse))} "
+        f"{'is' if len(worse) == 1 else 'are'} significantly worse than the "
+        "other rows, "
+        f"most of all {where}: {METRICS[metric].title} "
+        f"{words.number('estimate', row.estimate)} ({span}) on "
+        f"{words.number('support', row.support)} rows, "
+        f"against {words.number('overall', overall)} overall.",
+    )
 
 
 def _failures(failures: Failures, level: float) -> Claim:
@@ -274,14 +286,21 @@ def _failures(failures: Failures, level: float) -> Claim:
     tied = sum(c.count == top.count for c in failures.categories) > 1
     share = f"{words.number('share', top.share or 0.0)}"
     kind = "one of the largest kinds" if tied else "the largest kind"
-    span = "" if top.low is None or top.high is None else (
-        f", {words.number('confidence_percent', 100 * level)} % interval {words.number('low', top.low)} "
-        f"to {words.number('high', top.high)}"
-    )  # fmt: skip
+    span = (
+        ""
+        if top.low is None or top.high is None
+        else (
+            f", {words.number('confidence_percent', 100 * level)} % interval {words.number('low', top.low)} "
+            f"to {words.number('high', top.high)}"
+        )
+    )
     plural = "error" if failures.errors == 1 else "errors"
-    return words.claim("failures", f"Of {words.number('errors', failures.errors)} {plural} in {n} rows, "
-                                   f"{kind} is {top.category!r} with {words.number('count', top.count)} "
-                                   f"(share {share}{span}).")  # fmt: skip
+    return words.claim(
+        "failures",
+        f"Of {words.number('errors', failures.errors)} {plural} in {n} rows, "
+        f"{kind} is {top.category!r} with {words.number('count', top.count)} "
+        f"(share {share}{span}).",
+    )
 
 
 def text(claims: tuple[Claim, ...]) -> str:

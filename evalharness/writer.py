@@ -1,4 +1,4 @@
-"""The standard artifact folder: strict JSON, identical bytes for identical input, replaced whole or not at all."""
+"""The standard artifact folder: strict JSON, equal bytes for equal input, replaced whole or not at all."""
 
 from __future__ import annotations
 
@@ -63,8 +63,14 @@ def documents(report: Report) -> dict[str, Any]:
         },
         "confidence_intervals.json": {
             name: {
-                "estimate": report.metrics[name], "low": i.low, "high": i.high, "confidence_level": i.confidence_level, "method": i.method,
-                "n_resamples": i.n_resamples, "undefined_resamples": i.undefined_resamples, "reason": i.reason,
+                "estimate": report.metrics[name],
+                "low": i.low,
+                "high": i.high,
+                "confidence_level": i.confidence_level,
+                "method": i.method,
+                "n_resamples": i.n_resamples,
+                "undefined_resamples": i.undefined_resamples,
+                "reason": i.reason,
             }
             for name, i in report.intervals.items()
         },
@@ -82,17 +88,28 @@ def documents(report: Report) -> dict[str, Any]:
             "n": failures.n,
             "categories": [
                 {
-                    "category": c.category, "rule": c.rule, "count": c.count, "share": c.share, "low": c.low, "high": c.high,
+                    "category": c.category,
+                    "rule": c.rule,
+                    "count": c.count,
+                    "share": c.share,
+                    "low": c.low,
+                    "high": c.high,
                     "examples": [
-                        {"row": e.row, "label": e.label, "prediction": e.prediction, "probability": e.probability, "reason": e.reason,
-                         "values": dict(e.values)}
+                        {
+                            "row": e.row,
+                            "label": e.label,
+                            "prediction": e.prediction,
+                            "probability": e.probability,
+                            "reason": e.reason,
+                            "values": dict(e.values),
+                        }
                         for e in c.examples
                     ],
                 }
                 for c in failures.categories
             ],
         },
-    }  # fmt: skip
+    }
     if report.config.run_stress_tests:
         out["stress.json"] = {
             "rows": [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in stress.rows],

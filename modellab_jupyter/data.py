@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import os
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs, file_digest
 from modellab_jupyter.errors import InputError
+from modellab_jupyter.tables import PARQUET_SUFFIXES, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,33 +82,12 @@ def describe(
 
 def read_file(path: Path) -> tuple[pd.DataFrame | None, Literal["csv", "parquet", "file"]]:
     """Read a table from a file; None for a file of another kind, which is kept by its bytes alone."""
-    suffixes = [s.lower() for s in path.suffixes]
-    import pandas as pd
-
-    try:
-        if ".parquet" in suffixes or ".pq" in suffixes:
-            return pd.read_parquet(path), "parquet"
-        if {".csv", ".tsv", ".txt"} & set(suffixes):
-            return pd.read_csv(path, sep=delimiter(path), low_memory=False), "csv"
-    except (ValueError, OSError, EOFError, NotImplementedError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise InputError(f"data must be a table that can be read, but {path.name!r} cannot: {reason}.") from error
+    suffixes = {suffix.lower() for suffix in path.suffixes}
+    if suffixes & set(PARQUET_SUFFIXES):
+        return read_table(path), "parquet"
+    if suffixes & {".csv", ".tsv"}:
+        return read_table(path), "csv"
     return None, "file"
-
-
-def delimiter(path: Path) -> str:
-    """Return the character that separates the columns of a text file, a comma where nothing else is likelier."""
-    import gzip
-
-    if path.suffix.lower() in {".zip", ".bz2", ".xz", ".zst", ".tar"}:
-        return ","
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rb") as file:
-        head = file.read(64_000).decode("utf-8", "replace")
-    try:
-        return csv.Sniffer().sniff(head, delimiters=",;\t|").delimiter
-    except csv.Error:
-        return ","
 
 
 def as_frame(data: Any) -> pd.DataFrame:

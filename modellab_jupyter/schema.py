@@ -292,7 +292,7 @@ decode = msgspec.json.Decoder(AnyEvent).decode
 
 
 def encode(event: Event) -> bytes:
-    """Return an event as one line of JSON; half a surrogate pair, which UTF-8 has no bytes for, as ``\\udXXX``."""
+    r"""Return an event as one line of JSON; half a surrogate pair, which UTF-8 has no bytes for, as ``\udXXX``."""
     try:
         return _encode(event)
     except UnicodeEncodeError:

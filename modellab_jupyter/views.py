@@ -147,10 +147,12 @@ def differences(table: pa.Table) -> Any:
         other = found.get(run_id)
         if run_id == ids[lead] or other is None or not _same_rows(base, other):
             continue
-        for row in _report(other).compare(judged).rows:
-            rows.append({"run": name, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
-                         "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
-                         "level": row.confidence_level})  # fmt: skip
+        rows += [
+            {"run": name, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
+             "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
+             "level": row.confidence_level}
+            for row in _report(other).compare(judged).rows
+        ]  # fmt: skip
     for line, q_value in zip(rows, adjusted([line["p_value"] for line in rows]), strict=True):
         better = METRICS[line["metric"]].greater_is_better
         real = q_value is not None and line["difference"] and q_value <= 1 - line["level"] + 1e-12

@@ -100,14 +100,14 @@ def test_imports_go_one_way(path: Path) -> None:
     for name, line in imports(path):
         if not name.startswith("modellab_jupyter"):
             continue
-        other = (name.split(".") + ["__init__"])[1]
+        other = [*name.split("."), "__init__"][1]
         if other in {mine, "__init__", "__version__"}:
             continue
         assert 0 <= floor(other) < floor(mine), f"{path.name}:{line} imports {other}, which is not below {mine}"
 
 
 def test_the_harness_stands_alone() -> None:
-    """evalharness imports nothing of the tracker."""
+    """Evalharness imports nothing of the tracker."""
     for path in sources(HARNESS):
         assert not [name for name, _ in imports(path) if name.startswith("modellab_jupyter")], path
 
@@ -180,7 +180,7 @@ def test_every_public_method_is_documented() -> None:
 
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:
     """A misspelt attribute names the one that was meant."""
-    with pytest.raises(AttributeError, match="has no attribute 'log_metrcs'; did you mean 'log_metrics'?"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'log_metrcs'; did you mean 'log_metrics'\?"):
         modellab_jupyter.log_metrcs  # noqa: B018
 
 

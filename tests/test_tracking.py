@@ -7,6 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -300,13 +301,11 @@ def test_where_is_logged_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 )  # fmt: skip
 def test_a_with_block_ends_its_run_as_it_ended(error: BaseException | None, status: str) -> None:
     """The outcome of the block is the status of the run, and what was raised goes on."""
-    try:
-        with ml.start_run("a") as run:
-            ml.log_metrics({"m": 1})
-            if error is not None:
-                raise error
-    except BaseException as caught:
-        assert caught is error
+    run = ml.start_run("a")
+    with nullcontext() if error is None else pytest.raises(type(error)), run:
+        ml.log_metrics({"m": 1})
+        if error is not None:
+            raise error
     record = ml.runs.get(run.id)
     assert (record.status, run.status) == (status, status)
     assert record.error == (None if status == "finished" else f"{type(error).__name__}: {error}")
@@ -486,7 +485,7 @@ def test_no_secret_leaves_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 # -- what it costs -----------------------------------------------------------------------------------
 
-HEAVY = "numpy pandas duckdb pyarrow matplotlib plotly sklearn scipy xgboost IPython jupyter_server ipywidgets anywidget".split()
+HEAVY = ["numpy", "pandas", "duckdb", "pyarrow", "matplotlib", "plotly", "sklearn", "scipy", "xgboost", "IPython", "jupyter_server", "ipywidgets", "anywidget"]
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,7 @@ class FileBackend:
             con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
-            except Exception as error:
-                if not _is_fault(error):
-                    raise
+            except _faults() as error:
                 raise _translated(error, self.path) from error
             finally:
                 con.close()
@@ -145,11 +143,11 @@ def _empty() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _is_fault(error: Exception) -> bool:
-    """Tell whether an error speaks of the file or the disk, not of a query."""
+def _faults() -> tuple[type[Exception], ...]:
+    """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
     import duckdb
 
-    return isinstance(error, OSError | duckdb.IOException | duckdb.FatalException | duckdb.SerializationException)
+    return OSError, duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
 
 
 def _is_lock(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -201,7 +202,7 @@ def _groups(keys: Any) -> list[tuple[str, slice]]:
     if not len(keys):
         return []
     starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]])
-    return [(str(keys[a]), slice(int(a), int(b))) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [(str(keys[a]), slice(int(a), int(b))) for a, b in itertools.pairwise(starts)]
 
 
 def _present(values: Any) -> np.ndarray[Any, Any]:

@@ -6,10 +6,10 @@ row and column and says so, `fit_models` fits a dummy, a linear model and XGBoos
 
 from __future__ import annotations
 
+from modellab_jupyter.tables import read_table
 from modellab_jupyter.templates.columns import Column
 from modellab_jupyter.templates.fitting import MODELS, Result, fit_models
 from modellab_jupyter.templates.planning import TASK_TYPES, Plan, plan
-from modellab_jupyter.templates.reading import read_table
 from modellab_jupyter.templates.workflow import Summary, Trained, train
 
 __all__ = [

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from modellab_jupyter import tables
 from modellab_jupyter.errors import InputError, hint
-from modellab_jupyter.templates import reading
 from modellab_jupyter.templates.wording import count, several
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ def clean(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 def cells(series: pd.Series[Any], column: Column) -> pd.Series[Any]:
     """Return `series` read as `column` says: float64, datetime64 or text with NaN."""
     if column.use == "numeric":
-        return reading.numbers(series, column.style)
+        return tables.numbers(series, column.style)
     if column.use == "date":
-        return reading.dates(series, column.style)
-    return reading.texts(series)
+        return tables.dates(series, column.style)
+    return tables.texts(series)
 
 
 def describe(series: pd.Series[Any], name: Hashable, notes: list[str]) -> Column:
@@ -90,16 +90,16 @@ def describe(series: pd.Series[Any], name: Hashable, notes: list[str]) -> Column
     if isinstance(dtype, pd.CategoricalDtype):
         return _described_text(series, name, notes)
     if types.is_bool_dtype(dtype):
-        return _described(name, "boolean", "true or false", reading.texts(series))
+        return _described(name, "boolean", "true or false", tables.texts(series))
     if types.is_numeric_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        values = reading.numbers(series, "")
+        values = tables.numbers(series, "")
         infinite = int(series.notna().sum() - values.notna().sum())
         if infinite:
             notes.append(f"{count(infinite, 'infinite value')} of {str(name)!r} taken as missing.")
         why = "durations in seconds" if types.is_timedelta64_dtype(dtype) else "numbers"
         return _described(name, "numeric", why, values)
     if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        return _described(name, "date", "times, taken apart", reading.dates(series, "ISO8601"), "ISO8601")
+        return _described(name, "date", "times, taken apart", tables.dates(series, "ISO8601"), "ISO8601")
     strange = (list, dict, set, tuple, bytes, np.ndarray)
     odd = [value for value in series.dropna().iloc[:1000] if isinstance(value, strange)]
     if odd:
@@ -136,19 +136,19 @@ def _shown(value: object) -> str:
 
 
 def _described_text(series: pd.Series[Any], name: Hashable, notes: list[str]) -> Column:
-    values = reading.texts(series)
+    values = tables.texts(series)
     levels = [str(level) for level in values.dropna().unique()]
     chosen = levels and str(series.dtype) == "category" and len(levels) <= MOST_ONE_HOT
     if not chosen:  # who made it a category meant it
-        style, strangers = reading.number_style(levels)
+        style, strangers = tables.number_style(levels)
         if style:
             notes.append(_read_as_numbers(series, values, name, style, strangers))
-            return _described(name, "numeric", "numbers as text", reading.numbers(series, style), style)
-        style, doubt = reading.date_style(levels)
+            return _described(name, "numeric", "numbers as text", tables.numbers(series, style), style)
+        style, doubt = tables.date_style(levels)
         if style:
             if doubt:
                 notes.append(f"{str(name)!r} has dates with day and month in doubt; they were read as {style}.")
-            read = reading.dates(series, style)
+            read = tables.dates(series, style)
             return _described(name, "date", f"dates as text ({style}), taken apart", read, style)
     if {level.lower() for level in levels} in _YES_NO:
         return _described(name, "boolean", "two words that mean yes or no", values)
@@ -219,7 +219,7 @@ def without_copies(
     answers = pd.Series(labels, index=frame.index)
     if labels.dtype.kind in "iuf":
         answers = answers.astype("float64")
-    written = reading.texts(pd.Series(labels, index=frame.index))
+    written = tables.texts(pd.Series(labels, index=frame.index))
     for column in columns:
         if column.use == "left out":
             decided.append(column)

@@ -262,7 +262,7 @@ def _tells_class(values: Array, labels: Array) -> bool:
     import pandas as pd
 
     pairs = pd.DataFrame({"value": values, "label": labels}).drop_duplicates()
-    return len(pairs) == pairs["value"].nunique() == pairs["label"].nunique()
+    return bool(len(pairs) == pairs["value"].nunique() == pairs["label"].nunique())
 
 
 def _is_rescaled(values: Array, labels: Array) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from modellab_jupyter import tables
 from modellab_jupyter.errors import InputError
-from modellab_jupyter.templates import reading
 from modellab_jupyter.templates.wording import count
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def number_labels(series: pd.Series[Any], target: Hashable, notes: list[str]) ->
         style = _number_style(present, kept, target)
         if any(isinstance(value, str) for value in present):
             notes.append(f"{str(target)!r} has numbers written as text; they were read as numbers.")
-    labels = reading.numbers(present, style).to_numpy(dtype=np.float64)
+    labels = tables.numbers(present, style).to_numpy(dtype=np.float64)
     finite = np.isfinite(labels)
     labels, kept = labels[finite], kept[finite]
     if len(labels) and np.all(labels == labels[0]):
@@ -103,7 +103,7 @@ def _present(series: pd.Series[Any]) -> tuple[pd.Series[Any], Array]:
 
     there = series.notna().to_numpy(dtype=bool)
     if series.dtype == object or isinstance(series.dtype, pd.StringDtype | pd.CategoricalDtype):
-        there = there & reading.texts(series, reading.MISSING_TARGET).notna().to_numpy(dtype=bool)
+        there = there & tables.texts(series, tables.MISSING_TARGET).notna().to_numpy(dtype=bool)
     elif pd.api.types.is_float_dtype(series.dtype):
         there = there & np.isfinite(series.to_numpy(dtype=np.float64, na_value=np.nan))
     kept = np.flatnonzero(there).astype(np.int64)
@@ -120,7 +120,8 @@ def _as_classes(present: pd.Series[Any], target: Hashable, notes: list[str]) -> 
         dtype = present.dtype
     kinds = {type(value).__name__ for value in present.astype(object)}
     if types.is_bool_dtype(dtype) or kinds == {"bool"}:
-        return present.to_numpy(dtype=bool)
+        flags: Array = present.to_numpy(dtype=bool)
+        return flags
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         raise InputError(
             f"target: {str(target)!r} holds times, which are neither classes nor numbers; choose another column"
@@ -129,16 +130,17 @@ def _as_classes(present: pd.Series[Any], target: Hashable, notes: list[str]) -> 
         return _number_classes(present.to_numpy(dtype=np.float64), target)
     if len(kinds) > 1:
         notes.append(f"{str(target)!r} mixes {' and '.join(sorted(kinds))}: all its values are taken as text.")
-    labels = reading.texts(present, reading.MISSING_TARGET).to_numpy(dtype=object)
+    labels = tables.texts(present, tables.MISSING_TARGET).to_numpy(dtype=object)
     classes = [str(value) for value in pd.unique(labels)]
     if len(classes) > MOST_CLASSES or (len(classes) > 10 and len(classes) > 0.5 * len(labels)):
-        numeric = reading.number_style(classes)[0]
+        numeric = tables.number_style(classes)[0]
         todo = "use task_type='regression'" if numeric else "choose another column, or join classes first"
         raise InputError(
             f"target: {str(target)!r} holds {len(classes)} different {'numbers' if numeric else 'texts'} in"
             f" {count(len(labels), 'row')}, too many for classes; {todo}"
         )
-    return labels.astype(np.str_)
+    words: Array = labels.astype(np.str_)
+    return words
 
 
 def _number_classes(values: Array, target: Hashable) -> Array:
@@ -160,9 +162,9 @@ def _number_style(present: pd.Series[Any], kept: Array, target: Hashable) -> str
     """Return how texts write numbers, or refuse them and show the first that is none."""
     import numpy as np
 
-    said = reading.texts(present, reading.MISSING_TARGET)
+    said = tables.texts(present, tables.MISSING_TARGET)
     levels = [str(level) for level in said.unique()]
-    style, strangers = reading.number_style(levels)
+    style, strangers = tables.number_style(levels)
     if levels and (not style or strangers):
         bad = said.isin(strangers or levels).to_numpy(dtype=bool)
         first = int(np.flatnonzero(bad)[0])

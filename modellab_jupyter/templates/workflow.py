@@ -7,13 +7,12 @@ import random
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modellab_jupyter.errors import InputError, hint
+from modellab_jupyter.tables import read_table
 from modellab_jupyter.templates.fitting import MODELS, ModelName, Result, fit_models
 from modellab_jupyter.templates.planning import Plan, plan
-from modellab_jupyter.templates.reading import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +191,7 @@ def train(
         judged = [_judged(task, name) for name in MODELS]
     else:
         with _kept_random_state():
-            judged = [_logged(task, name, data, frame, project_id) for name in MODELS]
+            judged = [_logged(task, name, data, project_id) for name in MODELS]
     return _summary(task, judged, project_id)
 
 
@@ -275,29 +274,18 @@ def _judged(task: _Task, name: ModelName, run: Run | None = None) -> _Judged:
     return _Judged(result, run.evaluate(**about), train_score, run.id)
 
 
-def _logged(task: _Task, name: ModelName, data: Any, frame: pd.DataFrame, project_id: str) -> _Judged:
+def _logged(task: _Task, name: ModelName, data: Any, project_id: str) -> _Judged:
     """Fit and judge one model in a run of its own; the dummy's is the baseline of its project."""
     from modellab_jupyter.tracking import start_run
 
     seed, told = task.plan.seed, str(task.plan)
     with start_run(name, project_id, seed=seed, tags=["template"], baseline=name == MODELS[0]) as run:
-        _log_source(run, data, frame)
+        run.log_dataset(data)
         run.set_note(told)
         judged = _judged(task, name, run)
         if judged.result.notes:
             run.set_note("\n".join([told, *judged.result.notes]))
     return judged
-
-
-def _log_source(run: Run, data: Any, frame: pd.DataFrame) -> None:
-    """Log the file that was given; where the tracker reads fewer kinds of text than we do, the table in it."""
-    if data is frame:
-        run.log_dataset(frame)
-        return
-    try:
-        run.log_dataset(data)
-    except InputError:
-        run.log_dataset(frame, name=Path(data).name.partition(".")[0])
 
 
 def _params(decided: Plan) -> dict[str, Any]:

@@ -24,7 +24,9 @@ GET_ONE = "no Chromium was found; to run the browser tests install one (Debian: 
 
 
 def chromium():
-    return os.environ.get("MODELLAB_CHROMIUM") or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    return os.environ.get("MODELLAB_CHROMIUM") or next(
+        (found for name in BROWSERS if (found := shutil.which(name))), None
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,7 +37,9 @@ def _needs():
     else:
         from jupyter_core.paths import jupyter_path
 
-        if not any((Path(p) / "labextensions/modellab-jupyter/package.json").is_file() for p in [*jupyter_path()]):
+        if not any(
+            (Path(p) / "labextensions/modellab-jupyter/package.json").is_file() for p in [*jupyter_path()]
+        ):
             reason = "the JupyterLab extension is not installed here; run: pip install ."
     if reason is None:
         return
@@ -51,7 +55,9 @@ def lab(_needs, tmp_path_factory):
     work.mkdir()
     settings = root / "config/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    (settings / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
     env = {
         **os.environ,
         "HOME": str(root),
@@ -113,7 +119,10 @@ def watched(page):
 
     page.context.route("**/*", judge)
     page.on("pageerror", lambda e: page.errors.append(str(e)))
-    page.on("console", lambda m: page.errors.append(f"{m.text} ({m.location.get('url')})") if m.type == "error" else None)
+    page.on(
+        "console",
+        lambda m: page.errors.append(f"{m.text} ({m.location.get('url')})") if m.type == "error" else None,
+    )
     return page
 
 

@@ -23,7 +23,9 @@ def open_notebook(page, lab, name, app="lab/tree", *, kernel=True):
     if kernel:
         page.wait_for_function(IDLE, timeout=60_000)
     else:
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length > 0", timeout=60_000)
+        page.wait_for_function(
+            "() => window.jupyterapp?.shell.currentWidget?.content?.widgets?.length > 0", timeout=60_000
+        )
 
 
 def run_all(page, timeout=120_000):
@@ -48,5 +50,7 @@ def shut_down(page):
 
 def theme(page, name):
     """Choose a JupyterLab theme."""
-    page.evaluate("name => { void window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }) }", name)
+    page.evaluate(
+        "name => { void window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }) }", name
+    )
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)

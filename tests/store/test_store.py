@@ -237,8 +237,9 @@ def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch
     assert holder.stdout.readline() == "held\n"
     began = time.monotonic()
     with pytest.warns(RuntimeWarning, match=rf"held by another program \(process {holder.pid}, .*Nothing is lost"):
-        with ml.start_run("meanwhile", project_id="churn") as run:
-            ml.log_metrics({"m": 1.0})
+        run = ml.start_run("meanwhile", project_id="churn")
+        ml.log_metrics({"m": 1.0})
+        run.end()
     assert time.monotonic() - began < 2
     with monkeypatch.context() as patch:
         patch.setattr(backends, "WAIT", 0.1)
@@ -323,8 +324,6 @@ def test_a_file_that_is_no_store_is_refused_and_left_alone() -> None:
     Path("modellab.duckdb").write_bytes(b"not a database" * 1000)
     with pytest.raises(ml.StoreUnreadableError, match="is not a readable DuckDB file"):
         ml.runs.list()
-        log_some()
-        ml.runs.list()
     assert Path("modellab.duckdb").read_bytes() == b"not a database" * 1000
 
 
@@ -335,7 +334,7 @@ def test_a_store_of_a_later_version_is_refused_with_the_way_out(store: Store) ->
     log_some()
     with duckdb.connect("modellab.duckdb") as con:
         con.execute("INSERT INTO migrations VALUES (99, 'future', now()::TIMESTAMP)")
-    with pytest.raises(ml.StoreNewerError, match="schema is number 99 .* upgrade modellab-jupyter"):
+    with pytest.raises(ml.StoreNewerError, match=r"schema is number 99 .* upgrade modellab-jupyter"):
         Store(store.path, store.files).runs()
 
 

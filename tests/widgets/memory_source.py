@@ -11,7 +11,7 @@ import pyarrow as pa
 
 START = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 FAMILIES = ("dummy", "logistic", "forest", "xgboost")
-HOSTILE = "<script>window.hacked = true</script><img src=x onerror=\"window.hacked=true\"> \"quoted\" 'n' & $x_1$ \x07"
+HOSTILE = '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> "quoted" \'n\' & $x_1$ \x07'
 
 
 class MemorySource:
@@ -26,7 +26,11 @@ class MemorySource:
         self.rows = []
         for i in range(n):
             family = FAMILIES[min(i, 3)] if i < 4 else rng.choice(FAMILIES[1:])
-            status = "finished" if i < 3 else rng.choices(["finished", "failed", "interrupted", "stale"], [90, 5, 3, 2])[0]
+            status = (
+                "finished"
+                if i < 3
+                else rng.choices(["finished", "failed", "interrupted", "stale"], [90, 5, 3, 2])[0]
+            )
             level = 0.5 if family == "dummy" else 0.72 + 0.22 * rng.random()
             known = status == "finished"
             row = {
@@ -72,13 +76,32 @@ class MemorySource:
         }
 
     def runs(self, project_id):
-        names = list(dict.fromkeys(name for row in self.rows for name in row)) or ["run_id", "name", "status", "baseline"]
-        types = {"started_at": pa.timestamp("us", "UTC"), "tags": pa.list_(pa.string()), "baseline": pa.bool_()}
+        names = list(dict.fromkeys(name for row in self.rows for name in row)) or [
+            "run_id",
+            "name",
+            "status",
+            "baseline",
+        ]
+        types = {
+            "started_at": pa.timestamp("us", "UTC"),
+            "tags": pa.list_(pa.string()),
+            "baseline": pa.bool_(),
+        }
         fields = []
         for name in names:
             is_count = name.endswith(".n")
-            is_number = name.startswith("metrics.") or name in ("duration", "params.learning_rate", "params.depth")
-            fields.append(pa.field(name, types.get(name) or (pa.int64() if is_count else pa.float64() if is_number else pa.string())))
+            is_number = name.startswith("metrics.") or name in (
+                "duration",
+                "params.learning_rate",
+                "params.depth",
+            )
+            fields.append(
+                pa.field(
+                    name,
+                    types.get(name)
+                    or (pa.int64() if is_count else pa.float64() if is_number else pa.string()),
+                )
+            )
         if not self.rows:
             fields += [pa.field("started_at", types["started_at"]), pa.field("duration", pa.float64())]
         meta = json.dumps({"greater_is_better": {"accuracy": True, "log_loss": False}})
@@ -92,10 +115,17 @@ class MemorySource:
                 continue
             rng = random.Random(row["run_id"] + key)
             for step in range(min(self.steps, points)):
-                value = last + (0.3 if key == "log_loss" else -0.3) * math.exp(-step / 12) + rng.gauss(0, 0.008)
+                value = (
+                    last + (0.3 if key == "log_loss" else -0.3) * math.exp(-step / 12) + rng.gauss(0, 0.008)
+                )
                 out.append({"run_id": row["run_id"], "step": step, "value": value, "time": row["started_at"]})
         schema = pa.schema(
-            [("run_id", pa.string()), ("step", pa.int64()), ("value", pa.float64()), ("time", pa.timestamp("us", "UTC"))]
+            [
+                ("run_id", pa.string()),
+                ("step", pa.int64()),
+                ("value", pa.float64()),
+                ("time", pa.timestamp("us", "UTC")),
+            ]
         )
         return pa.Table.from_pylist(out, schema)
 

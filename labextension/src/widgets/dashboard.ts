@@ -66,12 +66,13 @@ class Dashboard {
     'aria-describedby': this.#slip.id,
     spellcheck: 'false',
     autocomplete: 'off',
+    'data-lm-suppress-shortcuts': 'true',
     oninput: () => this.#filterTyped(),
   });
   #count = h('span', { class: 'ml-quiet', role: 'status' });
   #columnsMenu = h('div', { class: 'ml-pop' });
   #actions = h('span', { class: 'ml-choose' });
-  #ask = h('form', { class: 'ml-bar ml-ask', hidden: true });
+  #ask = h('div', { class: 'ml-bar ml-ask', role: 'group', hidden: true, 'data-lm-suppress-shortcuts': 'true' });
   #empty = h('div', { class: 'ml-message', hidden: true });
   #main = h('div', { hidden: true });
   #result = h('div');
@@ -479,21 +480,24 @@ class Dashboard {
     const runs = format.count(this.#selected.size, 'run');
     const asks: Record<'tag' | 'note' | 'trash', string> = { tag: `Add a tag to ${runs}:`, note: `Set the note of ${runs}:`, trash: `Move ${runs} to the trash?` };
     const field = verb === 'trash' ? null : h('input', { type: 'text', 'aria-label': asks[verb], class: 'ml-filter' });
-    const go = h('button', { type: 'submit' }, { tag: 'Add tag', note: 'Set note', trash: 'Move to trash' }[verb]);
     const close = (): void => {
       this.#ask.hidden = true;
       this.#grid.el.focus();
     };
-    this.#ask.replaceChildren(h('span', {}, asks[verb]), field ?? '', go, h('button', { type: 'button', onclick: close }, 'Cancel'));
-    this.#ask.onsubmit = event => {
-      event.preventDefault();
+    const act = (): void => {
       if (verb === 'tag' && field!.value.trim() === '') return;
       close();
       const payload: JsonObject = verb === 'tag' ? { tag: field!.value.trim() } : verb === 'note' ? { note: field!.value } : {};
       void this.#act(verb, payload);
     };
+    const go = h('button', { type: 'button', onclick: act }, { tag: 'Add tag', note: 'Set note', trash: 'Move to trash' }[verb]);
+    this.#ask.replaceChildren(h('span', {}, asks[verb]), field ?? '', go, h('button', { type: 'button', onclick: close }, 'Cancel'));
     this.#ask.onkeydown = event => {
       if (event.key === 'Escape') close();
+      else if (event.key === 'Enter' && event.target === field) act();
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
     };
     this.#ask.hidden = false;
     (field ?? go).focus();
@@ -504,6 +508,9 @@ class Dashboard {
       const answer = await this.#connector.call('act', { verb, run_ids: [...this.#selected], payload });
       if (this.#gone) return;
       if (verb === 'trash') this.#selected.clear();
+      // What was just written is shown.
+      if (verb === 'tag') this.#hidden?.delete('tags');
+      if (verb === 'note') this.#hidden?.delete('note');
       if (isObject(answer.payload.shown)) this.#show(answer.payload.shown);
       await this.open();
     } catch (error) {

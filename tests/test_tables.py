@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from modellab_jupyter.errors import InputError
-from modellab_jupyter.templates import read_table
+from modellab_jupyter.tables import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

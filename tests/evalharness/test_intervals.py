@@ -1,0 +1,252 @@
+"""Intervals cover, are shared, and are withheld with a reason where they would mislead."""
+
+import numpy as np
+import pytest
+
+from evalharness import METRICS, evaluate
+from evalharness.intervals import SMALL, bca, percentile
+from evalharness.resample import Plan, integers, stream
+
+
+def coverage(truth, draw, runs, names, **given):
+    """Share of runs in which the interval of each metric holds the true value."""
+    hits = dict.fromkeys(names, 0)
+    for run in range(runs):
+        labels, predictions = draw(np.random.default_rng(run))
+        report = evaluate(
+            labels=labels,
+            predictions=predictions,
+            config={"n_resamples": 300, "max_slice_features": 0},
+            seed=run,
+            **given,
+        )
+        for name in names:
+            hits[name] += report.intervals[name].contains(truth[name])
+    return {name: count / runs for name, count in hits.items()}
+
+
+def calibrated(n):
+    def draw(rng):
+        p = rng.beta(2, 3, n)
+        return rng.random(n) < p, p
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Values of a calibrated model on two million rows."""
+    labels, p = calibrated(2_000_000)(np.random.default_rng(99))
+    return dict(
+        evaluate(
+            task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}
+        ).metrics
+    ) | {"debiased_calibration_error": 0.0}
+
+
+@pytest.mark.parametrize(("n", "least"), [(100, 0.88), (400, 0.90)])
+def test_intervals_of_a_classifier_cover(truth, n, least):
+    """Nominal 95 % intervals cover about 95 %; bounds leave room for 200 runs (standard error 1.5 points)."""
+    names = ["accuracy", "balanced_accuracy", "f1", "matthews_corrcoef", "roc_auc", "average_precision", "log_loss", "brier_score",
+             "debiased_calibration_error"]  # fmt: skip
+    found = coverage(truth, calibrated(n), 200, names, task_type="classification")
+    assert all(share >= least for share in found.values()), found
+    assert all(share <= 0.995 for name, share in found.items() if name != "debiased_calibration_error"), found
+
+
+def test_interval_of_a_miscalibrated_model_covers():
+    """Frequency p + 0.1 everywhere: the true error is 0.1 in every bin."""
+
+    def draw(rng):
+        p = rng.uniform(0.1, 0.8, 500)
+        return rng.random(500) < p + 0.1, p
+
+    found = coverage(
+        {"debiased_calibration_error": 0.1},
+        draw,
+        150,
+        ["debiased_calibration_error"],
+        task_type="classification",
+    )
+    assert 0.90 <= found["debiased_calibration_error"] <= 1
+
+
+def test_intervals_of_a_regression_cover():
+    def draw(rng):
+        y = rng.normal(size=150)
+        return y, y + rng.normal(size=150) * 0.5
+
+    # E: 0.25 = var of error; |error| mean 0.5 sqrt(2/pi); r2 = 1 - 0.25; median |error| = 0.5 * 0.67449
+    true = {"root_mean_squared_error": 0.5, "mean_absolute_error": 0.5 * np.sqrt(2 / np.pi), "r2": 0.75, "mean_bias_error": 0.0,
+            "median_absolute_error": 0.5 * 0.674490}  # fmt: skip
+    found = coverage(true, draw, 200, list(true), task_type="regression")
+    assert all(0.89 <= share <= 0.99 for share in found.values()), found
+
+
+def test_cluster_bootstrap_covers_where_rows_do_not():
+    """Forty users whose rows are right or wrong together: row intervals are far too short, group intervals are not."""
+    rng = np.random.default_rng(5)
+    groups = np.repeat(np.arange(40), 10)
+    by_row = by_group = 0
+    for seed in range(100):
+        skill = rng.random(40) < 0.7
+        labels, guess = np.zeros(400, dtype=int), np.repeat(~skill, 10).astype(int)
+        given = {"task_type": "classification", "labels": labels, "predictions": guess, "seed": seed,
+                 "config": {"n_resamples": 300}}  # fmt: skip
+        by_row += evaluate(**given).intervals["accuracy"].contains(0.7)
+        by_group += evaluate(**given, groups=groups).intervals["accuracy"].contains(0.7)
+    assert by_row < 60
+    assert by_group >= 87
+
+
+def test_small_samples_get_bca_and_large_ones_percentiles():
+    rng = np.random.default_rng(0)
+    for n, method in ((SMALL, "bca"), (SMALL + 1, "percentile")):
+        p = rng.random(n)
+        report = evaluate(
+            task_type="classification", labels=rng.random(n) < p, predictions=p, config={"n_resamples": 200}
+        )
+        assert report.intervals["roc_auc"].method == method
+        assert report.intervals["accuracy"].method == "wilson"
+
+
+def test_plug_in_calibration_errors_have_no_interval_but_a_reason():
+    rng = np.random.default_rng(0)
+    p = rng.random(300)
+    report = evaluate(task_type="classification", labels=rng.random(300) < p, predictions=p)
+    for name in ("expected_calibration_error", "maximum_calibration_error"):
+        assert report.metrics[name] is not None
+        assert (report.intervals[name].low, report.intervals[name].high) == (None, None)
+        assert "biased upwards" in report.intervals[name].reason
+    assert report.intervals["debiased_calibration_error"].method == "test inversion"
+
+
+def test_more_than_five_percent_undefined_resamples_leave_no_interval():
+    """With one positive in 60 rows a resample lacks it in 37 % of cases."""
+    y = [1] + [0] * 59
+    report = evaluate(task_type="classification", labels=y, predictions=np.linspace(0.9, 0.1, 60))
+    found = report.intervals["roc_auc"]
+    assert found.low is None
+    assert 250 < found.undefined_resamples < 500
+    assert (
+        found.reason
+        == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
+    )
+
+
+def test_perfect_score_has_an_honest_interval_or_a_reason():
+    y = np.arange(50) % 2
+    report = evaluate(task_type="classification", labels=y, predictions=y)
+    assert (report.intervals["accuracy"].low, report.intervals["accuracy"].high) == (
+        pytest.approx(0.9287, abs=1e-4),
+        1.0,
+    )
+    assert (
+        report.intervals["f1"].reason
+        == "all 1,000 resamples give the same value, so they cannot show how far off it may be"
+    )
+
+
+def test_perfect_score_of_groups_counts_groups():
+    y = np.arange(50) % 2
+    found = evaluate(
+        task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10
+    ).intervals["accuracy"]
+    assert found.method == "wilson, effective rows"
+    assert found.low == pytest.approx(5 / (5 + 1.959964**2), abs=1e-5)
+
+
+def test_off_switch_gives_reasons():
+    report = evaluate(
+        task_type="regression", labels=[1, 2, 4], predictions=[1, 3, 3], config={"compute_cis": False}
+    )
+    assert {i.reason for i in report.intervals.values()} == {"compute_cis was off"}
+
+
+def test_max_error_has_no_interval():
+    report = evaluate(task_type="regression", labels=np.arange(30), predictions=np.arange(30) ** 1.1)
+    assert report.intervals["max_error"].reason == METRICS["max_error"].no_interval
+
+
+def test_higher_confidence_is_wider():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=200)
+    p = y + rng.normal(size=200)
+    wide, narrow = (
+        evaluate(task_type="regression", labels=y, predictions=p, config={"confidence_level": c})
+        for c in (0.99, 0.9)
+    )
+    for name in ("r2", "mean_absolute_error", "median_absolute_error"):
+        a, b = wide.intervals[name], narrow.intervals[name]
+        assert a.low < b.low < b.high < a.high
+
+
+# Resampling ---------------------------------------------------------------------------------------
+
+
+def test_stream_is_that_of_philox():
+    """The first words of Philox 4x64-10 with this key, as Random123 defines it, are what is used; they never change."""
+    assert integers(stream(7, 1), 1000, 6).tolist() == integers(stream(7, 1), 1000, 7).tolist()[:6]
+    assert integers(stream(7, 1), 1000, 6).tolist() != integers(stream(7, 2), 1000, 6).tolist()
+    assert integers(stream(0, 1), 10, 8).tolist() == [int(w) * 10 >> 32 for w in np.asarray(np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8").view("<u4")]  # fmt: skip
+
+
+def test_weights_draw_n_rows_evenly():
+    weights = np.concatenate(list(Plan(50, 2000, 3).draws()))
+    assert weights.shape == (2000, 50)
+    assert set(weights.sum(axis=1)) == {50}
+    # each row is drawn once on average; the standard error of a mean of 2,000 is sqrt(.98 / 2000) = .022
+    assert np.abs(weights.mean(axis=0) - 1).max() < 0.1
+
+
+def test_chunks_do_not_change_the_draws(monkeypatch):
+    whole = np.concatenate(list(Plan(300, 100, 3).draws()))
+    monkeypatch.setattr("evalharness.resample.CELLS", 301)
+    assert np.array_equal(whole, np.concatenate(list(Plan(300, 100, 3).draws())))
+
+
+def test_groups_are_drawn_whole():
+    groups = np.array([0, 0, 1, 2, 2, 2])
+    for weights in Plan(6, 100, 0, groups).draws():
+        assert np.array_equal(weights[:, 0], weights[:, 1])
+        assert np.array_equal(weights[:, 3], weights[:, 5])
+        assert set((weights[:, 0] + weights[:, 2] + weights[:, 3]).tolist()) == {3}
+
+
+def test_replicates_are_the_metric_on_repeated_rows():
+    """The vectorised value of a resample is the plain value on the rows it repeats."""
+    rng = np.random.default_rng(0)
+    n = 60
+    probabilities = rng.dirichlet([1, 1, 1], n)
+    y = rng.integers(0, 3, n)
+    report = evaluate(
+        task_type="classification", labels=y, predictions=probabilities, config={"n_resamples": 100}
+    )
+    drawn = np.concatenate(list(report.replicates.plan.draws()))
+    for i in range(0, 100, 9):
+        rows = np.repeat(np.arange(n), drawn[i])
+        plain = evaluate(task_type="classification", labels=y[rows], predictions=probabilities[rows], classes=[0, 1, 2],
+                         config={"compute_cis": False})  # fmt: skip
+        for name, values in report.replicates.resampled.items():
+            assert values[i] == pytest.approx(plain.metrics[name], abs=1e-12), name
+
+
+def test_regression_replicates_are_the_metric_on_repeated_rows():
+    rng = np.random.default_rng(0)
+    y = rng.normal(100, 1, 41)
+    p = y + rng.normal(size=41)
+    report = evaluate(task_type="regression", labels=y, predictions=p, config={"n_resamples": 100})
+    drawn = np.concatenate(list(report.replicates.plan.draws()))
+    for i in range(0, 100, 9):
+        rows = np.repeat(np.arange(41), drawn[i])
+        plain = evaluate(
+            task_type="regression", labels=y[rows], predictions=p[rows], config={"compute_cis": False}
+        )
+        for name, values in report.replicates.resampled.items():
+            assert values[i] == pytest.approx(plain.metrics[name], rel=1e-9), name
+
+
+def test_bca_without_bias_or_skew_is_the_percentile_interval():
+    values = np.linspace(-1, 1, 2001)
+    left_out = np.array([-1.0, 0, 1])
+    assert bca(0.0, values, left_out, 0.9) == pytest.approx(percentile(values, 0.9), abs=1e-9)

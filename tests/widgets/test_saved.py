@@ -1,0 +1,256 @@
+"""What stays in the notebook: strict, bounded, escaped, the same every time."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import math
+import xml.etree.ElementTree as ET
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from memory_source import HOSTILE, MemorySource, differences, report
+
+from modellab_jupyter.widgets import figures, saved
+from modellab_jupyter.widgets.compare import compare
+from modellab_jupyter.widgets.dashboard import HTML_RUNS, SAVED_RUNS, Dashboard
+from modellab_jupyter.widgets.evaluation import evaluation
+
+
+class Tags(html.parser.HTMLParser):
+    """Collects what a browser would make of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.attributes = set()
+        self.words = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+ALLOWED = {
+    "div", "h3", "h4", "p", "table", "thead", "tbody", "tr", "th", "td", "bdi", "data", "small", "script", "figure", "figcaption",
+    "img", "ul", "li", "b",
+}  # fmt: skip
+
+
+def pages():
+    hostile = MemorySource(3, hostile=True, name=HOSTILE)
+    judged = {
+        **report(),
+        "title": HOSTILE,
+        "takeaway": HOSTILE,
+        "failures": [{HOSTILE: HOSTILE}],
+        "notes": [HOSTILE],
+    }
+    judged["slices"] = [{**s, "slice": HOSTILE, "metric": HOSTILE} for s in judged["slices"]]
+    pairs = [{**d, "run": HOSTILE, "metric": HOSTILE} for d in differences()]
+    yield Dashboard(hostile, live=False)
+    yield compare(hostile.runs(None), pairs, title=HOSTILE)
+    yield evaluation(judged)
+
+
+def bundles():
+    return [page._repr_mimebundle_() for page in pages()]
+
+
+@pytest.mark.parametrize("bundle", bundles(), ids=["dashboard", "compare", "evaluation"])
+def test_hostile_names_bring_no_element_and_no_attribute(bundle):
+    """Only our own elements and harmless attributes are in the HTML, whatever a name holds."""
+    found = Tags(bundle["text/html"])
+
+    assert set(found.tags) <= ALLOWED
+    assert found.attributes <= {
+        "style",
+        "class",
+        "scope",
+        "align",
+        "value",
+        "type",
+        "src",
+        "alt",
+        "cellpadding",
+        "rules",
+    }
+    assert found.tags.count("img") == bundle["text/html"].count("data:image/svg+xml;base64,")
+    assert any(HOSTILE[:30] in word for word in found.words)
+
+
+@pytest.mark.parametrize("bundle", bundles(), ids=["dashboard", "compare", "evaluation"])
+def test_json_is_strict_and_stays_within_its_bounds(bundle):
+    """A saved output is strict JSON, and a name of 10,000 letters is cut in it."""
+    text = json.dumps(bundle, allow_nan=False)
+
+    assert json.loads(text) == bundle
+    assert "x" * 1000 not in text
+    assert len(text) < 200_000
+
+
+def test_same_runs_give_the_same_bytes():
+    """Nothing random is in a saved output, so a notebook that is run again does not change."""
+    assert json.dumps(bundles()) == json.dumps(bundles())
+
+
+def test_long_list_is_cut_and_says_so():
+    """Of 1,000 runs the newest 200 are kept, with the baseline and the best; both forms say it in words."""
+    source = MemorySource(1000)
+    bundle = Dashboard(source, live=False)._repr_mimebundle_()
+    data = bundle[saved.MIME]["data"]
+    columns = {c["name"]: c for c in data["runs"]["columns"]}
+
+    assert data["runs"]["rows"] == SAVED_RUNS
+    assert data["total"] == 1000
+    assert "200 of 1,000 runs are saved here" in data["notice"]
+    assert "run_000000" in columns["run_id"]["values"]
+    assert source.project(None)["best_run"] in columns["run_id"]["values"]
+    assert columns["run_id"]["values"][0] == "run_000999"
+    assert f"The table shows {HTML_RUNS} of 1,000 runs." in bundle["text/html"]
+    assert bundle["text/html"].count("<tr>") == HTML_RUNS + 1
+    assert "1,000 runs" in bundle["text/plain"]
+
+
+def test_best_value_is_found_among_the_saved_ones():
+    """The mark for the best of all runs names a value that a saved row has."""
+    data = Dashboard(MemorySource(1000), live=False)._repr_mimebundle_()[saved.MIME]["data"]
+    columns = {c["name"]: c for c in data["runs"]["columns"]}
+
+    assert data["best"]["metrics.accuracy"] == max(
+        v for v in columns["metrics.accuracy"]["values"] if v is not None
+    )
+    assert data["best"]["metrics.log_loss"] == min(
+        v for v in columns["metrics.log_loss"]["values"] if v is not None
+    )
+
+
+def test_project_without_runs_is_shown():
+    """An empty project has a page, not an error."""
+    bundle = Dashboard(MemorySource(0), live=False)._repr_mimebundle_()
+
+    assert "No runs yet." in bundle["text/html"]
+    assert bundle["text/plain"] == "Churn: 0 runs · 0 datasets\nNo runs yet."
+
+
+def test_html_asks_for_nothing():
+    """The plain form loads nothing from anywhere."""
+    for bundle in bundles():
+        text = bundle["text/html"]
+        for word in ("http:", "https:", "//cdn", "@import", "url("):
+            assert word not in text
+
+
+def test_svg_is_well_formed_whatever_the_names_hold():
+    """A picture is XML without script, also with control characters, markup and dollar signs in the names."""
+    series = pa.table({"run_id": ["a", "a", "b"], "step": [0, 1, 0], "value": [0.1, math.nan, 3.0]})
+    drawn = figures.svg(figures.curves(series, {"a": HOSTILE, "b": "_hidden $\\frac{$ 漢字"}, HOSTILE))
+    root = ET.fromstring(drawn)
+
+    assert root.tag.endswith("svg")
+    assert not [
+        e for e in root.iter() if e.tag.rpartition("}")[2] in ("script", "image", "a", "foreignObject")
+    ]
+    assert "<script>window.hacked" in "".join(root.itertext())
+
+
+def test_numbers_in_words():
+    """Numbers are short, and an interval is as fine as its width deserves."""
+    assert [saved.number(v) for v in (0.91234567, 1234567.0, 1.234e-5, math.nan, None)] == [
+        "0.9123",
+        "1,234,567",
+        "1.23e-05",
+        "–",
+        "–",
+    ]
+    assert saved.interval(0.8981, 0.9212) == "[0.898, 0.921]"
+    assert saved.interval(0.1, None) == ""
+    assert [saved.duration(s) for s in (0.0123, 59.2, 61, 7322, 90_000, None)] == [
+        "12.3 ms",
+        "59.2 s",
+        "1 min 1 s",
+        "2 h 2 min",
+        "1 d 1 h",
+        "–",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pa.table({"a": [1, None], "b": ["x", None]}),
+        pd.DataFrame({"a": [1, None], "b": ["x", None]}),
+        [{"a": 1, "b": "x"}, {"a": None}],
+        {"a": [1, None], "b": ["x", None]},
+    ],
+    ids=["arrow", "pandas", "records", "columns"],
+)
+def test_rows_come_in_any_usual_form(rows):
+    """Arrow, pandas, records and columns give the same table."""
+    assert saved.as_table(rows).to_pylist() == [{"a": 1, "b": "x"}, {"a": None, "b": None}]
+
+
+def test_mixed_column_becomes_text():
+    """A column of numbers and texts is shown as text."""
+    assert saved.as_table([{"v": 1}, {"v": "x"}, {"v": None}]).to_pylist() == [
+        {"v": "1"},
+        {"v": "x"},
+        {"v": None},
+    ]
+
+
+def test_rows_of_another_kind_are_refused():
+    """What is no table is named."""
+    with pytest.raises(
+        TypeError,
+        match="rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, got int",
+    ):
+        saved.as_table(3)
+
+
+def test_comparison_shows_only_what_differs():
+    """A param with one value for all runs is not in the table."""
+    runs = MemorySource(3).runs(None)
+    runs = runs.append_column("params.same", pa.array(["a"] * runs.num_rows))
+    shown = [s for s in compare(runs, differences()).sections if isinstance(s, saved.Grid)]
+
+    assert shown[0].table.column_names == ["run", "params.model", "params.learning_rate", "params.depth"]
+    assert "params.same" not in shown[0].table.column_names
+    assert shown[1].intervals == {"metrics.accuracy": ("metrics.accuracy.low", "metrics.accuracy.high")}
+
+
+def test_comparison_never_concludes_without_pairs():
+    """Without paired differences the page says that there are none."""
+    page = compare(MemorySource(3).runs(None))
+
+    assert "No paired differences" in str(page)
+
+
+def test_comparison_refuses_one_run_and_incomplete_differences():
+    """Wrong input is refused in a sentence."""
+    runs = MemorySource(3).runs(None)
+    with pytest.raises(ValueError, match="at least two runs, got 1"):
+        compare(runs.slice(0, 1))
+    with pytest.raises(ValueError, match="differences must have the column 'q_value'"):
+        compare(runs, [{k: v for k, v in d.items() if k != "q_value"} for d in differences()])
+
+
+def test_evaluation_says_why_a_number_is_missing():
+    """A metric without a value carries its reason, in words and in the saved form."""
+    page = evaluation(report())
+
+    assert "f1: – n = 2,500 no positive was predicted" in str(page)
+    assert "no positive was predicted" in json.dumps(page.to_json())
+
+
+def test_evaluation_refuses_parts_it_does_not_know():
+    """A slip in a key is named."""
+    with pytest.raises(ValueError, match="found 'metric'"):
+        evaluation({"metric": []})
+    with pytest.raises(ValueError, match="a curve needs a column 'tpr'"):
+        evaluation({"curves": {"roc": {"fpr": [0, 1]}}})
