@@ -263,7 +263,8 @@ def test_artifacts_of_every_kind_come_back(tmp_path: Path) -> None:
         ml.log_artifact(array, "named")
     listed = ml.artifacts.list(run.id)
     assert sorted(listed["name"]) == [
-        "bytes.bin", "dataframe.parquet", "dict.json", "figure.png", "file.txt", "list.json", "named.npy", "ndarray.npy",
+        "bytes.bin", "dataframe.parquet", "dict.json", "figure.png", "file.txt", "list.json",
+        "named.npy", "ndarray.npy",
     ]  # fmt: skip
     assert ml.artifacts.open("bytes.bin") == b"raw"
     assert json.loads(ml.artifacts.open("dict.json")) == {"a": [1, None]}

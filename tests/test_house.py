@@ -52,7 +52,7 @@ LATE = {
     "server",
     "export",
     "magics",
-}  # loaded on use or by their host, so heavy imports may be on top
+}  # loaded on use or by their host, so they may
 
 
 def sources(package: Path) -> list[Path]:

