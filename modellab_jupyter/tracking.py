@@ -16,8 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from modellab_jupyter import config, environment, journal, schema, session
-from modellab_jupyter.data import describe
+from modellab_jupyter import config, journal, schema, session
 from modellab_jupyter.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -291,6 +290,8 @@ class Run:
                     time=time.time_ns(), run_id=self.id, dataset_id=dataset_id, digest=digest, split=split
                 )
             ]
+        from modellab_jupyter.data import describe
+
         added = describe(data, name, store.blobs, project_id=self._project_id)
         used = schema.DatasetUsed(
             time=added.time, run_id=self.id, dataset_id=added.dataset_id, digest=added.digest, split=split
@@ -384,6 +385,8 @@ class Run:
     def _describe(self) -> None:
         """Find out environment and git state while the run is on; a thread's work, begun when the start is over."""
         self._ending.wait(DESCRIBE_AFTER)
+        from modellab_jupyter import environment
+
         content = environment.capture()
         digest = environment.digest(content)
         git = environment.git()

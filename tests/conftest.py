@@ -27,7 +27,7 @@ def _afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def store(tmp_path: Path):
-    """The store of this folder, asked past the session."""
+    """Give the store of this folder, past the session."""
     from modellab_jupyter.store import Store
 
     return Store(tmp_path / "modellab.duckdb", tmp_path / "modellab.files")
@@ -35,7 +35,7 @@ def store(tmp_path: Path):
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
-    """What lies in this folder: path and bytes of each file but the database, whose content `content` tells."""
+    """Tell path and bytes of each file of this folder but the database, whose rows `content` tells."""
 
     def look() -> dict[str, bytes]:
         return {

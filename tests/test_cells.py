@@ -10,7 +10,7 @@ from modellab_jupyter import session
 
 @pytest.fixture
 def shell() -> Iterator[object]:
-    """A real IPython, in this process and without a history file; gone afterwards."""
+    """Give a real IPython, in this process and without a history file; gone afterwards."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 

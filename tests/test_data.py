@@ -63,7 +63,7 @@ def test_a_digest_changes_with_any_cell_and_not_with_layout(kind: str, data: Any
     shuffled = frame.set_index(pd.Index(np.arange(len(cells))[::-1] * 3)).iloc[::-1].copy().iloc[::-1]
     assert frame_digest(shuffled) == digest
     changed = frame.copy()
-    changed.at[place, "a"] = other
+    changed.loc[place, "a"] = other
     was = cells[place]
     same = type(was) is type(other) and (was == other and (kind != "float" or repr(was) == repr(other)))
     assert (frame_digest(changed) == digest) == same

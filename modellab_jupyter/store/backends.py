@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB reads and writes
-BLOCK_SIZE = 65_536  # bytes; DuckDB's 262,144 make a small store three times as large
+BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import os
 import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from modellab_jupyter import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +78,7 @@ def is_live_host() -> bool:
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None or getattr(shell, "kernel", None) is None:
         return False
-    return bool(os.environ.get("JPY_SESSION_NAME")) or "__vsc_ipynb_file__" in shell.user_ns
+    return config.in_server() or "__vsc_ipynb_file__" in shell.user_ns
 
 
 def is_built() -> bool:

@@ -191,7 +191,8 @@ def test_who_writes_decides_whether_a_segment_is_over(tmp_path: Path) -> None:
     dead = answer(
         "import os, sys, time; from pathlib import Path; from modellab_jupyter.journal import Journal\n"
         "from modellab_jupyter import schema\n"
-        "j = Journal(Path(sys.argv[1])); j.append(schema.Beat(time=1, run_id='r')); print(j.path, flush=True); os._exit(0)",
+        "j = Journal(Path(sys.argv[1])); j.append(schema.Beat(time=1, run_id='r'))\n"
+        "print(j.path, flush=True); os._exit(0)",
         str(tmp_path),
     ).strip()
     assert not journals.is_over(Path(dead))  # gone, but not for long: it may be in another container
@@ -273,7 +274,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 ml.log_metrics({"m": 20}, step=20)
 assert run._session.journal.waiting == 0
 run.end()
-print(ml.runs.metrics(run.id, "m").step.tolist() == list(range(21)), ml.runs.get(run.id).lost, len(ml.sql("from unreadable")))
+print(ml.runs.metrics(run.id, "m").step.tolist() == list(range(21)))
+print(ml.runs.get(run.id).lost, len(ml.sql("from unreadable")))
 """)
     assert out.split() == ["True", "0", "0"]
 
