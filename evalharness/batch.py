@@ -114,17 +114,11 @@ class Prepared:
             positives = positives[np.argsort(-score[positives], kind="stable")]
             negatives = negatives[np.argsort(-score[negatives], kind="stable")]
             high = score[positives]
-            first = (
-                np.flatnonzero(np.r_[True, high[1:] != high[:-1]])
-                if len(high)
-                else np.zeros(0, dtype=np.int64)
-            )
+            first = np.flatnonzero(np.r_[True, high[1:] != high[:-1]]) if len(high) else np.zeros(0, dtype=np.int64)
             low = -score[negatives]
             above = np.searchsorted(low, -high[first], side="left")
             upto = np.searchsorted(low, -high[first], side="right")
-            self._orders[key] = Order(
-                positives, negatives, above, upto, None if len(first) == len(high) else first
-            )
+            self._orders[key] = Order(positives, negatives, above, upto, None if len(first) == len(high) else first)
         return self._orders[key]
 
     @cached_property

@@ -93,18 +93,14 @@ def equal_mass(p: Floats, happened: Booleans, weights: Floats | None = None, bin
     n = len(p)
     wanted = max(1, min(bins, n // 2))
     cuts = (
-        np.unique(order[[min(n - 1, -(-n * b // wanted) - 1) for b in range(1, wanted)]])
-        if wanted > 1
-        else np.zeros(0)
+        np.unique(order[[min(n - 1, -(-n * b // wanted) - 1) for b in range(1, wanted)]]) if wanted > 1 else np.zeros(0)
     )
     cuts = cuts[cuts < order[-1]]
     place = np.searchsorted(cuts, p, side="left")
     return _bins(p, happened, weights, place, np.r_[order[0], cuts], np.r_[cuts, order[-1]])
 
 
-def _bins(
-    p: Floats, happened: Booleans, weights: Floats | None, place: Integers, left: Floats, right: Floats
-) -> Bins:
+def _bins(p: Floats, happened: Booleans, weights: Floats | None, place: Integers, left: Floats, right: Floats) -> Bins:
     w = np.ones(len(p)) if weights is None else weights
     size = len(left)
     count = np.bincount(place, minlength=size)
@@ -189,10 +185,7 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
     seen = float(np.sum(bins.share * bins.gap**2))
     u = bins.gap / np.sqrt(seen) if seen > 0 else np.ones(len(bins.count))
     draws = 4000
-    z = (
-        special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1))
-        * noise
-    )
+    z = special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1)) * noise
     own, cross = (z**2 * bins.share).sum(axis=1), (z * (bins.share * u)).sum(axis=1)
 
     def root(tail: float, target: float) -> float:

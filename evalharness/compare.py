@@ -109,8 +109,7 @@ class Comparison:
             from evalharness.schemas import nearest
 
             raise InputError(
-                f"the comparison has no metric {metric!r}; "
-                f"{nearest(metric, tuple(r.metric for r in self.rows))}"
+                f"the comparison has no metric {metric!r}; {nearest(metric, tuple(r.metric for r in self.rows))}"
             )
         if (
             row.q_value is None
@@ -143,8 +142,7 @@ def compare(report: Report, other: Report) -> Comparison:
         drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
     rows = tuple(
-        Row(**draft, q_value=q, confidence_level=level, n=report.n)
-        for draft, q in zip(drafts, q_values, strict=True)
+        Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True)
     )
     left = sorted(set(report.metrics) ^ set(other.metrics))
     notes = (f"Only one of the two reports has {', '.join(left)}.",) if left else ()
@@ -159,8 +157,7 @@ def _same_rows(report: Report, other: Report) -> None:
         )
     if report.n != other.n:
         raise InputError(
-            f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the "
-            "same rows."
+            f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the same rows."
         )
     if report.classes != other.classes or report.positive != other.positive:
         raise InputError(

@@ -98,9 +98,7 @@ def evaluate(
     settings = Config.read(config)
     number = _seed(seed)
     if predict is not None and not callable(predict):
-        raise InputError(
-            f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba."
-        )
+        raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
     sample = inputs.read(
         task_type=task_type,
         predictions=predictions,
@@ -144,9 +142,7 @@ def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any],
     level = config.confidence_level
     for name, estimate in metrics.items():
         if estimate is None:
-            found[name] = Interval(
-                None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}"
-            )
+            found[name] = Interval(None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}")
         elif not config.compute_cis:
             found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
         else:
@@ -178,9 +174,7 @@ def _conventions(sample: Sample) -> list[str]:
     if sample.frame is not None:
         notes.append("Rows of labels, predictions and data are matched by position.")
     if sample.weights is not None:
-        notes.append(
-            "Metrics are weighted by sample_weight (only ratios matter); counts and support are of rows."
-        )
+        notes.append("Metrics are weighted by sample_weight (only ratios matter); counts and support are of rows.")
     if sample.groups is not None:
         notes.append(f"Whole groups are resampled: {int(sample.groups.max()) + 1} of them.")
     if sample.task == "multiclass":
@@ -188,8 +182,7 @@ def _conventions(sample: Sample) -> list[str]:
     if sample.probabilities is not None:
         one = sample.task == "binary"
         notes.append(
-            "The Brier score runs from 0 to "
-            + ("1 (positive class only)." if one else "2 (sum over classes).")
+            "The Brier score runs from 0 to " + ("1 (positive class only)." if one else "2 (sum over classes).")
         )
         judged = "the positive class" if one else "the most probable class"
         notes.append(f"Calibration is judged on the probability of {judged}, over {calibration.N_BINS} bins.")
@@ -424,9 +417,7 @@ class Report:
         """
         for name in ("label", "prediction"):
             if name not in frame.columns:
-                raise InputError(
-                    f"frame has no column {name!r}; give what Report.predictions_frame() returned."
-                )
+                raise InputError(f"frame has no column {name!r}; give what Report.predictions_frame() returned.")
         probabilities = [c for c in frame.columns if str(c).startswith("probability[")]
         known = list(settings["classes"])
         config, seed = Config.read(settings["config"]), _seed(settings["seed"])

@@ -116,9 +116,7 @@ class Failures:
         """One row for each of the six categories, as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [[getattr(c, k) for k in COLUMNS] for c in self.categories], columns=list(COLUMNS)
-        )
+        return pd.DataFrame([[getattr(c, k) for k in COLUMNS] for c in self.categories], columns=list(COLUMNS))
 
 
 def find(sample: Sample, config: Config) -> Failures:
@@ -136,9 +134,7 @@ def find(sample: Sample, config: Config) -> Failures:
         worst = mine[np.argsort(-size[mine], kind="stable")][: config.n_failures_per_type]
         low, high = wilson(len(mine), errors, config.confidence_level) if errors else (None, None)
         examples = tuple(_example(sample, int(i), why(int(i))) for i in worst)
-        categories.append(
-            Category(name, text, len(mine), len(mine) / errors if errors else None, low, high, examples)
-        )
+        categories.append(Category(name, text, len(mine), len(mine) / errors if errors else None, low, high, examples))
     return Failures(tuple(categories), errors, sample.n, rule)
 
 
@@ -171,9 +167,7 @@ def _classification(sample: Sample) -> Any:
             "confident",
             f"the predicted class has probability {CONFIDENT:g} or more{without}",
             confident,
-            lambda i: (
-                f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is {classes[y[i]]!r}"
-            ),
+            lambda i: f"predicted {classes[guess[i]]!r} with probability {said[i]:.3f}, but it is {classes[y[i]]!r}",
         ),
         (
             "borderline",
@@ -240,9 +234,7 @@ def _regression(sample: Sample) -> Any:
             "rare target",
             f"the label is below the {TAIL:.0%} or above the {1 - TAIL:.0%} quantile of the labels",
             (y < low) | (y > high),
-            lambda i: (
-                f"{off(i)}, a label {'below' if y[i] < low else 'above'} {low if y[i] < low else high:.6g}"
-            ),
+            lambda i: f"{off(i)}, a label {'below' if y[i] < low else 'above'} {low if y[i] < low else high:.6g}",
         ),
         ("too high", "the prediction is above the label", error > 0, off),
         ("too low", "the prediction is below the label", error < 0, off),
@@ -253,9 +245,7 @@ def _regression(sample: Sample) -> Any:
 def _missing(sample: Sample) -> tuple[Booleans, Any]:
     if sample.frame is None:
         return np.zeros(sample.n, dtype=bool), None
-    columns = {
-        str(name): sample.frame.iloc[:, i].isna().to_numpy() for i, name in enumerate(sample.frame.columns)
-    }
+    columns = {str(name): sample.frame.iloc[:, i].isna().to_numpy() for i, name in enumerate(sample.frame.columns)}
     mask = np.logical_or.reduce(list(columns.values())) if columns else np.zeros(sample.n, dtype=bool)
 
     def why(i: int) -> str:
@@ -305,9 +295,7 @@ def _unusual(sample: Sample) -> tuple[Booleans, Any]:
 def _example(sample: Sample, i: int, reason: str) -> Example:
     values: dict[str, Any] = {}
     if sample.frame is not None:
-        values = {
-            str(name): plain(sample.frame.iloc[i, j]) for j, name in enumerate(sample.frame.columns[:50])
-        }
+        values = {str(name): plain(sample.frame.iloc[i, j]) for j, name in enumerate(sample.frame.columns[:50])}
     probability = None
     if sample.task == "regression":
         label, guess = float(sample.labels[i]), float(sample.predictions[i])

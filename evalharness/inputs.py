@@ -108,12 +108,8 @@ def read(
             )
         keep = np.flatnonzero(~missing)
         if len(keep) == 0:
-            raise InputError(
-                f"labels and predictions leave no complete row of {n:,}; fill in the missing values."
-            )
-        notes.append(
-            f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop')."
-        )
+            raise InputError(f"labels and predictions leave no complete row of {n:,}; fill in the missing values.")
+        notes.append(f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop').")
 
     scaled = None if weights is None else _weights(weights, keep)
     codes = None if cluster is None else _groups(cluster, keep)
@@ -143,9 +139,7 @@ def _library(value: Any) -> str:
 
 def _same_index(**given: Any) -> None:
     held = {
-        name: value.index
-        for name, value in given.items()
-        if _library(value) == "pandas" and hasattr(value, "index")
+        name: value.index for name, value in given.items() if _library(value) == "pandas" and hasattr(value, "index")
     }
     if len(held) < 2:
         return
@@ -171,29 +165,18 @@ def _plain(value: Any, name: str) -> Any:
             return [str(c) for c in value.columns], [value.iloc[:, i] for i in range(value.shape[1])]
         return value
     if library == "polars":
-        return (
-            ([str(c) for c in value.columns], list(value.get_columns()))
-            if hasattr(value, "columns")
-            else value
-        )
+        return ([str(c) for c in value.columns], list(value.get_columns())) if hasattr(value, "columns") else value
     if library == "pyarrow":
-        return (
-            ([str(c) for c in value.column_names], list(value.columns))
-            if hasattr(value, "column_names")
-            else value
-        )
+        return ([str(c) for c in value.column_names], list(value.columns)) if hasattr(value, "column_names") else value
     if isinstance(value, np.ma.MaskedArray):
         held = value.data.astype(object)
         held[np.ma.getmaskarray(value)] = None
         return held
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, (str, bytes, Mapping, set)) or not (
-        hasattr(value, "__len__") or hasattr(value, "__iter__")
-    ):
+    if isinstance(value, (str, bytes, Mapping, set)) or not (hasattr(value, "__len__") or hasattr(value, "__iter__")):
         raise InputError(
-            f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, "
-            "or a list."
+            f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, or a list."
         )
     if hasattr(value, "__array__"):
         return np.asarray(value)
@@ -330,15 +313,13 @@ def _matrix(value: Any, name: str, *, dates: bool = False) -> Vector | tuple[lis
         if len(set(widths)) > 1:
             row = next(i for i, w in enumerate(widths) if w != widths[0])
             raise InputError(
-                f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of "
-                "one length."
+                f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of one length."
             )
         columns = [list(column) for column in zip(*plain, strict=True)]
     elif isinstance(plain, np.ndarray) and plain.ndim != 1:
         if plain.ndim != 2:
             raise InputError(
-                f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of "
-                "probabilities."
+                f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of probabilities."
             )
         columns = [plain[:, j] for j in range(plain.shape[1])]
     else:
@@ -368,9 +349,7 @@ def _frame(data: Any) -> tuple[Any, str]:
         frame, kind = (
             pd.DataFrame(
                 {
-                    name: data[name].to_pandas()
-                    if hasattr(data[name], "to_pandas")
-                    else data[name].to_numpy()
+                    name: data[name].to_pandas() if hasattr(data[name], "to_pandas") else data[name].to_numpy()
                     for name in data.columns
                 }
             ),
@@ -388,21 +367,15 @@ def _frame(data: Any) -> tuple[Any, str]:
         try:
             frame, kind = pd.DataFrame(dict(data)), "mapping"
         except ValueError as error:
-            raise InputError(
-                f"data is a mapping that makes no table ({error}); give columns of one length."
-            ) from None
+            raise InputError(f"data is a mapping that makes no table ({error}); give columns of one length.") from None
     elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         frame, kind = pd.DataFrame(list(data)), "list"
         if all(isinstance(c, int) for c in frame.columns):
             frame.columns = pd.Index([f"x{j}" for j in frame.columns])
     elif hasattr(data, "toarray"):
-        raise InputError(
-            "data is a sparse matrix; give a table of the columns that matter, or data.toarray()."
-        )
+        raise InputError("data is a sparse matrix; give a table of the columns that matter, or data.toarray().")
     else:
-        raise InputError(
-            f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array."
-        )
+        raise InputError(f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array.")
     return frame, kind
 
 
@@ -412,19 +385,16 @@ def _frame(data: Any) -> tuple[Any, str]:
 def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) -> Any:
     if second is not None:
         raise InputError(
-            "probabilities were given with task_type='regression'; leave them out, or give "
-            "task_type='classification'."
+            "probabilities were given with task_type='regression'; leave them out, or give task_type='classification'."
         )
     for name, value in refused.items():
         if value is not None:
             raise InputError(
-                f"{name} was given with task_type='regression'; leave it out, or give "
-                "task_type='classification'."
+                f"{name} was given with task_type='regression'; leave it out, or give task_type='classification'."
             )
     if not isinstance(first, Vector):
         raise InputError(
-            f"predictions has {len(first[1])} columns; with task_type='regression' give one number for "
-            "each row."
+            f"predictions has {len(first[1])} columns; with task_type='regression' give one number for each row."
         )
     out = []
     for name, vector in (("labels", y), ("predictions", first)):
@@ -482,20 +452,17 @@ def _classification(
         wanted = _class_value(positive, known)
         if wanted not in where:
             raise InputError(
-                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; "
-                "give one of them."
+                f"positive is {positive!r}, which is not one of the classes {_listing(known)}; give one of them."
             )
         if k != 2:
             raise InputError(
-                f"positive is {positive!r} but there are {k} classes; leave it out, or join the others "
-                "into one class."
+                f"positive is {positive!r} but there are {k} classes; leave it out, or join the others into one class."
             )
         positive_code = where[wanted]
     elif k == 2:
         positive_code = 1
         notes.append(
-            f"The positive class is {known[1]!r}, the last of the classes {_listing(known)}; positive= "
-            "chooses another."
+            f"The positive class is {known[1]!r}, the last of the classes {_listing(known)}; positive= chooses another."
         )
     missing = y.missing.copy()
     proba = None
@@ -517,18 +484,13 @@ def _classification(
         assert proba is not None
         filled = np.where(np.isnan(proba), -1.0, proba)
         if k == 2 and positive_code is not None:
-            guess = np.where(filled[:, positive_code] >= threshold, positive_code, 1 - positive_code).astype(
-                np.int64
-            )
+            guess = np.where(filled[:, positive_code] >= threshold, positive_code, 1 - positive_code).astype(np.int64)
             notes.append(
-                f"A row is predicted {known[positive_code]!r} where its probability is at least "
-                f"{threshold:g}."
+                f"A row is predicted {known[positive_code]!r} where its probability is at least {threshold:g}."
             )
         else:
             guess = np.argmax(filled, axis=1).astype(np.int64)
-            notes.append(
-                "A row is predicted as its most probable class; the first in class order wins a tie."
-            )
+            notes.append("A row is predicted as its most probable class; the first in class order wins a tie.")
     return task, truth, guess, proba, known, positive_code, missing
 
 
@@ -588,8 +550,7 @@ def _listed(classes: Any) -> tuple[Class, ...]:
     vector = _column(classes, "classes")
     if vector.missing.any() or len(vector.values) == 0:
         raise InputError(
-            "classes is empty or holds a missing value; list each class once, in the order of the "
-            "probability columns."
+            "classes is empty or holds a missing value; list each class once, in the order of the probability columns."
         )
     vector = _class_like(vector, "classes")
     listed = tuple(_scalar(v, vector.kind) for v in vector.values.tolist())
@@ -652,9 +613,7 @@ def _unique(vector: Vector) -> list[Any]:
 def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given: bool) -> Integers:
     codes = np.zeros(len(vector.values), dtype=np.int64)
     if vector.kind == "str":
-        codes = np.fromiter(
-            (where.get(v, -1) for v in vector.values), dtype=np.int64, count=len(vector.values)
-        )
+        codes = np.fromiter((where.get(v, -1) for v in vector.values), dtype=np.int64, count=len(vector.values))
     elif len(where) and not any(isinstance(k, str) for k in where):
         order = sorted(where)
         numbers = np.array([float(v) for v in order])
@@ -678,9 +637,7 @@ def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given
     return codes
 
 
-def _probabilities(
-    name: str, found: Any, known: tuple[Class, ...], positive: int | None
-) -> tuple[Floats, Booleans]:
+def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: int | None) -> tuple[Floats, Booleans]:
     k = len(known)
     single = isinstance(found, Vector)
     if single and k != 2:
@@ -719,9 +676,7 @@ def _probabilities(
             hint = "give probabilities."
         row = int(np.argmax(bad))
         value = table[row][(table[row] < -1e-9) | (table[row] > 1 + 1e-6)][0]
-        raise InputError(
-            f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}"
-        )
+        raise InputError(f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}")
     table = np.clip(table, 0.0, 1.0)
     if single:
         assert positive is not None
@@ -743,16 +698,12 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
     if vector.kind == "str":
         raise InputError("sample_weight holds strings; give a number of at least 0 for each row.")
     values = vector.values.astype(np.float64)
-    _refuse(
-        vector.missing, "sample_weight", "is missing", "give a number of at least 0 for each row.", values
-    )
+    _refuse(vector.missing, "sample_weight", "is missing", "give a number of at least 0 for each row.", values)
     _refuse(np.isinf(values), "sample_weight", "is infinite", "give finite numbers of at least 0.", values)
     _refuse(values < 0, "sample_weight", "is negative", "give numbers of at least 0.", values)
     values = values[keep]
     if not np.any(values > 0):
-        raise InputError(
-            f"sample_weight is 0 in all {len(values):,} rows; give at least one row a positive weight."
-        )
+        raise InputError(f"sample_weight is 0 in all {len(values):,} rows; give at least one row a positive weight.")
     scaled = values / values.max()
     return np.asarray(scaled / scaled.mean())
 
@@ -766,9 +717,7 @@ def _groups(vector: Vector, keep: Integers) -> Integers:
         )
     values = vector.values[keep]
     order: dict[Any, int] = {}
-    codes = np.fromiter(
-        (order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values)
-    )
+    codes = np.fromiter((order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values))
     if len(order) < 2:
         raise InputError("groups holds one group only; give at least two, or leave groups out.")
     return codes
@@ -796,6 +745,4 @@ def _whose(y: Vector, missing: Booleans) -> str:
 def _refuse(bad: Booleans, name: str, what: str, advice: str, values: np.ndarray[Any, Any]) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(
-            f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}"
-        )
+        raise InputError(f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}")

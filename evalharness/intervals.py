@@ -83,9 +83,7 @@ def wilson(successes: float, trials: float, level: float) -> tuple[float, float]
     share, z2 = successes / trials, z * z
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = z / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return (0.0 if successes <= 0 else float(middle - half)), (
-        1.0 if successes >= trials else float(middle + half)
-    )
+    return (0.0 if successes <= 0 else float(middle - half)), (1.0 if successes >= trials else float(middle + half))
 
 
 def normal_quantile(share: float) -> float:
@@ -161,9 +159,7 @@ def from_replicates(estimate: float, values: Floats, left_out: Floats | None, le
     defined = values[~np.isnan(values)]
     lost = len(values) - len(defined)
     if lost > MAX_UNDEFINED * len(values):
-        why = (
-            f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
-        )
+        why = f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
         return Interval(None, None, level, "none", len(values), lost, why)
     spread = float(defined.max() - defined.min())
     if spread <= 1e-12 * float(np.abs(defined).max()):
@@ -235,10 +231,8 @@ def _scarce(sample: Sample) -> str | None:
         for code, count in enumerate(np.bincount(codes, minlength=2)):
             if 0 < count < FEW:
                 rows = "row is" if count == 1 else "rows are"
-                return (
-                    f"only {count} {rows} {how} as {sample.classes[code]!r}; an interval needs {FEW}".replace(
-                        "in labels as", "labelled"
-                    )
+                return f"only {count} {rows} {how} as {sample.classes[code]!r}; an interval needs {FEW}".replace(
+                    "in labels as", "labelled"
                 )
     return None
 

@@ -65,9 +65,7 @@ class MetricSpec:
     interval: str = "bootstrap"
     undefined: str = "it is not defined for these rows"
     no_interval: str | None = None
-    compute: Compute = field(
-        repr=False, compare=False, default=lambda batch: np.full(len(batch.weights), np.nan)
-    )
+    compute: Compute = field(repr=False, compare=False, default=lambda batch: np.full(len(batch.weights), np.nan))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain data, without the function."""
@@ -152,9 +150,7 @@ def _matthews(batch: Batch) -> Floats:
     spread_a, spread_p = n**2 - (actual**2).sum(axis=1), n**2 - (predicted**2).sum(axis=1)
     # rounding of weighted counts must not make a constant column look spread
     spread_a, spread_p = (np.where(s > 1e-12 * n**2, s, 0.0) for s in (spread_a, spread_p))
-    return np.clip(
-        _ratio(hit * n - (actual * predicted).sum(axis=1), np.sqrt(spread_a) * np.sqrt(spread_p)), -1.0, 1.0
-    )
+    return np.clip(_ratio(hit * n - (actual * predicted).sum(axis=1), np.sqrt(spread_a) * np.sqrt(spread_p)), -1.0, 1.0)
 
 
 def _kappa(batch: Batch) -> Floats:
@@ -189,9 +185,7 @@ def _one_vs_one(batch: Batch) -> Floats:
     if k > MAX_PAIRED_CLASSES:
         return np.full(len(batch.weights), np.nan)
     pairs = [(batch.ranked(i, j).auc + batch.ranked(j, i).auc) / 2 for i in range(k) for j in range(i + 1, k)]
-    return (
-        np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
-    )
+    return np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
 
 
 def _of_column(name: str) -> Compute:
@@ -240,9 +234,7 @@ def _wape(batch: Batch) -> Floats:
 
 _MORE, _LESS = True, False
 _BOTH, _TWO, _MANY, _REAL = ("binary", "multiclass"), ("binary",), ("multiclass",), ("regression",)
-_SOKOLOVA = (
-    "Sokolova & Lapalme 2009, A systematic analysis of performance measures, Inf. Process. Manag. 45(4)"
-)
+_SOKOLOVA = "Sokolova & Lapalme 2009, A systematic analysis of performance measures, Inf. Process. Manag. 45(4)"
 _PLUG_IN = (
     "the plug-in calibration error is biased upwards, so a resampling interval would miss the true value "
     "almost always "

@@ -66,9 +66,7 @@ def delong(positive: Booleans, first: Floats, second: Floats) -> Difference | No
         x, y = score[positive], score[~positive]
         sorted_x, sorted_y = np.sort(x), np.sort(y)
         placed_x = (np.searchsorted(sorted_y, x, "left") + np.searchsorted(sorted_y, x, "right")) / (2 * n)
-        placed_y = 1 - (np.searchsorted(sorted_x, y, "left") + np.searchsorted(sorted_x, y, "right")) / (
-            2 * m
-        )
+        placed_y = 1 - (np.searchsorted(sorted_x, y, "left") + np.searchsorted(sorted_x, y, "right")) / (2 * m)
         areas.append(float(placed_x.mean()))
         up.append(placed_x)
         down.append(placed_y)

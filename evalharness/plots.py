@@ -103,17 +103,13 @@ def _words(figure: Any, title: str, text: str) -> None:
     axes = figure.add_subplot()
     axes.set_title(title)
     axes.set_axis_off()
-    axes.text(
-        0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, wrap=True, transform=axes.transAxes
-    )
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, wrap=True, transform=axes.transAxes)
 
 
 def _remark(axes: Any, text: str) -> None:
     """Say over the middle of a drawing what is peculiar about it."""
     box = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.8, "boxstyle": "round,pad=0.4"}
-    axes.text(
-        0.5, 0.6, text, ha="center", va="center", color=BLACK, bbox=box, transform=axes.transAxes, zorder=5
-    )
+    axes.text(0.5, 0.6, text, ha="center", va="center", color=BLACK, bbox=box, transform=axes.transAxes, zorder=5)
 
 
 def _short(value: Any, most: int = 18) -> str:
@@ -159,9 +155,7 @@ def _confusion_matrix(figure: Any, report: Report) -> None:
                 colour = "white" if share[i, j] > 0.55 else "black"
                 text = f"{counts[i, j]:,.0f}" if exact else f"{counts[i, j]:,.1f}"
                 percent = f"\n{share[i, j]:.0%}" if k <= 7 and total[i, 0] > 0 else ""
-                axes.text(
-                    j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8
-                )
+                axes.text(j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8)
     small = 9 if k <= 12 else 6.5
     ticks = range(k) if k <= 30 else range(0, k, -(-k // 30))
     axes.set_xticks(
@@ -180,9 +174,7 @@ def _confusion_matrix(figure: Any, report: Report) -> None:
         axes.grid(visible=True, which="minor", color="#BBBBBB", linewidth=0.6)
     axes.tick_params(which="both", length=0)
     kind = "weighted rows" if report.sample.weights is not None else "rows"
-    axes.set_title(
-        f"Confusion matrix ({kind}, {_rows(report)})\naccuracy {_estimate(report, 'accuracy')}", fontsize=11
-    )
+    axes.set_title(f"Confusion matrix ({kind}, {_rows(report)})\naccuracy {_estimate(report, 'accuracy')}", fontsize=11)
 
 
 def _scored(report: Report) -> list[tuple[int, str]]:
@@ -263,9 +255,7 @@ def _roc_curve(figure: Any, report: Report) -> None:
         tp, fp, up, down = _curve(score, positive, own)
         auc = float(Prepared(sample).estimate().ranked(c).auc[0])
         label = f"{name}: AUC {auc:.3f}" if sample.task != "binary" else "model"
-        axes.plot(
-            np.r_[0, fp / down], np.r_[0, tp / up], color=CYCLE[i], linestyle=DASHES[i % 4], label=label
-        )
+        axes.plot(np.r_[0, fp / down], np.r_[0, tp / up], color=CYCLE[i], linestyle=DASHES[i % 4], label=label)
         band = _bands(report, score, positive, at, read) if len(scored) == 1 else None
         if band is not None:
             axes.fill_between(
@@ -281,11 +271,7 @@ def _roc_curve(figure: Any, report: Report) -> None:
         _remark(axes, "Every row has the same\nprobability: nothing is ranked.")
     binary = sample.task == "binary"
     name = "roc_auc" if binary else "roc_auc_ovr"
-    lead = (
-        f"positive class {_short(repr(report.positive))}, AUC"
-        if binary
-        else "each class against the rest, mean AUC"
-    )
+    lead = f"positive class {_short(repr(report.positive))}, AUC" if binary else "each class against the rest, mean AUC"
     axes.set_title(f"{title} ({_rows(report)})\n{lead} {_estimate(report, name)}", fontsize=11)
     axes.set(
         xlabel="false positive rate",
@@ -355,8 +341,7 @@ def _pr_curve(figure: Any, report: Report) -> None:
                 label=f"chance ({share:.3f}, share of positives)",
             )
     lead = (
-        f"positive class {_short(repr(report.positive))}, average precision "
-        f"{_estimate(report, 'average_precision')}"
+        f"positive class {_short(repr(report.positive))}, average precision {_estimate(report, 'average_precision')}"
         if sample.task == "binary"
         else "each class against the rest"
     )
@@ -394,11 +379,7 @@ def _calibration_curve(figure: Any, report: Report) -> None:
     )
     if len(bins.count) == 1:
         _remark(axes, f"All probabilities fall into one bin (mean {bins.predicted[0]:.3f}).")
-    what = (
-        f"positive class {_short(repr(report.positive))}"
-        if sample.task == "binary"
-        else "most probable class"
-    )
+    what = f"positive class {_short(repr(report.positive))}" if sample.task == "binary" else "most probable class"
     one = _estimate(report, "debiased_calibration_error")
     axes.set_title(
         f"{title} ({what}, {_rows(report)})\ndebiased error {one}, plug-in ECE "
@@ -430,8 +411,7 @@ def _confidence_histogram(figure: Any, report: Report) -> None:
         p = sample.probabilities[:, sample.positive]
         other = 1 - sample.positive
         parts = [
-            (p[sample.labels == c], f"actually {_short(repr(report.classes[c]))}")
-            for c in (other, sample.positive)
+            (p[sample.labels == c], f"actually {_short(repr(report.classes[c]))}") for c in (other, sample.positive)
         ]
         axes.axvline(sample.threshold, color=GREY, linestyle=":", linewidth=1.4)
         axes.text(
@@ -479,9 +459,7 @@ def _some(sample: Sample, seed: int) -> Any:
     """Return the rows that are drawn as points: all, or 5,000 drawn once."""
     if sample.n <= MAX_POINTS:
         return np.arange(sample.n)
-    return np.sort(
-        np.argsort(resample.uniforms(resample.stream(seed, 4), sample.n), kind="stable")[:MAX_POINTS]
-    )
+    return np.sort(np.argsort(resample.uniforms(resample.stream(seed, 4), sample.n), kind="stable")[:MAX_POINTS])
 
 
 def _points(report: Report) -> tuple[Any, dict[str, Any], str]:
@@ -550,9 +528,7 @@ def _residuals(figure: Any, report: Report) -> None:
     elif np.ptp(guess) == 0:
         _remark(axes, f"Every prediction is {guess[0]:g}.")
     axes.set(xlabel="prediction", ylabel="prediction - label")
-    axes.set_title(
-        f"Residuals ({_rows(report)}{note})\nmean bias {_estimate(report, 'mean_bias_error')}", fontsize=11
-    )
+    axes.set_title(f"Residuals ({_rows(report)}{note})\nmean bias {_estimate(report, 'mean_bias_error')}", fontsize=11)
 
 
 def _residual_histogram(figure: Any, report: Report) -> None:
@@ -603,9 +579,7 @@ def _qq_plot(figure: Any, report: Report) -> None:
     rows = np.arange(report.n)
     if report.n > MAX_POINTS:  # both tails whole, the middle thinned evenly
         rows = np.unique(
-            np.r_[
-                :500, np.linspace(0, report.n - 1, MAX_POINTS - 1000).astype(int), report.n - 500 : report.n
-            ]
+            np.r_[:500, np.linspace(0, report.n - 1, MAX_POINTS - 1000).astype(int), report.n - 500 : report.n]
         )
     scaled = (error - error.mean()) / spread
     axes.scatter(place[rows], scaled[rows], s=9, color=BLUE, alpha=0.5, linewidths=0, label="residuals")
@@ -637,9 +611,7 @@ def _error_by_decile(figure: Any, report: Report) -> None:
             if len(part) > 1
             else 0.0
         )
-        names.append(
-            f"{edges[b]:.3g} to\n{edges[b + 1]:.3g}" if edges[b] != edges[b + 1] else f"{edges[b]:.3g}"
-        )
+        names.append(f"{edges[b]:.3g} to\n{edges[b + 1]:.3g}" if edges[b] != edges[b + 1] else f"{edges[b]:.3g}")
     at = np.arange(len(means))
     low = np.minimum(halves, means)
     axes.bar(at, means, 0.8, color=SKY, edgecolor=BLUE, linewidth=0.8)
@@ -654,16 +626,12 @@ def _error_by_decile(figure: Any, report: Report) -> None:
             elinewidth=1.2,
             label=f"{level:.0%} interval (Student t)",
         )
-    axes.axhline(
-        float(size.mean()), color=RED, linestyle="--", linewidth=1.3, label=f"all rows: {size.mean():.4g}"
-    )
+    axes.axhline(float(size.mean()), color=RED, linestyle="--", linewidth=1.3, label=f"all rows: {size.mean():.4g}")
     axes.set_xticks(at, names, fontsize=7.5)
     axes.set(xlabel="label", ylabel="mean absolute error")
     axes.grid(visible=False, axis="x")
     span = (
-        f"{int(counts.min()):,} to {int(counts.max()):,}"
-        if counts.min() < counts.max()
-        else f"{int(counts.max()):,}"
+        f"{int(counts.min()):,} to {int(counts.max()):,}" if counts.min() < counts.max() else f"{int(counts.max()):,}"
     )
     axes.set_title(f"{title}\n{_rows(report)}, {span} rows a part, unweighted", fontsize=11)
     axes.set_ylim(0, max(axes.get_ylim()[1], 1e-12) * 1.15)

@@ -96,9 +96,7 @@ class Config:
         if isinstance(given, Config):
             return given
         if not isinstance(given, Mapping):
-            raise InputError(
-                f"config is a {type(given).__name__}; give a mapping such as {{'n_resamples': 1000}}."
-            )
+            raise InputError(f"config is a {type(given).__name__}; give a mapping such as {{'n_resamples': 1000}}.")
         known = tuple(field.name for field in fields(cls))
         for key in given:
             if key not in known:
@@ -128,11 +126,7 @@ def _checked(key: str, value: Any) -> Any:
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if number and 0.5 <= float(value) < 1:
             return float(value)
-        hint = (
-            f"give {float(value) / 100:g}."
-            if number and 50 <= float(value) < 100
-            else "give a number such as 0.95."
-        )
+        hint = f"give {float(value) / 100:g}." if number and 50 <= float(value) < 100 else "give a number such as 0.95."
         raise InputError(f"config['confidence_level'] is {value!r}, outside [0.5, 1); {hint}")
     low, high = _WHOLE[key]
     if key == "min_support" and value is None:

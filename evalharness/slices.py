@@ -127,9 +127,7 @@ def find(sample: Sample, config: Config) -> Slices:
             reason=f"{sample.n:,} rows are too few for two parts of {support:,} (min_support)",
         )
     skipped: list[tuple[str, str]] = []
-    conditions = [
-        c for c in _conditions(sample.frame, skipped) if support <= int(c.mask.sum()) <= sample.n - support
-    ]
+    conditions = [c for c in _conditions(sample.frame, skipped) if support <= int(c.mask.sum()) <= sample.n - support]
     notes: list[str] = []
     if sample.weights is None and sample.groups is None:
         drafts = _plain(sample, config, conditions, support, notes)
@@ -149,9 +147,7 @@ def find(sample: Sample, config: Config) -> Slices:
             pairs.append(row)
     pairs.sort(key=lambda r: (r.p_value, r.slice))
     if len(pairs) > MAX_PAIRS_SHOWN:
-        notes.append(
-            f"Of {len(pairs):,} significant pairs the first {MAX_PAIRS_SHOWN} by p-value are listed."
-        )
+        notes.append(f"Of {len(pairs):,} significant pairs the first {MAX_PAIRS_SHOWN} by p-value are listed.")
     found = sorted([*rows, *pairs[:MAX_PAIRS_SHOWN]], key=lambda r: (r.p_value, r.slice))
     return Slices(tuple(found), len(drafts), support, tuple(skipped), tuple(notes))
 
@@ -183,10 +179,7 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
         skipped.append(
             (
                 name,
-                (
-                    f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are "
-                    "not supported"
-                ),
+                (f"values of type {column.dtype if kind == 'c' else type(present.iloc[0]).__name__} are not supported"),
             )
         )
         return
@@ -198,19 +191,13 @@ def _of_column(name: str, column: Any, skipped: list[tuple[str, str]]) -> Iterat
     if numeric and distinct > 10:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         whole = distinct == len(present) and bool(np.all(values[~missing] % 1 == 0))
-        if (
-            whole
-            and len(present) > 20
-            and (_IDENTIFIER.search(name) or bool(np.all(np.diff(values[~missing]) == 1)))
-        ):
+        if whole and len(present) > 20 and (_IDENTIFIER.search(name) or bool(np.all(np.diff(values[~missing]) == 1))):
             skipped.append((name, "identifier-like: every row has its own whole number"))
             return
         yield from _binned(name, values, missing, lambda cut: f"{cut:.6g}")
     elif dates and distinct > 10:
         stamps = (
-            column.dt.tz_convert("UTC").dt.tz_localize(None)
-            if getattr(column.dt, "tz", None) is not None
-            else column
+            column.dt.tz_convert("UTC").dt.tz_localize(None) if getattr(column.dt, "tz", None) is not None else column
         )
         values = stamps.to_numpy().astype("datetime64[us]").astype(np.int64).astype(np.float64)
         yield from _binned(
@@ -397,9 +384,9 @@ def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Flo
     lower = beyond((x + step - safe_m * mean) / spread, -1)
     p = np.minimum(1.0, 2 * np.minimum(upper, lower))
     if metric == "accuracy":
-        smallest = np.minimum.reduce(
-            [m * total, m * (n - total), (n - m) * total, (n - m) * (n - total)]
-        ) / np.maximum(n, 1)
+        smallest = np.minimum.reduce([m * total, m * (n - total), (n - m) * total, (n - m) * (n - total)]) / np.maximum(
+            n, 1
+        )
         exact = ok & (smallest < 25)
         if exact.any():
             from scipy.stats import hypergeom
@@ -409,9 +396,7 @@ def _against(metric: str, n: Floats, total: Any, moments: Any, m: Floats, x: Flo
     return np.asarray(np.where(ok, p, 1.0))
 
 
-def _own_interval(
-    metric: str, m: float, x: float, square: float, level: float
-) -> tuple[float | None, float | None]:
+def _own_interval(metric: str, m: float, x: float, square: float, level: float) -> tuple[float | None, float | None]:
     if metric == "accuracy":
         return wilson(m - x, m, level)
     from scipy.special import stdtrit

@@ -99,17 +99,12 @@ def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, se
     plan = Plan(len(keep), min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups)
     base = _measure(clean, metrics, plan, config)
     differ = int(np.sum(clean.predictions != sample.predictions[keep]))
-    if differ and not (
-        sample.task == "regression" and np.allclose(clean.predictions, sample.predictions[keep])
-    ):
+    if differ and not (sample.task == "regression" and np.allclose(clean.predictions, sample.predictions[keep])):
         notes.append(
             f"predict gives other predictions than predictions= in {differ:,} of {len(keep):,} unchanged "
             "rows; drops are from predict's own."
         )
-    rows = [
-        _row("none", 0.0, name, base[name], base[name], len(keep), config.confidence_level)
-        for name in metrics
-    ]
+    rows = [_row("none", 0.0, name, base[name], base[name], len(keep), config.confidence_level) for name in metrics]
     for number, (kind, severity, change) in enumerate(_perturbations(frame)):
         changed = change(frame, severity, np.random.Generator(stream(seed, 100 + number)))
         try:
@@ -122,8 +117,7 @@ def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, se
             continue
         found = _measure(stressed, metrics, plan, config)
         rows += [
-            _row(kind, severity, name, base[name], found[name], len(keep), config.confidence_level)
-            for name in metrics
+            _row(kind, severity, name, base[name], found[name], len(keep), config.confidence_level) for name in metrics
         ]
     return Stress(tuple(rows), len(keep), tuple(notes))
 
@@ -183,13 +177,9 @@ def _as_given(frame: Any, kind: str) -> Any:
 def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Config) -> dict[str, Any]:
     batch = Prepared(sample).estimate()
     specs = [
-        METRICS[name]
-        for name in metrics
-        if METRICS[name].needs != "probabilities" or sample.probabilities is not None
+        METRICS[name] for name in metrics if METRICS[name].needs != "probabilities" or sample.probabilities is not None
     ]
-    values = (
-        intervals.replicate(sample, plan, only=tuple(s.name for s in specs)) if config.compute_cis else None
-    )
+    values = intervals.replicate(sample, plan, only=tuple(s.name for s in specs)) if config.compute_cis else None
     out: dict[str, Any] = dict.fromkeys(metrics, (None, None, None, None))
     for spec in specs:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -198,9 +188,7 @@ def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Confi
             continue
         low = high = None
         if values is not None:
-            found = intervals.for_metric(
-                spec.name, estimate, sample, values, config.confidence_level, plan.seed
-            )
+            found = intervals.for_metric(spec.name, estimate, sample, values, config.confidence_level, plan.seed)
             low, high = found.low, found.high
         out[spec.name] = (estimate, low, high, values)
     return out
@@ -300,11 +288,7 @@ def _truncation(frame: Any, severity: float, rng: np.random.Generator) -> Any:
 
     def change(v: Floats) -> Floats:
         finite = v[np.isfinite(v)]
-        return (
-            np.clip(v, *np.quantile(finite, [severity, 1 - severity], method="inverted_cdf"))
-            if len(finite)
-            else v
-        )
+        return np.clip(v, *np.quantile(finite, [severity, 1 - severity], method="inverted_cdf")) if len(finite) else v
 
     return _numbers_changed(frame, change)
 

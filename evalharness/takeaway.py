@@ -48,10 +48,7 @@ class _Words:
         if found.low is None or found.high is None:
             return "no interval"
         level = self.number("confidence_percent", 100 * self.level)
-        return (
-            f"{level} % interval {self.number(key + 'low', found.low)} to "
-            f"{self.number(key + 'high', found.high)}"
-        )
+        return f"{level} % interval {self.number(key + 'low', found.low)} to {self.number(key + 'high', found.high)}"
 
     def p(self, value: float, key: str = "p_value") -> str:
         if value < 0.001:
@@ -92,11 +89,7 @@ def write(
         )
     else:
         beats, baseline = _majority(sample, metrics, intervals, level)
-        name = (
-            "accuracy"
-            if beats
-            else ("roc_auc" if metrics.get("roc_auc") is not None else "balanced_accuracy")
-        )
+        name = "accuracy" if beats else ("roc_auc" if metrics.get("roc_auc") is not None else "balanced_accuracy")
         first = (
             _headline(name, sample, metrics, intervals, level),
             baseline,
@@ -174,9 +167,7 @@ def _mean_baseline(
             f"There is no evidence of a difference from always answering the mean of the labels: {said}.",
         )
     word = "better" if interval.low > 0 else "worse"
-    return words.claim(
-        "baseline", f"The predictions are {word} than always answering the mean of the labels: {said}."
-    )
+    return words.claim("baseline", f"The predictions are {word} than always answering the mean of the labels: {said}.")
 
 
 def _bias(metrics: Mapping[str, float | None], intervals: Mapping[str, Interval], level: float) -> Claim:
@@ -234,9 +225,7 @@ def _calibration(
             f"The probabilities are well calibrated: {error}, all of it below "
             f"{words.number('bound', GOOD_CALIBRATION)}.",
         )
-    return words.claim(
-        "calibration", f"There is no evidence of miscalibration, but not enough to exclude it: {error}."
-    )
+    return words.claim("calibration", f"There is no evidence of miscalibration, but not enough to exclude it: {error}.")
 
 
 def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None], level: float) -> Claim:
@@ -311,6 +300,5 @@ def text(claims: tuple[Claim, ...]) -> str:
 def as_data(claims: tuple[Claim, ...]) -> list[dict[str, Any]]:
     """Return the claims as plain data."""
     return [
-        {"about": c.about, "sentence": c.sentence, "numbers": dict(c.numbers), "names": dict(c.names)}
-        for c in claims
+        {"about": c.about, "sentence": c.sentence, "numbers": dict(c.numbers), "names": dict(c.names)} for c in claims
     ]

@@ -156,8 +156,7 @@ def check(output_dir: Any) -> Path:
         Path(tempfile.mkdtemp(prefix=".evalharness-", dir=near)).rmdir()
     except OSError as error:
         raise InputError(
-            f"output_dir {str(target)!r} cannot be written ({error.strerror or error}); give a folder "
-            "that can."
+            f"output_dir {str(target)!r} cannot be written ({error.strerror or error}); give a folder that can."
         ) from None
     return target
 

@@ -43,10 +43,7 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
         node, npm = commands()
         env["PATH"] = os.pathsep.join([str(Path(node[-1]).parent), env.get("PATH", "")])
         folder = self._folder
-        if (
-            not (folder / "node_modules" / "esbuild").is_dir()
-            or not (folder / "node_modules" / "plotly.js").is_dir()
-        ):
+        if not (folder / "node_modules" / "esbuild").is_dir() or not (folder / "node_modules" / "plotly.js").is_dir():
             run([*npm, *INSTALL], folder, env)
         run([*node, "build.mjs"], folder, env)
 

@@ -43,7 +43,9 @@ def test_train_prints_three_models_and_the_best(capsys, table):
 
 def test_train_with_a_project_logs_three_runs(capsys, table):
     """With a project the three runs are there, the dummy as baseline."""
-    code, _, _ = run(capsys, "train", "classification", str(table), "--target", "label", "--project-id", "p", "--seed", "1")
+    code, _, _ = run(
+        capsys, "train", "classification", str(table), "--target", "label", "--project-id", "p", "--seed", "1"
+    )
 
     runs = ml.runs.list("p")
 
@@ -115,7 +117,9 @@ def test_demo_says_where_everything_is(tmp_path):
         [sys.executable, "-m", "modellab_jupyter.cli", "demo"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
 
-    places = dict(re.findall(r"^  (store|artifact folder|report \(offline\)|notebook) +(\S+)$", done.stdout, re.MULTILINE))
+    places = dict(
+        re.findall(r"^  (store|artifact folder|report \(offline\)|notebook) +(\S+)$", done.stdout, re.MULTILINE)
+    )
 
     assert len(places) == 4
     assert all((tmp_path / place).exists() for place in places.values())

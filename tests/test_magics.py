@@ -41,7 +41,13 @@ def test_a_run_in_three_magics(ip, capsys):
     assert run.params == {"lr": 0.1, "model": "rf"}
     assert run.metrics == {"acc": 0.9, "loss": 1 - 0.9}
     assert run.last_steps == {"acc": 4, "loss": 4}
-    assert (run.seed, run.note, run.tags, run.project, run.status) == (3, "a note", {"draft": None}, "churn", "finished")
+    assert (run.seed, run.note, run.tags, run.project, run.status) == (
+        3,
+        "a note",
+        {"draft": None},
+        "churn",
+        "finished",
+    )
     assert "is recording" in capsys.readouterr().out
 
 
@@ -57,7 +63,9 @@ def test_values_are_names_dollars_braces_and_expressions(ip):
 
 def test_a_cell_becomes_a_run(ip):
     """%%modellab run records outcome, params and what was asked for, and shows the cell's last value."""
-    value = ip.run_cell_magic("modellab", "run fit --seed 1 --param depth={1 + 2} --log z --log twice=z*2", "z = 5\nz + 1")
+    value = ip.run_cell_magic(
+        "modellab", "run fit --seed 1 --param depth={1 + 2} --log z --log twice=z*2", "z = 5\nz + 1"
+    )
 
     run = ml.runs.get("fit")
 
@@ -116,7 +124,10 @@ def test_a_slip_is_one_line(ip, line, said):
 
 def test_a_verb_that_is_no_cell_magic_says_so(ip):
     """%%modellab with a line verb names the right form."""
-    assert slip(ip, "start a", "x = 1") == "%%modellab start is not a cell magic; write %modellab start in a line of its own."
+    assert (
+        slip(ip, "start a", "x = 1")
+        == "%%modellab start is not a cell magic; write %modellab start in a line of its own."
+    )
 
 
 def test_sql_into_a_variable(ip):

@@ -132,7 +132,9 @@ def test_an_evaluation_shows_its_takeaway_and_each_metric():
     assert "60" in text
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a" * 10_000, "\u202eevil"])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a" * 10_000, "\u202eevil"]
+)
 def test_hostile_names_are_text_in_every_view(name):
     """Markup in names reaches no output as markup."""
     judged(name, 30, baseline=True)

@@ -137,14 +137,10 @@ class Channel:
 
     def _handler(self, protocol: object, verb: object) -> Callable[[dict[str, Any]], Answer]:
         if protocol != PROTOCOL:
-            raise ValueError(
-                f"the page speaks protocol {protocol!r} and this kernel {PROTOCOL}; run the cell again"
-            )
+            raise ValueError(f"the page speaks protocol {protocol!r} and this kernel {PROTOCOL}; run the cell again")
         handler = self._verbs.get(verb) if isinstance(verb, str) else None
         if handler is None:
-            raise ValueError(
-                f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}"
-            )
+            raise ValueError(f"a widget cannot be asked {verb!r}; it answers {', '.join(sorted(self._verbs))}")
         return handler
 
     def _receive(self, widget: Any, message: object, _buffers: object) -> None:

@@ -48,8 +48,7 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     if paired.num_rows == 0:
         sections.append(
             saved.Text(
-                "No paired differences: these runs were not evaluated on the same rows, "
-                "or no baseline is among them.",
+                "No paired differences: these runs were not evaluated on the same rows, or no baseline is among them.",
                 "note",
             )
         )
@@ -141,6 +140,4 @@ def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -
 def _conclusion(rows: list[dict[str, Any]]) -> saved.Text:
     better, worse, none = (sum(r["evidence"] == word for r in rows) for word in EVIDENCE)
     pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline"
-    return saved.Text(
-        f"Of {pairs}: {better} better, {worse} worse, {none} without evidence of a difference.", "lede"
-    )
+    return saved.Text(f"Of {pairs}: {better} better, {worse} worse, {none} without evidence of a difference.", "lede")

@@ -159,8 +159,7 @@ def _numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
         if columns.get(name) is not None:
             return [_finite(v) for v in (columns[name].tolist() if hasattr(columns[name], "tolist") else columns[name])]
     raise ValueError(
-        f"a curve needs a column {' or '.join(map(repr, names))}, "
-        f"found {', '.join(map(repr, columns)) or 'none'}"
+        f"a curve needs a column {' or '.join(map(repr, names))}, found {', '.join(map(repr, columns)) or 'none'}"
     )
 
 

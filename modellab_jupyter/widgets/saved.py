@@ -173,8 +173,7 @@ def as_table(rows: Any) -> pa.Table:
         named = {name: [r.get(name) for r in rows] for name in names}
     else:
         raise TypeError(
-            "rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, "
-            f"got {type(rows).__name__}"
+            f"rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, got {type(rows).__name__}"
         )
     return pa.table({name: _array(values) for name, values in named.items()})
 
@@ -533,9 +532,7 @@ def html_table(grid: Grid) -> str:
                 shown += f" <small>{around}</small>"
             wide = kind == "text" and value is not None and len(str(value)) > 60
             style = ' style="text-align:left;white-space:normal;min-width:180px"' if wide else left
-            cells.append(
-                f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>"
-            )
+            cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")
         rows.append(f'<tr style="border-color:#ccc">{"".join(cells)}</tr>')
     kinds = json.dumps({"kinds": [kind for _, _, kind in columns]})
     return (

@@ -42,9 +42,7 @@ def _needs():
     else:
         from jupyter_core.paths import jupyter_path
 
-        if not any(
-            (Path(p) / "labextensions/modellab-jupyter/package.json").is_file() for p in [*jupyter_path()]
-        ):
+        if not any((Path(p) / "labextensions/modellab-jupyter/package.json").is_file() for p in [*jupyter_path()]):
             reason = "the JupyterLab extension is not installed here; run: pip install ."
     if reason is None:
         return
@@ -60,9 +58,7 @@ def lab(_needs, tmp_path_factory):
     work.mkdir()
     settings = root / "config/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text(
-        '{"fetchNews": "false", "checkForUpdates": false}'
-    )
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
     env = {
         **os.environ,
         "HOME": str(root),

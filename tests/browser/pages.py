@@ -51,7 +51,5 @@ def shut_down(page):
 
 def theme(page, name):
     """Choose a JupyterLab theme."""
-    page.evaluate(
-        "name => { void window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }) }", name
-    )
+    page.evaluate("name => { void window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }) }", name)
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)

@@ -32,9 +32,7 @@ def drawn(page, within=BOARD):
 def names(page, count=3):
     """Names in the first rows as they are on the screen."""
     rows = page.locator(f"{BOARD} .ml-body .ml-row")
-    found = {
-        int(r.get_attribute("aria-rowindex")): r.locator(".ml-first > bdi").inner_text() for r in rows.all()
-    }
+    found = {int(r.get_attribute("aria-rowindex")): r.locator(".ml-first > bdi").inner_text() for r in rows.all()}
     return [found[i] for i in sorted(found)][:count]
 
 
@@ -126,16 +124,12 @@ def test_actions_and_changes_reach_the_page(lab, page):
 
     page.get_by_role("button", name="Trash", exact=True).click()
     page.get_by_role("button", name="Move to trash").click()
-    page.wait_for_function(
-        "() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '2'"
-    )
+    page.wait_for_function("() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '2'")
     page.evaluate(
         """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
              { code: 'source.rows = MemorySource(5).rows; board.refresh()' }).done"""
     )
-    page.wait_for_function(
-        "() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '6'"
-    )
+    page.wait_for_function("() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '6'")
     quiet(page)
 
 
@@ -239,9 +233,7 @@ def test_plain_html_export_reads_and_sorts_offline(lab, page):
     assert page.evaluate("() => document.querySelector('.modellab-html img').naturalWidth") > 300
     button = page.locator(".modellab-html th button", has_text="accuracy")
     button.click()
-    assert (
-        page.locator(".modellab-html tbody tr").first.locator("td").first.inner_text() == "dummy (baseline)"
-    )
+    assert page.locator(".modellab-html tbody tr").first.locator("td").first.inner_text() == "dummy (baseline)"
     button.click()
     assert page.locator(".modellab-html th[aria-sort=descending]").inner_text() == "accuracy"
     best = page.locator(".modellab-html tbody data").first.get_attribute("value")

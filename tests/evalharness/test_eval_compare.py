@@ -66,8 +66,7 @@ def test_two_equal_models_are_rarely_told_apart():
         y = signal + rng.normal(size=200) > 0
         scores = [1 / (1 + np.exp(-(signal + rng.normal(size=200)))) for _ in range(2)]
         a, b = (
-            evaluate(task_type="classification", labels=y, predictions=s, config={"n_resamples": 300})
-            for s in scores
+            evaluate(task_type="classification", labels=y, predictions=s, config={"n_resamples": 300}) for s in scores
         )
         for row in a.compare(b).rows:
             if row.p_value is not None:
@@ -103,9 +102,7 @@ def test_other_rows_are_refused(change, sentence):
 def test_same_columns_with_other_data_are_refused_but_other_columns_are_not():
     y = [0, 1] * 20
     a, b, c = (
-        evaluate(
-            task_type="classification", labels=y, predictions=y, data=data, config={"compute_cis": False}
-        )
+        evaluate(task_type="classification", labels=y, predictions=y, data=data, config={"compute_cis": False})
         for data in (
             pd.DataFrame({"x": range(40)}),
             pd.DataFrame({"x": range(1, 41)}),
@@ -120,9 +117,7 @@ def test_same_columns_with_other_data_are_refused_but_other_columns_are_not():
 def test_other_tasks_and_things_are_refused():
     a = evaluate(task_type="classification", labels=[0, 1], predictions=[0, 1])
     b = evaluate(task_type="regression", labels=[0, 1], predictions=[0, 1])
-    with pytest.raises(
-        InputError, match="the other report is about regression, this one about classification"
-    ):
+    with pytest.raises(InputError, match="the other report is about regression, this one about classification"):
         a.compare(b)
     with pytest.raises(InputError, match="other is a int; give a report"):
         a.compare(3)
@@ -130,9 +125,7 @@ def test_other_tasks_and_things_are_refused():
 
 def test_unknown_metric_names_the_nearest():
     a, b = reports(n=50)
-    with pytest.raises(
-        InputError, match=r"the comparison has no metric 'acuracy'; did you mean 'accuracy'\?"
-    ):
+    with pytest.raises(InputError, match=r"the comparison has no metric 'acuracy'; did you mean 'accuracy'\?"):
         a.compare(b).evidence("acuracy")
 
 

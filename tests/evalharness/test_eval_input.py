@@ -46,10 +46,7 @@ BAD = [
     ),
     (
         {"predictions": [10.0, 80.5, 40.0, 30.0]},
-        (
-            "predictions lies outside [0, 1] in 4 rows (first: row 0, "
-            "10); they look like percentages, so divide by 100."
-        ),
+        ("predictions lies outside [0, 1] in 4 rows (first: row 0, 10); they look like percentages, so divide by 100."),
     ),
     (
         {"predictions": [-2.0, 1.5, 0.5, -0.1]},
@@ -76,10 +73,7 @@ BAD = [
     ),
     (
         {"predictions": ["0", "1", "1", "0"]},
-        (
-            "predictions holds strings (row 0: '0') but labels holds "
-            "whole numbers (row 0: 0); give both in one type."
-        ),
+        ("predictions holds strings (row 0: '0') but labels holds whole numbers (row 0: 0); give both in one type."),
     ),
     (
         {"labels": [0, "1", 1, "0"]},
@@ -124,10 +118,7 @@ BAD = [
     ),
     (
         {"predictions": np.full((4, 3), 1 / 3)},
-        (
-            "predictions has 3 columns but labels holds 2 classes (0, "
-            "1); give classes= in the order of the columns."
-        ),
+        ("predictions has 3 columns but labels holds 2 classes (0, 1); give classes= in the order of the columns."),
     ),
     (
         {"predictions": np.zeros((4, 2, 2))},
@@ -139,11 +130,7 @@ BAD = [
     ),
     (
         {"predictions": np.full((4, 2), 0.5), "probabilities": P},
-        (
-            "predictions has 2 columns although "
-            "probabilities were given too; give one "
-            "predicted class for each row."
-        ),
+        ("predictions has 2 columns although probabilities were given too; give one predicted class for each row."),
     ),
     (
         {"sample_weight": [1, -1, -2, 1]},
@@ -215,10 +202,7 @@ def test_bad_classification_input(change, sentence):
         ),
         (
             {"positive": 1},
-            (
-                "positive was given with task_type='regression'; leave it out, or give "
-                "task_type='classification'."
-            ),
+            ("positive was given with task_type='regression'; leave it out, or give task_type='classification'."),
         ),
     ],
 )
@@ -306,15 +290,11 @@ def test_rows_without_label_or_prediction_can_be_dropped():
 
 def test_columns_named_after_classes_are_read_by_name():
     y, p = ["a", "b", "b"], pd.DataFrame({"b": [0.1, 0.9, 0.8], "a": [0.9, 0.1, 0.2]})
-    assert (
-        evaluate(task_type="classification", labels=y, predictions=p, config=QUICK).metrics["accuracy"] == 1
-    )
+    assert evaluate(task_type="classification", labels=y, predictions=p, config=QUICK).metrics["accuracy"] == 1
 
 
 def test_hard_predictions_as_floats_are_labels():
-    report = evaluate(
-        task_type="classification", labels=[0, 1, 2, 1], predictions=[0.0, 1.0, 2.0, 2.0], config=QUICK
-    )
+    report = evaluate(task_type="classification", labels=[0, 1, 2, 1], predictions=[0.0, 1.0, 2.0, 2.0], config=QUICK)
     assert report.metrics["accuracy"] == 0.75
 
 

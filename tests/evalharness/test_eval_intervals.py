@@ -38,9 +38,7 @@ def truth():
     """Values of a calibrated model on half a million rows."""
     labels, p = calibrated(500_000)(np.random.default_rng(99))
     return dict(
-        evaluate(
-            task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}
-        ).metrics
+        evaluate(task_type="classification", labels=labels, predictions=p, config={"compute_cis": False}).metrics
     ) | {"debiased_calibration_error": 0.0}
 
 
@@ -147,10 +145,7 @@ def test_more_than_five_percent_undefined_resamples_leave_no_interval():
     found = report.intervals["roc_auc"]
     assert found.low is None
     assert 250 < found.undefined_resamples < 500
-    assert (
-        found.reason
-        == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
-    )
+    assert found.reason == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
 
 
 def test_perfect_score_has_an_honest_interval_or_a_reason():
@@ -168,17 +163,15 @@ def test_perfect_score_has_an_honest_interval_or_a_reason():
 
 def test_perfect_score_of_groups_counts_groups():
     y = np.arange(50) % 2
-    found = evaluate(
-        task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10
-    ).intervals["accuracy"]
+    found = evaluate(task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10).intervals[
+        "accuracy"
+    ]
     assert found.method == "wilson, effective rows"
     assert found.low == pytest.approx(5 / (5 + 1.959964**2), abs=1e-5)
 
 
 def test_off_switch_gives_reasons():
-    report = evaluate(
-        task_type="regression", labels=[1, 2, 4], predictions=[1, 3, 3], config={"compute_cis": False}
-    )
+    report = evaluate(task_type="regression", labels=[1, 2, 4], predictions=[1, 3, 3], config={"compute_cis": False})
     assert {i.reason for i in report.intervals.values()} == {"compute_cis was off"}
 
 
@@ -192,8 +185,7 @@ def test_higher_confidence_is_wider():
     y = rng.normal(size=200)
     p = y + rng.normal(size=200)
     wide, narrow = (
-        evaluate(task_type="regression", labels=y, predictions=p, config={"confidence_level": c})
-        for c in (0.99, 0.9)
+        evaluate(task_type="regression", labels=y, predictions=p, config={"confidence_level": c}) for c in (0.99, 0.9)
     )
     for name in ("r2", "mean_absolute_error", "median_absolute_error"):
         a, b = wide.intervals[name], narrow.intervals[name]
@@ -209,9 +201,9 @@ def test_stream_is_that_of_philox():
     assert integers(stream(7, 1), 1000, 6).tolist() != integers(stream(7, 2), 1000, 6).tolist()
     assert integers(stream(0, 1), 10, 8).tolist() == [
         int(w) * 10 >> 32
-        for w in np.asarray(
-            np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8"
-        ).view("<u4")
+        for w in np.asarray(np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8").view(
+            "<u4"
+        )
     ]
 
 
@@ -243,9 +235,7 @@ def test_replicates_are_the_metric_on_repeated_rows():
     n = 60
     probabilities = rng.dirichlet([1, 1, 1], n)
     y = rng.integers(0, 3, n)
-    report = evaluate(
-        task_type="classification", labels=y, predictions=probabilities, config={"n_resamples": 100}
-    )
+    report = evaluate(task_type="classification", labels=y, predictions=probabilities, config={"n_resamples": 100})
     drawn = np.concatenate(list(report.replicates.plan.draws()))
     for i in range(0, 100, 9):
         rows = np.repeat(np.arange(n), drawn[i])
@@ -268,9 +258,7 @@ def test_regression_replicates_are_the_metric_on_repeated_rows():
     drawn = np.concatenate(list(report.replicates.plan.draws()))
     for i in range(0, 100, 9):
         rows = np.repeat(np.arange(41), drawn[i])
-        plain = evaluate(
-            task_type="regression", labels=y[rows], predictions=p[rows], config={"compute_cis": False}
-        )
+        plain = evaluate(task_type="regression", labels=y[rows], predictions=p[rows], config={"compute_cis": False})
         for name, values in report.replicates.resampled.items():
             assert values[i] == pytest.approx(plain.metrics[name], rel=1e-9), name
 

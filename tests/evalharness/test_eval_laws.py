@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from evalharness import METRICS, evaluate
 
 QUICK = {"compute_cis": False}
-modest = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+modest = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 def binary():
@@ -118,11 +116,7 @@ def test_perfect_regression():
 
 
 @modest
-@given(
-    st.lists(
-        st.tuples(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 3)), min_size=3, max_size=40
-    )
-)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50), st.integers(1, 3)), min_size=3, max_size=40))
 def test_weights_are_repetition_in_regression(rows):
     y, p, w = np.array(rows).T
     same(

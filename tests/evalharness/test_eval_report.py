@@ -80,15 +80,11 @@ def test_noise_is_not_found(task):
     flagged = 0
     for seed in range(80):
         rng = np.random.default_rng(seed)
-        data = pd.DataFrame(
-            {f"x{j}": rng.normal(size=400) for j in range(4)} | {"c": rng.choice(list("abc"), 400)}
-        )
+        data = pd.DataFrame({f"x{j}": rng.normal(size=400) for j in range(4)} | {"c": rng.choice(list("abc"), 400)})
         y = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
         p = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
         flagged += bool(
-            evaluate(task_type=task, labels=y, predictions=p, data=data, config=QUICK)
-            .slices["significant"]
-            .any()
+            evaluate(task_type=task, labels=y, predictions=p, data=data, config=QUICK).slices["significant"].any()
         )
     assert flagged <= 8
 
@@ -129,9 +125,7 @@ def test_slices_of_weights_and_groups_use_the_linearised_test():
     y = rng.integers(0, 2, 600)
     p = np.where((data["x"] == "b") & (rng.random(600) < 0.4), 1 - y, y)
     for extra in ({"sample_weight": rng.random(600)}, {"groups": rng.integers(0, 60, 600)}):
-        found = evaluate(
-            task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra
-        ).slices
+        found = evaluate(task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra).slices
         assert found["significant"].all()
         assert (found["p_value"] < 1e-6).all()
 
@@ -160,9 +154,7 @@ def test_six_categories_sum_to_the_errors(task):
     data = pd.DataFrame({"x": np.where(rng.random(500) < 0.2, np.nan, rng.standard_t(2, 500))})
     if task == "classification":
         y = rng.choice(list("abcd"), 500, p=[0.5, 0.3, 0.17, 0.03])
-        report = evaluate(
-            task_type=task, labels=y, predictions=rng.dirichlet([0.5] * 4, 500), data=data, config=QUICK
-        )
+        report = evaluate(task_type=task, labels=y, predictions=rng.dirichlet([0.5] * 4, 500), data=data, config=QUICK)
         errors = round((1 - report.metrics["accuracy"]) * 500)
     else:
         y = rng.normal(size=500)
@@ -383,9 +375,7 @@ def test_folder_holds_exactly_the_standard_files(task, tmp_path):
     }
     for name, content in files.items():
         if name.endswith(".json"):
-            assert json.loads(content, parse_constant=refuse) == json.loads(
-                json.dumps(report.documents()[name])
-            )
+            assert json.loads(content, parse_constant=refuse) == json.loads(json.dumps(report.documents()[name]))
     assert files["takeaway.txt"].decode() == report.get_takeaway() + "\n"
     found = json.loads(files["metrics.json"])
     assert {name for name, value in found["metrics"].items() if value is None} == set(found["undefined"])
@@ -592,6 +582,7 @@ def test_public_names():
         "Interval",
         "MetricSpec",
         "Report",
+        "adjusted",
         "evaluate",
     ]
     assert all(hasattr(evalharness, name) for name in evalharness.__all__)

@@ -107,9 +107,7 @@ def test_log_loss_and_brier_by_hand():
 def test_brier_of_many_classes_sums_over_classes():
     """.5^2 + .3^2 + .2^2 = .38, then .1^2 + .2^2 + .1^2 = .06 and .4^2 + .4^2 + .8^2 = .96."""
     p = [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.4, 0.4, 0.2]]
-    assert classified(labels=["a", "b", "c"], predictions=p)["brier_score"] == pytest.approx(
-        (0.38 + 0.06 + 0.96) / 3
-    )
+    assert classified(labels=["a", "b", "c"], predictions=p)["brier_score"] == pytest.approx((0.38 + 0.06 + 0.96) / 3)
 
 
 def test_plug_in_calibration_error_by_hand():
@@ -140,9 +138,7 @@ def test_hand_till_and_one_vs_rest_by_hand():
     """
     p = [[0.6, 0.3, 0.1], [0.4, 0.2, 0.4], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2], [0.1, 0.6, 0.3], [0.5, 0.2, 0.3]]
     found = classified(labels=["a", "a", "b", "b", "c", "c"], predictions=p)
-    assert found["roc_auc_ovo"] == pytest.approx(
-        ((1 + 3.5 / 4) / 2 + (3 / 4 + 2 / 4) / 2 + (2.5 / 4 + 2 / 4) / 2) / 3
-    )
+    assert found["roc_auc_ovo"] == pytest.approx(((1 + 3.5 / 4) / 2 + (3 / 4 + 2 / 4) / 2 + (2.5 / 4 + 2 / 4) / 2) / 3)
     assert found["roc_auc_ovr"] == pytest.approx((7 / 8 + 6 / 8 + 4 / 8) / 3)
 
 
@@ -171,9 +167,7 @@ def test_nist_norris():
     found = regressed(labels=y, predictions=-0.262323073774029 + 1.00211681802045 * x)
     assert len(y) == 36
     assert found["r2"] == pytest.approx(0.999993745883712, abs=1e-14)
-    assert found["root_mean_squared_error"] == pytest.approx(
-        0.884796396144373 * math.sqrt(34 / 36), rel=1e-10
-    )
+    assert found["root_mean_squared_error"] == pytest.approx(0.884796396144373 * math.sqrt(34 / 36), rel=1e-10)
     assert found["mean_bias_error"] == pytest.approx(0, abs=1e-10)
 
 
@@ -181,9 +175,7 @@ def test_kvalseth_1985_table_2():
     """Labels 15 37 52 59 83 92 against the fitted line over 0 ... 5: R squared 0.9808."""
     y = np.array([15.0, 37, 52, 59, 83, 92])
     slope, start = np.polyfit(np.arange(6), y, 1)
-    assert regressed(labels=y, predictions=start + slope * np.arange(6))["r2"] == pytest.approx(
-        0.9808, abs=5e-5
-    )
+    assert regressed(labels=y, predictions=start + slope * np.arange(6))["r2"] == pytest.approx(0.9808, abs=5e-5)
 
 
 def test_regression_by_hand():

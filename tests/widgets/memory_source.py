@@ -11,10 +11,7 @@ import pyarrow as pa
 
 START = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 FAMILIES = ("dummy", "logistic", "forest", "xgboost")
-HOSTILE = (
-    '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> '
-    "\"quoted\" 'n' & $x_1$ \x07"
-)
+HOSTILE = '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> "quoted" \'n\' & $x_1$ \x07'
 
 
 class MemorySource:
@@ -30,9 +27,7 @@ class MemorySource:
         for i in range(n):
             family = FAMILIES[min(i, 3)] if i < 4 else rng.choice(FAMILIES[1:])
             status = (
-                "finished"
-                if i < 3
-                else rng.choices(["finished", "failed", "interrupted", "stale"], [90, 5, 3, 2])[0]
+                "finished" if i < 3 else rng.choices(["finished", "failed", "interrupted", "stale"], [90, 5, 3, 2])[0]
             )
             level = 0.5 if family == "dummy" else 0.72 + 0.22 * rng.random()
             known = status == "finished"
@@ -101,8 +96,7 @@ class MemorySource:
             fields.append(
                 pa.field(
                     name,
-                    types.get(name)
-                    or (pa.int64() if is_count else pa.float64() if is_number else pa.string()),
+                    types.get(name) or (pa.int64() if is_count else pa.float64() if is_number else pa.string()),
                 )
             )
         if not self.rows:
@@ -118,9 +112,7 @@ class MemorySource:
                 continue
             rng = random.Random(row["run_id"] + key)
             for step in range(min(self.steps, points)):
-                value = (
-                    last + (0.3 if key == "log_loss" else -0.3) * math.exp(-step / 12) + rng.gauss(0, 0.008)
-                )
+                value = last + (0.3 if key == "log_loss" else -0.3) * math.exp(-step / 12) + rng.gauss(0, 0.008)
                 out.append({"run_id": row["run_id"], "step": step, "value": value, "time": row["started_at"]})
         schema = pa.schema(
             [

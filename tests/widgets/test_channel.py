@@ -218,9 +218,7 @@ def test_actions_reach_the_source_by_name_only():
 
 def test_comparing_gives_a_page_to_show():
     """What an action returns is drawn by the same renderer."""
-    answer = Dashboard(MemorySource(3), live=False)._act(
-        {"verb": "compare", "run_ids": ["run_000000", "run_000001"]}
-    )
+    answer = Dashboard(MemorySource(3), live=False)._act({"verb": "compare", "run_ids": ["run_000000", "run_000001"]})
 
     assert answer.payload["shown"]["view"] == "report"
     json.dumps(dict(answer.payload), allow_nan=False)

@@ -141,12 +141,8 @@ def test_best_value_is_found_among_the_saved_ones():
     data = json.loads(Dashboard(MemorySource(1000), live=False)._repr_mimebundle_()[saved.MIME]["data"])
     columns = {c["name"]: c for c in data["runs"]["columns"]}
 
-    assert data["best"]["metrics.accuracy"] == max(
-        v for v in columns["metrics.accuracy"]["values"] if v is not None
-    )
-    assert data["best"]["metrics.log_loss"] == min(
-        v for v in columns["metrics.log_loss"]["values"] if v is not None
-    )
+    assert data["best"]["metrics.accuracy"] == max(v for v in columns["metrics.accuracy"]["values"] if v is not None)
+    assert data["best"]["metrics.log_loss"] == min(v for v in columns["metrics.log_loss"]["values"] if v is not None)
 
 
 def test_project_without_runs_is_shown():
@@ -172,9 +168,7 @@ def test_svg_is_well_formed_whatever_the_names_hold():
     root = ET.fromstring(drawn)
 
     assert root.tag.endswith("svg")
-    assert not [
-        e for e in root.iter() if e.tag.rpartition("}")[2] in ("script", "image", "a", "foreignObject")
-    ]
+    assert not [e for e in root.iter() if e.tag.rpartition("}")[2] in ("script", "image", "a", "foreignObject")]
     assert "<script>window.hacked" in "".join(root.itertext())
 
 
