@@ -122,7 +122,8 @@ class Projects(_Collection[schema.ProjectRecord]):
         store = session.current().store
         found = store.read(
             queries.rows,
-            "SELECT project_id, name, description, created_at, updated_at, deleted_at FROM projects WHERE project_id = ?",
+            """SELECT project_id, name, description, created_at, updated_at, deleted_at
+            FROM projects WHERE project_id = ?""",
             [store.resolve(self.kind, id, trash=True)],
         )
         return schema.ProjectRecord(**found[0])
@@ -341,7 +342,8 @@ class Runs(_Collection[schema.RunRecord]):
         if key is not None and not len(series):
             known = store.run(found)["metrics"]
             raise NotFoundError(
-                f"run {id!r} has no metric {key!r}{hint(key, known) or '; it has ' + (', '.join(known) or 'none') + '.'}"
+                f"run {id!r} has no metric {key!r}"
+                f"{hint(key, known) or '; it has ' + (', '.join(known) or 'none') + '.'}"
             )
         return series
 
@@ -354,7 +356,8 @@ class Runs(_Collection[schema.RunRecord]):
 
         store = session.current().store
         rows = [
-            {"name": one["name"], "quantile": f"P{q.quantile * 100:.0f}", "seconds": q.seconds, "low": q.low, "high": q.high,
+            {"name": one["name"], "quantile": f"P{q.quantile * 100:.0f}", "seconds": q.seconds,
+             "low": q.low, "high": q.high,
              "n": q.n, "warmup": one["warmup"], "confidence_level": q.confidence_level, "reason": q.reason}
             for one in store.read(queries.latencies, store.resolve(self.kind, id))
             if one["seconds"]
@@ -379,7 +382,7 @@ class Runs(_Collection[schema.RunRecord]):
         return pd.DataFrame(rows, columns=["part", "name", *_titles(records)])
 
     def cells(self, id: str) -> pd.DataFrame:  # noqa: A002
-        """Return the cells that a run's kernel executed up to the run's end; ``during`` marks those of the run itself."""
+        """Return the cells that a run's kernel executed up to the run's end; ``during`` marks the run's own."""
         from modellab_jupyter.store import queries
 
         store = session.current().store
@@ -454,7 +457,7 @@ class Evaluations(_Collection[schema.EvaluationRecord]):
     kind = "evaluation"
 
     def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
-        """Return evaluations, the newest first; those with equal ``labels_digest`` and ``rows_digest`` can be compared."""
+        """Return evaluations, the newest first; equal ``labels_digest`` and ``rows_digest`` can be compared."""
         from modellab_jupyter.store import queries
 
         store = session.current().store

@@ -158,7 +158,8 @@ def _datasets(args: argparse.Namespace) -> int:
     record = catalog.datasets.get(args.dataset)
     for version in record.versions:
         print(
-            f"version {version['version']}  {version['digest']}  {version['rows']} rows  used by {len(version['runs'])} runs"
+            f"version {version['version']}  {version['digest']}  {version['rows']} rows  "
+            f"used by {len(version['runs'])} runs"
         )
     return _print(catalog.datasets.preview(record.dataset_id, 10)) if record.versions[-1]["preview"] else 0
 

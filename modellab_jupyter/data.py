@@ -52,7 +52,8 @@ def describe(
         path = Path(os.path.expanduser(data))  # noqa: PTH111 - no error for a user that is not there
         if not os.path.isfile(path):  # noqa: PTH113 - false, and no error, for a name that is too long
             raise InputError(
-                f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r:.200}, which is none; "
+                f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r:.200}, "
+                "which is none; "
                 f"the current folder is {str(Path.cwd())!r}."
             )
         frame, source = read_file(path)

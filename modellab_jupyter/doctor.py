@@ -23,7 +23,8 @@ def report(owner: Session) -> str:
     ]
     trouble = [] if health.problem is None else [health.problem]
     trouble += [
-        f"a record of {row['segment']} at byte {row['position']} cannot be read ({row['reason']}); it is kept in the store"
+        f"a record of {row['segment']} at byte {row['position']} cannot be read ({row['reason']}); "
+        "it is kept in the store"
         for row in health.unreadable
     ]
     if owner.journal.waiting:

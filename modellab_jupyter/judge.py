@@ -69,7 +69,7 @@ def judge(
 
 
 def rebuilt(predictions: bytes, settings: dict[str, Any]) -> Report:
-    """Return the report of a stored evaluation from its predictions (Parquet) and settings, without slices and plots."""
+    """Return the report of a stored evaluation from its predictions (Parquet) and settings, without slices."""
     import pandas as pd
 
     from evalharness import Report

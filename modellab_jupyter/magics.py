@@ -233,7 +233,8 @@ class ModelLabMagics(Magics):
     def runs(self, args: argparse.Namespace) -> Any:
         """List runs with their params and metrics, the newest first."""
         return catalog.runs.list(
-            self._text(args.project), sort=self._text(args.sort), ascending=args.ascending, limit=args.limit, trash=args.trash
+            self._text(args.project), sort=self._text(args.sort), ascending=args.ascending, limit=args.limit,
+            trash=args.trash,
         )  # fmt: skip
 
     @_verb(
@@ -244,7 +245,7 @@ class ModelLabMagics(Magics):
         _argument("--delete", action="store_true", help="put it into the trash"),
         _argument("--seed", metavar="N", help="cell magic: seeds random, NumPy and torch where it is imported"),
         _PROJECT, _PARAM, _TAG,
-        _argument("--log", action="append", default=[], metavar="EXPR", help="cell magic: recorded when the cell has run"),
+        _argument("--log", action="append", default=[], metavar="EXPR", help="cell magic: recorded after the cell"),
         cell=True,
     )  # fmt: skip
     def run(self, args: argparse.Namespace, cell: str | None = None) -> Any:
@@ -421,7 +422,8 @@ class ModelLabMagics(Magics):
         return (
             f"logging to {owner.settings.store}, project {owner.settings.project!r}; {active}\n\n"
             f"%modellab VERB …, and --help for each:\n{verbs}\n\n"
-            "Values: $name and {expr} are replaced as IPython does; where a value is asked for, a variable's name will do."
+            "Values: $name and {expr} are replaced as IPython does; where a value is asked for, a variable's name "
+            "will do."
         )
 
     def _cell_run(self, args: argparse.Namespace, cell: str) -> Any:
@@ -436,7 +438,8 @@ class ModelLabMagics(Magics):
         value = None
         run = tracking.start_run(
             self._text(args.run), self._text(args.project), seed=self._whole("--seed", args.seed),
-            params=self._pairs(args.param, words=True), tags=[self._text(t) for t in args.tag] or None, baseline=args.baseline,
+            params=self._pairs(args.param, words=True), tags=[self._text(t) for t in args.tag] or None,
+            baseline=args.baseline,
         )  # fmt: skip
         with run:
             if args.note is not None:
@@ -476,7 +479,7 @@ class ModelLabMagics(Magics):
         return self._ip.var_expand(token)
 
     def _value(self, token: str, *, text: bool = False) -> Any:
-        """Return what a token stands for: $name, {expr}, a variable's name or an expression; with `text`, else itself."""
+        """Return what a token stands for: $name, {expr}, a name or an expression; with `text`, else itself."""
         token = token.strip()
         inner = token[1:] if token.startswith("$") else token[1:-1] if token[:1] + token[-1:] == "{}" else token
         if inner == token and text and not token.isidentifier():
@@ -494,7 +497,7 @@ class ModelLabMagics(Magics):
             raise InputError(f"{inner!r} raised {type(error).__name__}: {error}.") from None
 
     def _pairs(self, tokens: Sequence[str], *, words: bool = False) -> dict[str, Any]:
-        """Return ``KEY=EXPR`` as a mapping; an expression alone is its own key. With `words`, a word may be just that."""
+        """Return ``KEY=EXPR`` as a mapping; an expression alone is its own key, with `words` a word is a text."""
         pairs = {}
         for token in tokens:
             found = re.match(r"([^=<>!()\[\]{}'\"]+)=(?!=)(.*)", token, re.DOTALL)

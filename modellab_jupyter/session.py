@@ -85,7 +85,7 @@ class Session:
         self._projects.clear()
 
     def introduce(self, project_id: str) -> list[schema.Event]:
-        """Return the event that makes a project which this process knows by name only; where it exists, its id counts."""
+        """Return the event that makes a project which this process knows by name only."""
         names = [name for name, known in self._projects.items() if known == project_id]
         return [schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name) for name in names]
 
@@ -98,7 +98,8 @@ class Session:
             if not self._told:
                 self._told = True
                 warnings.warn(
-                    f"ModelLab cannot write to {self.journal.folder} ({error.strerror or error}); what is logged is kept "
+                    f"ModelLab cannot write to {self.journal.folder} ({error.strerror or error}); what is logged is "
+                    "kept "
                     "in memory and written as soon as the disk takes it.",
                     RuntimeWarning,
                     stacklevel=4,

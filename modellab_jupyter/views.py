@@ -105,8 +105,8 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     Parameters
     ----------
     *runs : id, name or run
-        Two or more. The first one marked as baseline, else the first, is what the others are compared with. Their latest
-        evaluations are compared row by row where they were made on the same rows.
+        Two or more. The first one marked as baseline, else the first, is what the others are compared with.
+        Their latest evaluations are compared row by row where they were made on the same rows.
 
     Raises
     ------
@@ -187,6 +187,7 @@ def evaluation(run: str | Run | RunRecord) -> Page:
         raise NotFoundError(f"run {run_id!r} was not evaluated; run.evaluate(predictions=..., labels=...) does it.")
     owner = session.current()
     folder = owner.settings.files / found["folder"]
+    metrics = owner.store.read(queries.estimates, [found["evaluation_id"]])
     failures = [
         {"category": category["category"]} | {k: v for k, v in example.items() if k != "values"} | example["values"]
         for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
@@ -196,7 +197,7 @@ def evaluation(run: str | Run | RunRecord) -> Page:
         "title": f"{found['run']}, {found['name']}",
         "takeaway": found["takeaway"],
         "n": found["n"],
-        "metrics": owner.store.read(queries.estimates, [found["evaluation_id"]]).drop_columns(["evaluation_id", "run_id"]),
+        "metrics": metrics.drop_columns(["evaluation_id", "run_id"]),
         "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
         "failures": failures,
     })  # fmt: skip

@@ -106,7 +106,7 @@ def test_the_cell_of_a_cell_run_is_recorded(ip):
         ("run nope", "no run goes by 'nope'; the store has no run yet."),
         ("start --seed many", "no variable is named 'many'."),
         ("start --seed 1.5", "--seed must be a whole number, found 1.5."),
-        ("start a --dataset nowhere.csv", "data must be a frame, a file or a dataset of the store, found 'nowhere.csv'"),
+        ("start a --dataset nowhere.csv", "data must be a frame, a file or a dataset of the store"),
         ("sql delete from runs", "query must be one SELECT, found something else; the store is read only here."),
         ("sql select * from rns", "the query was refused: Catalog Error: Table with name rns does not exist!"),
         ("start 'open", "a quote ' is not closed."),

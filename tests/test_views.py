@@ -149,7 +149,7 @@ def test_hostile_names_are_text_in_every_view(name):
 
 @pytest.mark.parametrize(
     ("metric", "better"),
-    [("accuracy", True), ("val_accuracy", True), ("train_loss", False), ("log_loss", False), ("r2", True), ("rmse", False), ("lr", None)],
+    [("accuracy", True), ("val_accuracy", True), ("train_loss", False), ("log_loss", False), ("rmse", False), ("lr", None)],
 )  # fmt: skip
 def test_what_is_better_is_known_by_name_or_unknown(metric, better):
     """Metrics of the harness, losses and scores have a direction; other names have none."""

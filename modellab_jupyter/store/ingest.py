@@ -111,8 +111,8 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
     same = (
         known
         or con.execute(
-            "SELECT dataset_id FROM datasets WHERE name = ? AND project_id IS NOT DISTINCT FROM ? AND deleted_at IS NULL "
-            "ORDER BY dataset_id",
+            """SELECT dataset_id FROM datasets
+            WHERE name = ? AND project_id IS NOT DISTINCT FROM ? AND deleted_at IS NULL ORDER BY dataset_id""",
             [event.name, project],
         ).fetchone()
     )
@@ -145,7 +145,7 @@ def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted]
     _load(
         con,
         """INSERT INTO runs BY NAME
-        SELECT * EXCLUDE (us), make_timestamp(us) AS started_at, make_timestamp(us) AS heartbeat_at, make_timestamp(us) AS updated_at
+        SELECT * EXCLUDE (us), make_timestamp(us) AS started_at, started_at AS heartbeat_at, started_at AS updated_at
         FROM fresh WHERE run_id NOT IN (SELECT run_id FROM runs)""",
         {
             "run_id": [e.run_id for e in events],
@@ -197,7 +197,8 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
         )
     _load(
         con,
-        "UPDATE runs SET heartbeat_at = greatest(heartbeat_at, make_timestamp(fresh.us)) FROM fresh WHERE runs.run_id = fresh.run",
+        """UPDATE runs SET heartbeat_at = greatest(heartbeat_at, make_timestamp(fresh.us))
+        FROM fresh WHERE runs.run_id = fresh.run""",
         {"run": list(lives), "us": [micros(life["beat"]) for life in lives.values()]},
     )
     ended: list[schema.RunEnded] = [life["ended"] for life in lives.values() if "ended" in life]
@@ -218,8 +219,8 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
     )
     _load(
         con,
-        """UPDATE runs SET environment = coalesce(fresh.env, environment), git_commit = coalesce(fresh.commit_id, git_commit),
-        git_dirty = coalesce(fresh.dirty, git_dirty) FROM fresh WHERE runs.run_id = fresh.run""",
+        """UPDATE runs SET environment = coalesce(fresh.env, environment),
+        git_commit = coalesce(fresh.commit_id, git_commit), git_dirty = coalesce(fresh.dirty, git_dirty) FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": list(found),
             "env": [e.environment for e in found.values()],
@@ -328,8 +329,8 @@ def _latencies(con: duckdb.DuckDBPyConnection, events: Sequence[schema.LatencyLo
 def _artifacts(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ArtifactLogged]) -> None:
     _load(
         con,
-        """INSERT INTO artifacts SELECT artifact, run, name, kind, digest, size, media, make_timestamp(us), NULL FROM fresh
-        WHERE artifact NOT IN (SELECT artifact_id FROM artifacts)""",
+        """INSERT INTO artifacts SELECT artifact, run, name, kind, digest, size, media, make_timestamp(us), NULL
+        FROM fresh WHERE artifact NOT IN (SELECT artifact_id FROM artifacts)""",
         {
             "artifact": [e.artifact_id for e in events],
             "run": [e.run_id for e in events],
@@ -368,7 +369,8 @@ def _evaluations(con: duckdb.DuckDBPyConnection, events: Sequence[schema.Evaluat
     rows = [(e, estimate) for e in fresh for estimate in e.estimates]
     _load(
         con,
-        "INSERT INTO estimates SELECT evaluation, run, metric, estimate, low, high, level, method, n, reason FROM fresh",
+        """INSERT INTO estimates SELECT evaluation, run, metric, estimate, low, high, level, method, n, reason
+        FROM fresh""",
         {
             "evaluation": [e.evaluation_id for e, _ in rows],
             "run": [e.run_id for e, _ in rows],
@@ -388,7 +390,8 @@ def _cells(con: duckdb.DuckDBPyConnection, events: Sequence[schema.CellExecuted]
     _load(
         con,
         """INSERT INTO cells SELECT session, position, cell, count, source, outcome, error, duration, make_timestamp(us)
-        FROM fresh WHERE NOT EXISTS (SELECT 1 FROM cells c WHERE c.session_id = session AND c.position = fresh.position)""",
+        FROM fresh WHERE NOT EXISTS (
+          SELECT 1 FROM cells c WHERE c.session_id = session AND c.position = fresh.position)""",
         {
             "session": [e.session_id for e in events],
             "position": [e.position for e in events],

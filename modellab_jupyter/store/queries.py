@@ -16,7 +16,8 @@ STALE_AFTER = 60  # seconds without a heartbeat
 
 _STATUS = f"""CASE WHEN r.status = 'running' AND (list_contains($gone, r.run_id)
     OR r.heartbeat_at < make_timestamp($now) - INTERVAL {STALE_AFTER} SECOND) THEN 'stale' ELSE r.status END"""
-_LIVE_RUN = "r.deleted_at IS NULL AND EXISTS (SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"
+_LIVE_RUN = """r.deleted_at IS NULL AND EXISTS (
+    SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"""
 
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> list[dict[str, Any]]:
@@ -75,11 +76,13 @@ def datasets(con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, t
     params: list[Any] = []
     if project_id is not None:
         where += """ AND (d.project_id = ? OR d.dataset_id IN (
-            SELECT u.dataset_id FROM run_datasets u JOIN runs r USING (run_id) WHERE r.project_id = ? AND r.deleted_at IS NULL))"""
+            SELECT u.dataset_id FROM run_datasets u JOIN runs r USING (run_id)
+            WHERE r.project_id = ? AND r.deleted_at IS NULL))"""
         params = [project_id, project_id]
     return table(
         con,
-        f"""SELECT d.dataset_id, d.name, d.project_id, v.version, v.digest, v.source, v."rows", v.columns, v.size, v.path,
+        f"""SELECT d.dataset_id, d.name, d.project_id, v.version, v.digest, v.source, v."rows", v.columns, v.size,
+          v.path,
           (SELECT count(DISTINCT u.run_id) FROM run_datasets u WHERE u.dataset_id = d.dataset_id) AS runs,
           d.description, d.created_at, d.updated_at
         FROM datasets d JOIN dataset_versions v USING (dataset_id) WHERE {where}
@@ -146,7 +149,8 @@ def runs(
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE chosen AS
         SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.project_id,
-          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END) AS duration, r.note,
+          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END) AS duration,
+          r.note,
           row_number() OVER (ORDER BY r.run_id DESC) - 1 AS place
         FROM runs r WHERE {" AND ".join(where)} ORDER BY place {cut}""",
         params,
@@ -170,7 +174,8 @@ def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
         "SELECT c.place, p.key, p.value, p.number FROM params p JOIN chosen c USING (run_id) ORDER BY p.key"
     ).fetchnumpy()
     metrics = con.execute(
-        """SELECT c.place, key, any_value(value) AS value, any_value(low) AS low, any_value(high) AS high, any_value(n) AS n FROM (
+        """SELECT c.place, key, any_value(value) AS value, any_value(low) AS low, any_value(high) AS high,
+             any_value(n) AS n FROM (
              SELECT run_id, metric AS key, estimate AS value, low, high, e.n AS n FROM estimates e JOIN (
                SELECT evaluation_id FROM evaluations WHERE deleted_at IS NULL
                QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY evaluation_id DESC) = 1) USING (evaluation_id)
@@ -240,8 +245,9 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     """Return everything about one run but its metric series."""
     found = rows(
         con,
-        f"""SELECT r.run_id, r.project_id, p.name AS project, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.ended_at,
-          r.duration, r.seed, r.seeded, r.note, r.error, r.lost, r.git_commit, r.git_dirty, r.notebook, r.host, r.deleted_at,
+        f"""SELECT r.run_id, r.project_id, p.name AS project, r.name, {_STATUS} AS status, r.baseline, r.started_at,
+          r.ended_at, r.duration, r.seed, r.seeded, r.note, r.error, r.lost, r.git_commit, r.git_dirty, r.notebook,
+          r.host, r.deleted_at,
           (SELECT content FROM environments e WHERE e.digest = r.environment) AS environment
         FROM runs r LEFT JOIN projects p ON p.project_id = r.project_id WHERE r.run_id = $run""",
         {"run": run_id, "gone": list(gone), "now": now},
@@ -294,7 +300,8 @@ def series(
             row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place) AS first,
             row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place DESC) AS last,
             row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value, place) AS lowest,
-            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value DESC, place) AS highest
+            row_number() OVER (
+              PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value DESC, place) AS highest
           FROM bucketed)
         SELECT run_id, key, step, value, time FROM ranked
         WHERE total <= $buckets * 4 OR first = 1 OR last = 1 OR lowest = 1 OR highest = 1
@@ -380,21 +387,21 @@ def find(
     inside = " AND project_id = $project" if project_id is not None and kind in {"dataset", "run"} else ""
     params = {"ref": ref} | ({"project": project_id} if inside else {})
     name, key = tables[kind], f"{kind}_id"
+    chosen = f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name}"
     found = con.execute(
-        f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE {key} = $ref "
-        f"OR {key} = (SELECT id FROM aliases WHERE proposed = $ref)",
+        f"{chosen} WHERE {key} = $ref OR {key} = (SELECT id FROM aliases WHERE proposed = $ref)",
         {"ref": ref},
     ).fetchall()
     found = (
         found
         or con.execute(
-            f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE name = $ref{inside} ORDER BY deleted_at IS NOT NULL, {key} DESC",
+            f"{chosen} WHERE name = $ref{inside} ORDER BY deleted_at IS NOT NULL, {key} DESC",
             params,
         ).fetchall()
     )
     if not found and len(ref) >= 6:
         found = con.execute(
-            f"SELECT {key}, name, deleted_at IS NOT NULL FROM {name} WHERE (starts_with({key}, $ref) OR ends_with({key}, $ref)){inside}",
+            f"{chosen} WHERE (starts_with({key}, $ref) OR ends_with({key}, $ref)){inside}",
             params,
         ).fetchall()
     return [(str(i), str(n), bool(d)) for i, n, d in found]

@@ -25,7 +25,7 @@ def sort_by(page, title):
 
 
 def test_the_example_notebook_lives_on_without_a_kernel(lab, page):
-    """Run it in JupyterLab, sort the dashboard, save and close; reopened without a kernel, table and chart are there."""
+    """Run it in JupyterLab, sort the dashboard, save and close; reopened without a kernel both are there."""
     shutil.copy(EXAMPLE, lab.work / "example.ipynb")
     open_notebook(page, lab, "example.ipynb")
     run_all(page)
