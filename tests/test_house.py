@@ -43,8 +43,8 @@ ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "xgboost": {"templates"},
 }
 HEAVY = {
-    "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost", "ipywidgets",
-    "anywidget", "jupyter_server", "jupyterlab", "nbconvert", "psutil",
+    "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost",
+    "ipywidgets", "anywidget", "jupyter_server", "jupyterlab", "nbconvert", "psutil",
 }  # fmt: skip
 LATE = {
     "widgets",
