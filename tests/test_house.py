@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import inspect
 from pathlib import Path
 
@@ -44,8 +45,7 @@ ONLY_IN = {  # heavy or hosting packages, and the places that know them
 }
 HEAVY = {
     "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost",
-    "ipywidgets",
-    "anywidget", "jupyter_server", "jupyterlab", "nbconvert", "psutil",
+    "ipywidgets", "anywidget", "jupyter_server", "jupyterlab", "nbconvert", "psutil",
 }  # fmt: skip
 LATE = {
     "widgets",
@@ -215,9 +215,26 @@ def test_every_test_states_a_law() -> None:
                 assert "\n" not in (ast.get_docstring(node) or "\n"), f"{path.name}: {node.name}"
 
 
-def undocumented(text: str) -> list[str]:
-    """Return the public names that a text, such as the README, does not mention."""
-    return [name for name in modellab_jupyter.__all__ if name not in text and not name.startswith("__")]
+def test_the_readme_names_what_there_is() -> None:
+    """Every public name, magic verb and command is in the README, as code."""
+    from modellab_jupyter import cli, magics
+
+    readme = (PACKAGE.parent / "README.md").read_text("utf-8")
+    code = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", readme))))
+    names = {name for name in modellab_jupyter.__all__ if not name.startswith("__")}
+
+    assert {name for name in names | set(magics.verbs()) if name not in code} == set()
+    assert {name for name in cli.commands() if f"modellab {name}" not in readme} == set()
+
+
+def test_the_readme_names_nothing_else() -> None:
+    """What the README writes as ``ml.name`` or as a verb of ``%modellab`` exists."""
+    from modellab_jupyter import magics
+
+    readme = (PACKAGE.parent / "README.md").read_text("utf-8")
+
+    assert set(re.findall(r"\bml\.(\w+)", readme)) <= set(modellab_jupyter.__all__)
+    assert set(re.findall(r"%modellab (?!VERB)([a-z]\w*)", readme)) <= set(magics.verbs())
 
 
 def test_modules_are_importable_one_by_one() -> None:

@@ -166,7 +166,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.log_dataset("x" * 5000), "data must be a frame, a file or a dataset of the store"),
     (lambda: ml.log_dataset(3), "data must be a frame, a file or a dataset of the store, found int"),
     (lambda: ml.log_dataset({"a": [1], "b": [1, 2]}), "its columns do not fit together"),
-    (lambda: ml.log_dataset("empty.csv"), "'empty.csv' cannot"),
+    (lambda: ml.log_dataset("empty.csv"), "'empty.csv' is empty (0 bytes)"),
     (lambda: ml.log_dataset(pd.DataFrame({"a": [1]}), name=" "), "name must be a text that is not empty, found ' '"),
     (lambda: ml.log_dataset(pd.DataFrame({"a": [1]}), split=1), "split must be a text that is not empty, found 1"),
     (lambda: ml.end_run("done"), "status must be 'finished', 'failed' or 'interrupted', found 'done'"),

@@ -220,7 +220,8 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
     _load(
         con,
         """UPDATE runs SET environment = coalesce(fresh.env, environment),
-        git_commit = coalesce(fresh.commit_id, git_commit), git_dirty = coalesce(fresh.dirty, git_dirty) FROM fresh WHERE runs.run_id = fresh.run""",
+        git_commit = coalesce(fresh.commit_id, git_commit), git_dirty = coalesce(fresh.dirty, git_dirty)
+        FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": list(found),
             "env": [e.environment for e in found.values()],

@@ -149,8 +149,8 @@ def runs(
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE chosen AS
         SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.project_id,
-          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END) AS duration,
-          r.note,
+          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END)
+            AS duration, r.note,
           row_number() OVER (ORDER BY r.run_id DESC) - 1 AS place
         FROM runs r WHERE {" AND ".join(where)} ORDER BY place {cut}""",
         params,

@@ -70,7 +70,8 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
         raise ValueError(f"differences must have the column {lacking[0]!r}, found {', '.join(paired.column_names)}")
     rows = paired.to_pylist()
     sections[:0] = [_conclusion(rows)]
-    for metric in list(dict.fromkeys(r["metric"] for r in rows))[:6]:
+    drawn = [r for r in rows if r["difference"] is not None]
+    for metric in list(dict.fromkeys(r["metric"] for r in drawn))[:6]:
         mine = [
             {
                 "label": r["run"],
@@ -79,7 +80,7 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
                 "high": r["high"],
                 "color": _COLORS.get(r["evidence"]),
             }
-            for r in rows
+            for r in drawn
             if r["metric"] == metric
         ]
         figure = figures.estimates(mine[:30], f"difference in {metric} to the baseline", zero=True)

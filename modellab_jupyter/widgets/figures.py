@@ -346,7 +346,7 @@ def _set_axis(axes: Any, side: str, axis: Mapping[str, Any]) -> None:
     getattr(axes, f"set_{side}label")(html.unescape(title))
     if "tickvals" in axis:
         getattr(axes, f"set_{side}ticks")(axis["tickvals"], [html.unescape(t) for t in axis["ticktext"]])
-    if axis.get("range") is not None:
+    if axis.get("range") is not None and axis["range"][0] != axis["range"][1]:
         getattr(axes, f"set_{side}lim")(axis["range"])
 
 
