@@ -43,7 +43,7 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
         node, npm = commands()
         env["PATH"] = os.pathsep.join([str(Path(node[-1]).parent), env.get("PATH", "")])
         folder = self._folder
-        if not (folder / "node_modules" / "esbuild").is_dir() or not (folder / "node_modules" / "plotly.js").is_dir():
+        if not is_installed(folder):
             run([*npm, *INSTALL], folder, env)
         run([*node, "build.mjs"], folder, env)
 
@@ -70,6 +70,17 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
         if os.environ.get("MODELLAB_SKIP_FRONTEND") == "1":
             return True
         return bool(json.loads(assets.read_text("utf-8")).get("sources") == self._digest())
+
+
+def is_installed(folder: Path) -> bool:
+    """Say whether node_modules holds what the lock file names; npm writes its own list last of all."""
+    marker = folder / "node_modules" / ".package-lock.json"
+    if not marker.is_file():
+        return False
+    found = json.loads(marker.read_text("utf-8"))["packages"]
+    wanted = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    names = [f"node_modules/{name}" for name in wanted[""]["dependencies"]]
+    return all(found.get(n, {}).get("version") == wanted[n]["version"] for n in names)
 
 
 def node_on_path() -> bool:

@@ -10,7 +10,10 @@ export interface Comm {
 }
 
 /** Raised when no answer came: the kernel is busy, or gone. */
-export class NoAnswer extends Error {}
+export class NoAnswer extends Error {
+  // Known by name: the stub and the views are two files, each with a class of its own.
+  override readonly name = 'NoAnswer';
+}
 
 export class Channel implements Connector {
   readonly live = true;

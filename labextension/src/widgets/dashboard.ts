@@ -182,6 +182,13 @@ class Dashboard {
     this.#trouble.hidden = error === null;
     if (error === null) {
       this.#updated = Date.now();
+      this.#say(this.#connector.live ? 'live' : 'saved with the notebook');
+      return;
+    }
+    if (error instanceof Error && error.name === 'NoAnswer' && this.#updated !== null) {
+      // A long cell is running: what is on the screen stays, and says how old it is.
+      this.#trouble.hidden = true;
+      this.#say(`the kernel is busy; as of ${new Date(this.#updated).toLocaleTimeString()}`);
       return;
     }
     const again = h('button', { type: 'button', onclick: () => void this.open() }, 'Try again');
