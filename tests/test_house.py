@@ -220,6 +220,7 @@ def test_the_readme_names_what_there_is() -> None:
     from modellab_jupyter import cli, magics
 
     readme = (PACKAGE.parent / "README.md").read_text("utf-8")
+    readme = re.sub(r"```.*?```", "", readme, flags=re.DOTALL)
     code = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`]+`", readme))))
     names = {name for name in modellab_jupyter.__all__ if not name.startswith("__")}
 
