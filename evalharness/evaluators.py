@@ -358,6 +358,12 @@ class Report:
 
         return compare.compare(self, other)
 
+    def curves(self) -> dict[str, Any]:
+        """Return the ROC, precision-recall and calibration curves as columns; see `evalharness.curves.tables`."""
+        from evalharness import curves
+
+        return curves.tables(self)
+
     def replicates_on(self, plan: Plan) -> Replicates:
         """Return the values of the metrics on the resamples of a plan."""
         if self.replicates is not None and self.replicates.plan.same_as(plan):

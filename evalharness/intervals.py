@@ -137,11 +137,14 @@ def p_value(estimate: float, values: Floats, left_out: Floats | None) -> float:
     """Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0.
 
     Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron &
-    Tibshirani 1993, section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``.
+    Tibshirani 1993, section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``, which it is where no
+    resample reaches 0.
     """
     from statistics import NormalDist
 
     m = len(values)
+    if values.min() > 0 or values.max() < 0:  # no resample reaches 0: the correction of BCa has nothing to go by
+        return 2 / (m + 1)
     below = (float(np.sum(values < 0)) + 0.5 * float(np.sum(values == 0)) + 0.5) / (m + 1)
     share = below
     constants = None if left_out is None else _bias_and_acceleration(estimate, values, left_out)

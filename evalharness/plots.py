@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness import calibration, intervals, resample
+from evalharness import calibration, curves, resample
 from evalharness.batch import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from evalharness.evaluators import Report
-    from evalharness.schemas import Floats, Sample
+    from evalharness.schemas import Sample
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
     "#000000",
@@ -38,7 +38,6 @@ GREY = "#6B6B6B"
 SIZE, DPI = (6.4, 4.8), 120
 MAX_CLASSES = 7
 MAX_POINTS = 5000
-BAND_RESAMPLES = 200
 
 
 def draw(report: Report) -> dict[str, bytes]:
@@ -205,36 +204,6 @@ def _unscored(figure: Any, report: Report, title: str) -> bool:
     return False
 
 
-def _curve(score: Floats, positive: Any, weights: Any) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return weighted true and false positives at each distinct score from high to low, with the totals."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.r_[score[order][1:] != score[order][:-1], True])
-    tp = np.cumsum(weights[order] * positive[order])
-    fp = np.cumsum(weights[order] * ~positive[order])
-    return tp[ends], fp[ends], tp[-1:], fp[-1:]
-
-
-def _bands(
-    report: Report, score: Floats, positive: Any, at: Floats, read: Callable[[Any, Floats], Floats]
-) -> tuple[Floats, Floats] | None:
-    """Return the pointwise band of a curve on a grid; None without intervals or with too many rows."""
-    if not report.config.compute_cis or report.n > 200_000:
-        return None
-    own = report.sample.weights if report.sample.weights is not None else np.ones(report.n)
-    plan = resample.Plan(report.n, BAND_RESAMPLES, report.seed, report.sample.groups)
-    found = []
-    for weights in plan.draws():
-        for row in weights:
-            curve = _curve(score, positive, own * row)
-            if curve[2][0] > 0 and curve[3][0] > 0:
-                found.append(read(curve, at))
-    if len(found) < 0.95 * BAND_RESAMPLES:
-        return None
-    level = report.config.confidence_level
-    low, high = np.nanquantile(np.array(found), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
-
-
 def _roc_curve(figure: Any, report: Report) -> None:
     title = "ROC curve"
     if _unscored(figure, report, title):
@@ -242,24 +211,19 @@ def _roc_curve(figure: Any, report: Report) -> None:
     sample = report.sample
     assert sample.probabilities is not None
     axes = figure.add_subplot()
-    at = np.linspace(0, 1, 101)
     scored = _scored(report)
     own = sample.weights if sample.weights is not None else np.ones(sample.n)
 
-    def read(curve: Any, grid: Floats) -> Floats:
-        tp, fp, up, down = curve
-        return np.interp(grid, np.r_[0, fp / down], np.r_[0, tp / up])
-
     for i, (c, name) in enumerate(scored):
         score, positive = sample.probabilities[:, c], sample.labels == c
-        tp, fp, up, down = _curve(score, positive, own)
+        tp, fp, up, down = curves.counted(score, positive, own)
         auc = float(Prepared(sample).estimate().ranked(c).auc[0])
         label = f"{name}: AUC {auc:.3f}" if sample.task != "binary" else "model"
         axes.plot(np.r_[0, fp / down], np.r_[0, tp / up], color=CYCLE[i], linestyle=DASHES[i % 4], label=label)
-        band = _bands(report, score, positive, at, read) if len(scored) == 1 else None
+        band = curves.band(report, c, curves.ROC_GRID, curves.roc_at) if len(scored) == 1 else None
         if band is not None:
             axes.fill_between(
-                at,
+                curves.ROC_GRID,
                 *band,
                 color=CYCLE[i],
                 alpha=0.18,
@@ -292,23 +256,10 @@ def _pr_curve(figure: Any, report: Report) -> None:
     axes = figure.add_subplot()
     scored = _scored(report)
     own = sample.weights if sample.weights is not None else np.ones(sample.n)
-    at = np.linspace(0.005, 1, 200)
-
-    def read(curve: Any, grid: Floats) -> Floats:
-        tp, fp, up, _ = curve
-        place = np.minimum(np.searchsorted(tp / up, grid - 1e-12), len(tp) - 1)
-        return np.asarray(
-            np.divide(
-                tp[place],
-                tp[place] + fp[place],
-                out=np.full(len(grid), np.nan),
-                where=tp[place] + fp[place] > 0,
-            )
-        )
 
     for i, (c, name) in enumerate(scored):
         score, positive = sample.probabilities[:, c], sample.labels == c
-        tp, fp, up, down = _curve(score, positive, own)
+        tp, fp, up, down = curves.counted(score, positive, own)
         kept = tp + fp > 0
         precision, recall = tp[kept] / (tp[kept] + fp[kept]), tp[kept] / up
         average = float(Prepared(sample).estimate().ranked(c).average_precision[0])
@@ -321,10 +272,10 @@ def _pr_curve(figure: Any, report: Report) -> None:
             linestyle=DASHES[i % 4],
             label=label,
         )
-        band = _bands(report, score, positive, at, read) if len(scored) == 1 else None
+        band = curves.band(report, c, curves.PR_GRID, curves.precision_at) if len(scored) == 1 else None
         if band is not None:
             axes.fill_between(
-                at,
+                curves.PR_GRID,
                 *band,
                 color=CYCLE[i],
                 alpha=0.18,
@@ -356,17 +307,16 @@ def _calibration_curve(figure: Any, report: Report) -> None:
     if sample.probabilities is None:
         _words(figure, title, "No probabilities were given,\nso calibration cannot be drawn.")
         return
-    p, happened = calibration.event(sample)
-    bins = calibration.equal_mass(p, happened, sample.weights)
+    bins = curves.reliability(report)
+    assert bins is not None
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="perfect calibration")
     level = report.config.confidence_level
-    size = bins.count.astype(float)
-    ends = np.array([intervals.wilson(o * n, n, level) for o, n in zip(bins.observed, size, strict=True)]).T
-    error = np.clip(np.array([bins.observed - ends[0], ends[1] - bins.observed]), 0, None)
+    observed, predicted = bins["observed"], bins["predicted"]
+    error = np.clip(np.array([observed - bins["low"], bins["high"] - observed]), 0, None)
     axes.errorbar(
-        bins.predicted,
-        bins.observed,
+        predicted,
+        observed,
         yerr=error if sample.groups is None else None,
         color=BLUE,
         marker="o",
@@ -374,11 +324,11 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         capsize=2.5,
         elinewidth=1.2,
         linewidth=1.2,
-        label=f"bins of about {int(np.median(bins.count)):,} rows"
+        label=f"bins of about {int(np.median(bins['n'])):,} rows"
         + (f", {level:.0%} Wilson intervals" if sample.groups is None else ""),
     )
-    if len(bins.count) == 1:
-        _remark(axes, f"All probabilities fall into one bin (mean {bins.predicted[0]:.3f}).")
+    if len(predicted) == 1:
+        _remark(axes, f"All probabilities fall into one bin (mean {predicted[0]:.3f}).")
     what = f"positive class {_short(repr(report.positive))}" if sample.task == "binary" else "most probable class"
     one = _estimate(report, "debiased_calibration_error")
     axes.set_title(
@@ -387,7 +337,7 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         fontsize=11,
     )
     # rare events: zoom in on the corner where everything is
-    reach = 1.1 * max(float(ends[1].max()), float(bins.predicted.max()))
+    reach = 1.1 * max(float(np.max(np.where(np.isnan(bins["high"]), observed, bins["high"]))), float(predicted.max()))
     top = reach if reach < 0.5 else 1.0
     axes.set(
         xlabel="predicted probability (bin mean)",
@@ -395,7 +345,7 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         xlim=(-0.02 * top, 1.02 * top),
         ylim=(-0.02 * top, 1.02 * top),
     )
-    axes.legend(loc="upper left" if float(np.average(bins.gap)) < 0.2 else "lower right")
+    axes.legend(loc="upper left" if float(np.average(observed - predicted)) < 0.2 else "lower right")
 
 
 def _confidence_histogram(figure: Any, report: Report) -> None:

@@ -200,6 +200,7 @@ def evaluation(run: str | Run | RunRecord) -> Page:
         "metrics": metrics.drop_columns(["evaluation_id", "run_id"]),
         "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
         "failures": failures,
+        "curves": _report(found).curves(),
     })  # fmt: skip
 
 
