@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { curves, parallel, scatter } from '../src/core/figures.ts';
+import { curves, estimates, parallel, scatter } from '../src/core/figures.ts';
 import { ago, clip, duration, interval, number, plotlyText } from '../src/core/format.ts';
 import { readTable } from '../src/core/table.ts';
 
@@ -34,7 +34,7 @@ function texts(value: unknown): string[] {
 }
 
 test('no figure holds markup that a name brought', () => {
-  const figures = [curves(series, runs, [0, 1], HOSTILE), scatter(runs, [0, 1, 2], 'params.model', 'metrics.acc', new Set([1])), parallel(runs, [0, 1, 2], ['params.model', 'metrics.acc'])];
+  const figures = [curves(series, runs, [0, 1], HOSTILE), scatter(runs, [0, 1, 2], 'params.model', 'metrics.acc', new Set([1])), estimates(runs, [0, 1, 2], 'metrics.acc'), parallel(runs, [0, 1, 2], ['params.model', 'metrics.acc'])];
   for (const text of figures.flatMap(f => texts([f.data, f.layout]))) {
     assert.doesNotMatch(text.replaceAll('<br>', '').replaceAll('<extra></extra>', ''), /[<>]/u);
     assert.ok(text.length < 400);
@@ -55,6 +55,16 @@ test('a point carries its interval as distances, and nothing where none is known
   assert.deepEqual(data[0]!.y, [0.5, 0.7]);
   assert.ok(Math.abs(bars.array[0]! - 0.15) < 1e-12 && Math.abs(bars.arrayminus[0]! - 0.1) < 1e-12);
   assert.deepEqual([bars.array[1], bars.arrayminus[1]], [0, 0]);
+});
+
+test('estimates stand in the order of the rows, each with its interval, and runs without a value are left out', () => {
+  const { data, layout } = estimates(runs, [1, 0, 2], 'metrics.acc');
+  const bars = data[0]!.error_x as { array: number[]; arrayminus: number[] };
+
+  assert.deepEqual(data[0]!.x, [0.7, 0.5]);
+  assert.deepEqual(bars.arrayminus.map(v => Number(v.toFixed(12))), [0, 0.1]);
+  assert.equal((layout.yaxis as { ticktext: string[] }).ticktext.length, 2);
+  assert.deepEqual(estimates(runs, [2], 'metrics.acc').data, []);
 });
 
 test('a wide range of positive numbers gets a logarithmic axis', () => {

@@ -303,15 +303,32 @@ def _html(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.T
     if told:
         parts.append(saved.html_text(" ".join(told)))
     parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs))))
-    for metric in _metrics(runs):
+    picture = _picture(source, kept, rows)
+    if picture is not None:
+        parts.append(saved.html_picture(picture))
+    return saved.html_page(title, parts)
+
+
+def _picture(source: Source, kept: pa.Table, rows: pa.Table) -> saved.Picture | None:
+    """Draw the first metric that has steps, else the first that has intervals."""
+    metrics = _metrics(kept)
+    for metric in metrics:
         series, names = _curves(source, kept, metric)
-        if series.num_rows:
+        if len(set(series.column("step").to_pylist())) > 1:
             key = metric.removeprefix("metrics.")
             figure = figures.curves(series, names, key)
             alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
-            parts.append(saved.html_picture(saved.Picture(f"{key} by step", figure, alt)))
-            break
-    return saved.html_page(title, parts)
+            return saved.Picture(f"{key} by step", figure, alt)
+    for metric in metrics:
+        if f"{metric}.low" in rows.column_names:
+            key = metric.removeprefix("metrics.")
+            parts = {"label": "name", "value": metric, "low": f"{metric}.low", "high": f"{metric}.high"}
+            dots = [{part: row[column] for part, column in parts.items()} for row in rows.slice(0, 20).to_pylist()]
+            said = "; ".join(
+                f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])}" for d in dots
+            )
+            return saved.Picture(key, figures.estimates(dots, key), f"{key}: {said}", 110 + 34 * len(dots))
+    return None
 
 
 def _text(project: Mapping[str, Any], kept: pa.Table) -> str:

@@ -53,6 +53,42 @@ export function curves(series: Table, runs: Table, rows: readonly number[], metr
   };
 }
 
+/** One value for each run with its interval, from the top down in the order of `rows`; the baseline is a diamond. */
+export function estimates(table: Table, rows: readonly number[], metric: string): Figure {
+  const values = table.column(metric);
+  const known = rows.filter(row => typeof values?.number(row) === 'number');
+  const bars = known.map(row => table.interval(metric, row));
+  const baseline = known.map(row => table.column('baseline')?.get(row) === true);
+  const names = known.map(row => plotlyText(table.text('name', row) || table.text('run_id', row), 40));
+  return {
+    data: known.length === 0 ? [] : [
+      {
+        type: 'scatter',
+        mode: 'markers',
+        x: known.map(row => values!.number(row)),
+        y: known.map((_, i) => i),
+        error_x: {
+          type: 'data',
+          symmetric: false,
+          array: known.map((row, i) => (bars[i] ? bars[i][1] - values!.number(row)! : 0)),
+          arrayminus: known.map((row, i) => (bars[i] ? values!.number(row)! - bars[i][0] : 0)),
+          color: PALETTE[0],
+          thickness: 1.6,
+          width: 4,
+        },
+        marker: { size: 9, color: baseline.map(b => (b ? PALETTE[1] : PALETTE[0])), symbol: baseline.map(b => (b ? 'diamond' : 'circle')) },
+        text: names,
+        hovertemplate: '%{text}: %{x:.5g}<extra></extra>',
+      },
+    ],
+    layout: {
+      xaxis: { title: { text: plotlyText(label(metric)) }, zeroline: false },
+      yaxis: { tickvals: known.map((_, i) => i), ticktext: names, range: [known.length - 0.5, -0.5], zeroline: false, automargin: true },
+      showlegend: false,
+    },
+  };
+}
+
 /** One point for each run, with its interval where it is known; chosen runs stand out by shape and colour. */
 export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: string, chosen: ReadonlySet<number>): Figure {
   const xs = table.column(x);

@@ -622,6 +622,16 @@ class Dashboard {
     return drawn < all ? `The first ${drawn.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} runs in table order are drawn.` : '';
   }
 
+  /** Where no run has steps, what there is: one estimate each, with its interval. */
+  #drawEstimates(rows: readonly number[], all: number): void {
+    const metric = this.#metric.value;
+    const figure = figures.estimates(this.#table, rows, metric);
+    const drawn = figure.data.length > 0;
+    this.#said.textContent = drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '';
+    this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
+    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
+  }
+
   async #drawCurves(shown: number[], isChoice: boolean): Promise<void> {
     const t = this.#table;
     const metric = this.#metric.value;
@@ -636,6 +646,10 @@ class Dashboard {
       // A later question may have been answered first.
       if (this.#gone || turn !== this.#asked || this.#tab !== 'curves') return;
       const figure = figures.curves(readTable(answer.payload, answer.buffers), t, rows, metric);
+      if (!figure.data.some(line => (line.x as number[]).length > 1)) {
+        this.#drawEstimates(rows, shown.length);
+        return;
+      }
       this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
       const missing = rows.length - figure.data.length;
       const told = [
@@ -643,8 +657,7 @@ class Dashboard {
         missing > 0 && figure.data.length > 0 ? `${format.count(missing, 'run')} ${this.#connector.live ? 'without' : 'without a saved'} curve.` : '',
       ];
       this.#said.textContent = told.filter(Boolean).join(' ');
-      const none = this.#connector.live ? `No run shown here has steps of ${format.clip(figures.label(metric), 60)}.` : `No curve of ${format.clip(figures.label(metric), 60)} was saved for these runs.`;
-      this.#chart.show(figure.data.length > 0 ? figure : null, figure.data.length > 0 ? '' : none);
+      this.#chart.show(figure, '');
     } catch (error) {
       if (this.#gone || turn !== this.#asked) return;
       this.#seriesShown = '';
