@@ -139,6 +139,7 @@ class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
     pid: int
     started: float
     session_id: str
+    first_cell: int | None = None
 
 
 class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
@@ -157,6 +158,7 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="ended"):
     status: Status
     duration: float
     error: str | None = None
+    session_id: str = ""
     last_cell: int | None = None
     lost: int = 0
 

@@ -350,7 +350,8 @@ class Run:
         self._record(
             schema.RunEnded(
                 time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
-                error=error, last_cell=owner.recorder.position, lost=owner.journal.dropped,
+                error=error, session_id=owner.recorder.session_id,
+                last_cell=owner.recorder.position, lost=owner.journal.dropped,
             )
         )  # fmt: skip
         owner.leave(self)
@@ -471,7 +472,7 @@ def start_run(
         beginning.append(
             schema.RunResumed(
                 time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
-                session_id=owner.recorder.session_id,
+                session_id=owner.recorder.session_id, first_cell=owner.recorder.position,
             )
         )  # fmt: skip
     else:

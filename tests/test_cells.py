@@ -123,3 +123,17 @@ def test_a_real_kernel_tells_its_cells() -> None:
         [sources[4], "ok", True],
     ]
     assert len(ml.runs.metrics(row["run_id"], "loss")) == 3
+
+
+def test_a_resumed_run_has_the_cells_of_both_kernels(shell) -> None:
+    """A run that goes on in another kernel keeps the first one's cells and adds its own."""
+    run(shell, "import modellab_jupyter as ml; r = ml.start_run('a')", "ml.end_run()")
+    session.reset()
+    shell.history_manager.reset(new_session=False)
+    run(shell, "with ml.start_run(resume='a'): later = 1")
+    cells = ml.runs.cells("a")
+    assert cells.loc[cells["during"], "source"].tolist() == [
+        "import modellab_jupyter as ml; r = ml.start_run('a')",
+        "ml.end_run()",
+        "with ml.start_run(resume='a'): later = 1",
+    ]

@@ -42,6 +42,7 @@ def apply(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
     _started(con, by_type.get(schema.RunStarted, []), names)
     _environments(con, by_type.get(schema.EnvironmentCaptured, []))
     _lives(con, ordered)
+    _sessions(con, by_type)
     _used(con, by_type.get(schema.DatasetUsed, []), names)
     _params(con, by_type.get(schema.ParamsLogged, []))
     _metrics(con, by_type.get(schema.MetricsLogged, []))
@@ -160,8 +161,6 @@ def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted]
             "pid": [e.pid for e in events],
             "process_started": [e.started for e in events],
             "lost": [0] * len(events),
-            "session_id": [e.session_id for e in events],
-            "first_cell": [e.first_cell for e in events],
             "notebook": [e.notebook for e in events],
             "script": [e.script for e in events],
             "us": [micros(e.time) for e in events],
@@ -205,7 +204,7 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
     _load(
         con,
         """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds, lost = fresh.missing,
-        last_cell = fresh.cell_number, ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
+        ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
         FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": [e.run_id for e in ended],
@@ -213,7 +212,6 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
             "message": [e.error for e in ended],
             "seconds": [e.duration for e in ended],
             "missing": [e.lost for e in ended],
-            "cell_number": [e.last_cell for e in ended],
             "us": [micros(e.time) for e in ended],
         },
     )
@@ -227,6 +225,33 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
             "env": [e.environment for e in found.values()],
             "commit_id": [e.git_commit for e in found.values()],
             "dirty": [e.git_dirty for e in found.values()],
+        },
+    )
+
+
+def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) -> None:
+    """Note in which kernels runs lived, and from which cell to which."""
+    begun = [*by_type.get(schema.RunStarted, []), *by_type.get(schema.RunResumed, [])]
+    _load(
+        con,
+        """INSERT INTO run_sessions SELECT run, session, first_cell, NULL, make_timestamp(us) FROM fresh
+        WHERE NOT EXISTS (SELECT 1 FROM run_sessions s WHERE s.run_id = run AND s.session_id = session)""",
+        {
+            "run": [e.run_id for e in begun],
+            "session": [e.session_id for e in begun],
+            "first_cell": [e.first_cell for e in begun],
+            "us": [micros(e.time) for e in begun],
+        },
+    )
+    ended = {(e.run_id, e.session_id): e.last_cell for e in by_type.get(schema.RunEnded, [])}
+    _load(
+        con,
+        """UPDATE run_sessions SET last_cell = fresh.last_cell FROM fresh
+        WHERE run_sessions.run_id = fresh.run AND run_sessions.session_id = fresh.session""",
+        {
+            "run": [run for run, _ in ended],
+            "session": [session for _, session in ended],
+            "last_cell": list(ended.values()),
         },
     )
 
@@ -447,7 +472,7 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute(f"DELETE FROM projects WHERE {then}")
     for table in ("artifacts", "evaluations"):
         con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")
-    for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets"):
+    for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets", "run_sessions"):
         con.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
     con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
@@ -455,7 +480,7 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute(
         "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL)"
     )
-    con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM runs)")
+    con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM run_sessions)")
 
 
 def micros(nanoseconds: int) -> int:
@@ -465,7 +490,7 @@ def micros(nanoseconds: int) -> int:
 
 _TYPES: dict[str, str] = {
     **dict.fromkeys(("us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"),
-    **dict.fromkeys(("first_cell", "cell_number", "count"), "int32"),
+    **dict.fromkeys(("first_cell", "last_cell", "count"), "int32"),
     **dict.fromkeys(
         (
             "num",

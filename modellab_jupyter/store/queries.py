@@ -366,9 +366,9 @@ def cells(con: duckdb.DuckDBPyConnection, run_id: str) -> pa.Table:
     return table(
         con,
         """SELECT c.position, c.cell_id, c.execution_count, c.source, c.outcome, c.error, c.duration, c.executed_at,
-          c.position >= coalesce(r.first_cell, 0) AS during
-        FROM cells c JOIN runs r USING (session_id)
-        WHERE r.run_id = ? AND (r.last_cell IS NULL OR c.position <= r.last_cell) ORDER BY c.position""",
+          c.position >= coalesce(s.first_cell, 0) AS during
+        FROM cells c JOIN run_sessions s USING (session_id)
+        WHERE s.run_id = ? AND (s.last_cell IS NULL OR c.position <= s.last_cell) ORDER BY s.started_at, c.position""",
         [run_id],
     )
 

@@ -22,8 +22,11 @@ CREATE TABLE runs (
   run_id VARCHAR, project_id VARCHAR, name VARCHAR, status VARCHAR, baseline BOOLEAN, note VARCHAR,
   seed BIGINT, seeded VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, duration DOUBLE, heartbeat_at TIMESTAMP,
   host VARCHAR, pid BIGINT, process_started DOUBLE, error VARCHAR, lost BIGINT,
-  session_id VARCHAR, first_cell INTEGER, last_cell INTEGER, notebook VARCHAR, script VARCHAR,
+  notebook VARCHAR, script VARCHAR,
   environment VARCHAR, git_commit VARCHAR, git_dirty BOOLEAN, updated_at TIMESTAMP, deleted_at TIMESTAMP);
+-- A run lives in the kernel that started it and in those that resumed it; its cells are theirs, from first to last.
+CREATE TABLE run_sessions (
+  run_id VARCHAR, session_id VARCHAR, first_cell INTEGER, last_cell INTEGER, started_at TIMESTAMP);
 CREATE TABLE params (run_id VARCHAR, key VARCHAR, value VARCHAR, number DOUBLE, logged_at TIMESTAMP);
 CREATE TABLE tags (run_id VARCHAR, tag VARCHAR, value VARCHAR, logged_at TIMESTAMP);
 CREATE TABLE metrics (run_id VARCHAR, key VARCHAR, step BIGINT, value DOUBLE, time TIMESTAMP);
