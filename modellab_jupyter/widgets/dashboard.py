@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    Curves = dict[str, tuple[pa.Table, dict[str, str]]]  # metric -> its series, and the names of their runs
+
 VERBS = ("tag", "note", "trash", "compare")
 SAVED_RUNS = 200
 """Runs that a saved notebook keeps in full; the newest, with every baseline and the best of each metric."""
@@ -21,6 +23,7 @@ HTML_RUNS = 50
 HTML_COLUMNS = 24
 SAVED_CURVES = 10
 SAVED_METRICS = 4
+ASKED_METRICS = 12
 SAVED_POINTS = 100
 
 _ORDER = ("name", "status")
@@ -83,9 +86,10 @@ class Dashboard:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         project, runs = self._read()
         kept = _keep(runs, project)
+        curves = _stepped(self._source, kept)
         bundle: dict[str, Any] = {
-            saved.MIME: _snapshot(self._source, project, runs, kept),
-            "text/html": _html(self._source, project, runs, kept),
+            saved.MIME: _snapshot(project, runs, kept, curves),
+            "text/html": _html(project, runs, kept, curves),
             "text/plain": _text(project, kept),
         }
         wanted = is_live_host() and is_built() if self._live is None else self._live
@@ -234,12 +238,21 @@ def _curves(source: Source, kept: pa.Table, metric: str) -> tuple[pa.Table, dict
     return source.series(ids, metric.removeprefix("metrics."), SAVED_POINTS).select(["run_id", "step", "value"]), names
 
 
-def _snapshot(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.Table) -> dict[str, Any]:
-    series = {}
-    for metric in _metrics(runs)[:SAVED_METRICS]:
-        table, _ = _curves(source, kept, metric)
-        if table.num_rows:
-            series[metric.removeprefix("metrics.")] = saved.json_table(table, digits=6)
+def _stepped(source: Source, kept: pa.Table) -> Curves:
+    """Return the curves worth saving: of the first metrics that have steps, which evaluated ones rarely have."""
+    found: Curves = {}
+    asked = sorted(_metrics(kept), key=lambda metric: f"{metric}.n" in kept.column_names)
+    for metric in asked[:ASKED_METRICS]:
+        series, names = _curves(source, kept, metric)
+        if len(set(series.column("step").to_pylist())) > 1:
+            found[metric.removeprefix("metrics.")] = series, names
+        if len(found) == SAVED_METRICS:
+            break
+    return found
+
+
+def _snapshot(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves) -> dict[str, Any]:
+    series = {metric: saved.json_table(table, digits=6) for metric, (table, _) in curves.items()}
     # Rounded as the columns are, so that the best value is found among them.
     best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
@@ -288,7 +301,7 @@ def _facts(project: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _html(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.Table) -> str:
+def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves) -> str:
     title = str(project.get("name") or "Runs")
     parts = [saved.html_text(_facts(project))]
     if kept.num_rows == 0:
@@ -303,23 +316,19 @@ def _html(source: Source, project: Mapping[str, Any], runs: pa.Table, kept: pa.T
     if told:
         parts.append(saved.html_text(" ".join(told)))
     parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs))))
-    picture = _picture(source, kept, rows)
+    picture = _picture(rows, curves)
     if picture is not None:
         parts.append(saved.html_picture(picture))
     return saved.html_page(title, parts)
 
 
-def _picture(source: Source, kept: pa.Table, rows: pa.Table) -> saved.Picture | None:
+def _picture(rows: pa.Table, curves: Curves) -> saved.Picture | None:
     """Draw the first metric that has steps, else the first that has intervals."""
-    metrics = _metrics(kept)
-    for metric in metrics:
-        series, names = _curves(source, kept, metric)
-        if len(set(series.column("step").to_pylist())) > 1:
-            key = metric.removeprefix("metrics.")
-            figure = figures.curves(series, names, key)
-            alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
-            return saved.Picture(f"{key} by step", figure, alt)
-    for metric in metrics:
+    for key, (series, names) in curves.items():
+        figure = figures.curves(series, names, key)
+        alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
+        return saved.Picture(f"{key} by step", figure, alt)
+    for metric in _metrics(rows):
         if f"{metric}.low" in rows.column_names:
             key = metric.removeprefix("metrics.")
             parts = {"label": "name", "value": metric, "low": f"{metric}.low", "high": f"{metric}.high"}
