@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -20,6 +21,8 @@ from modellab_jupyter.errors import InputError, NotFoundError, hint
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from modellab_jupyter.store import Store
 
 _Record = TypeVar("_Record")
 
@@ -129,20 +132,14 @@ class Projects(_Collection[schema.ProjectRecord]):
         return schema.ProjectRecord(**found[0])
 
     def stats(self, id: str) -> dict[str, Any]:  # noqa: A002
-        """Return a project's numbers of runs and datasets, last activity, runs by status and best run.
+        """Return a project's numbers of runs and datasets, last activity, runs by status, and best run.
 
-        The best run is the one with the best estimate of the metric that most of the project's evaluations lead with;
-        None where no run was evaluated.
+        The best run is chosen among those whose latest evaluation named ``"test"`` was on the labels that most of the
+        project's runs share: by ROC-AUC where all of them have it, else by accuracy, or by RMSE for regression. None
+        where no run was evaluated.
         """
         store = session.current().store
-        found = store.resolve(self.kind, id)
-        row: dict[str, Any] = store.projects(project_id=found).to_pylist()[0]
-        table = store.runs(found)
-        status = table.column("status").to_pylist()
-        return row | {
-            "by_status": {s: status.count(s) for s in sorted(set(status))},
-            "best_run": best_run(table),
-        }
+        return statistics(store, store.resolve(self.kind, id))
 
     def datasets(self, id: str) -> pd.DataFrame:  # noqa: A002
         """Return the datasets of a project and those that its runs used."""
@@ -315,6 +312,8 @@ class Runs(_Collection[schema.RunRecord]):
             column = next((name for name in names if name in found.columns), None)
             if column is None:
                 raise InputError(f"sort must be a column, found {sort!r}{hint(sort, found.columns) or '.'}")
+            if column == "tags":
+                raise InputError("sort must be a column of numbers, texts or times, found 'tags', which holds lists.")
             found = found.sort_values(column, ascending=ascending, kind="stable", na_position="last")
             found = found.head(len(found) if limit is None else limit).reset_index(drop=True)
         return found
@@ -323,8 +322,8 @@ class Runs(_Collection[schema.RunRecord]):
         """Add labels to a run that may have ended, and take others off; see `Run.set_tags`."""
         owner = session.current()
         found = owner.store.resolve(self.kind, id)
-        added = tracking.as_tags(tags)
-        owner.submit(schema.TagsSet(time=time.time_ns(), run_id=found, tags=added, removed=list(remove)))
+        added, gone = tracking.as_tags(tags), list(tracking.as_tags(remove))
+        owner.submit(schema.TagsSet(time=time.time_ns(), run_id=found, tags=added, removed=gone))
         return self.get(found)
 
     def get(self, id: str) -> schema.RunRecord:  # noqa: A002
@@ -531,21 +530,32 @@ def sql(query: str, params: Any = None) -> pd.DataFrame:
     InputError
         The query is not one SELECT, or DuckDB refuses it.
     """
+    if not isinstance(query, str):
+        raise InputError(f"query must be a text, found {type(query).__name__}.")
     return frame(session.current().store.sql(query, params))
 
 
-def best_run(table: pa.Table) -> str | None:
-    """Return the id of the run with the best estimate of the leading metric, None where none was evaluated."""
-    for metric, greater in (("roc_auc", True), ("accuracy", True), ("root_mean_squared_error", False)):
-        name = f"metrics.{metric}"
-        if f"{name}.n" in table.column_names:
-            values = [
-                (value if greater else -value, run)
-                for value, run in zip(table.column(name).to_pylist(), table.column("run_id").to_pylist(), strict=True)
-                if value is not None
-            ]
-            if values:
-                return max(values)[1]  # type: ignore[no-any-return]
+def statistics(store: Store, project_id: str) -> dict[str, Any]:
+    """Return the statistics of a project; see `Projects.stats`."""
+    from modellab_jupyter.store import queries
+
+    row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
+    status = store.runs(project_id).column("status").to_pylist()
+    best = best_run(store.read(queries.headlines, project_id))
+    return row | {"by_status": {word: status.count(word) for word in sorted(set(status))}, "best_run": best}
+
+
+def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
+    """Return the best of the runs that were judged on the labels most of them share; see `Projects.stats`."""
+    shared = Counter(digest for digest, _ in {(row["labels_digest"], row["run_id"]) for row in scored})
+    if not shared:
+        return None
+    newest = {row["labels_digest"]: row["evaluation_id"] for row in scored}
+    labels = max(shared, key=lambda digest: (shared[digest], newest[digest]))
+    for metric, sign in (("roc_auc", 1), ("accuracy", 1), ("root_mean_squared_error", -1)):
+        found = [row for row in scored if row["labels_digest"] == labels and row["metric"] == metric]
+        if len(found) == shared[labels]:
+            return str(max(found, key=lambda row: sign * row["estimate"])["run_id"])
     return None
 
 

@@ -30,19 +30,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and not words[0].startswith("-") and words[0] not in commands:
         parser.error(f"there is no command {words[0]!r}{hint(words[0], commands)}")
-    args = parser.parse_args(words)
+    args, others = parser.parse_known_args(words)
+    if others and args.command != "lab":
+        parser.error(f"{others[0]!r} is not understood")
+    args.others = others
     if args.command is None:
         parser.print_help()
         return 0
     try:
         return int(args.call(args) or 0)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"modellab {args.command}: {error.filename or 'the store'}: {error.strerror or error}.", file=sys.stderr)
+        return 1
     except (ModelLabError, ValueError) as error:
         if not _is_ours(error):
             raise
         print(f"modellab {args.command}: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -83,6 +89,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--project-id", metavar="P", help="of this project, by id or name")
     p.add_argument("--sort", metavar="COLUMN", help="metrics. and params. may be left out")
     p.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    p.add_argument("--all", action="store_true", help="every column")
     command("projects", _projects)
     p = command("datasets", _datasets)
     p.add_argument("dataset", nargs="?", help="show the versions and first rows of this one, by id or name")
@@ -103,18 +110,22 @@ def _demo(args: argparse.Namespace) -> int:
     """Train, evaluate and compare three models on a real data set, and say what to do next."""
     from modellab_jupyter import demo
 
+    if args.store is not None:
+        raise InputError(f"--store cannot be given, found {args.store!r}; the demo keeps its store in its own folder.")
     print(demo.run(Path(args.folder)))
     return 0
 
 
 def _lab(args: argparse.Namespace) -> int:
-    """Open JupyterLab where the notebooks and the store are."""
+    """Open JupyterLab where the notebooks and the store are; its own options are handed on."""
+    if args.store is not None:
+        os.environ["MODELLAB_STORE"] = str(Path(args.store).absolute())  # for the kernels that JupyterLab starts
     folder = Path(args.folder or (DEMO if Path(DEMO).is_dir() else "."))
     if not folder.is_dir():
         raise InputError(f"folder must be there, found {str(folder)!r}; modellab demo makes one.")
     os.chdir(folder)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab"])  # noqa: S606 - this program becomes JupyterLab
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *args.others])  # noqa: S606 - this program becomes JupyterLab
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -123,6 +134,12 @@ def _train(args: argparse.Namespace) -> int:
 
     _configure(args)
     print(train(args.task, args.data, args.target, project_id=args.project_id, seed=args.seed))
+    if args.project_id is None:
+        print("Nothing was logged; --project-id NAME keeps the three runs.")
+    else:
+        from modellab_jupyter import session
+
+        print(f"The store is {session.current().settings.store}.")
     return 0
 
 
@@ -130,9 +147,10 @@ def _runs(args: argparse.Namespace) -> int:
     """List runs, or show one."""
     from modellab_jupyter import catalog
 
-    _configure(args)
+    _configure(args, reads=True)
     if args.run is None:
-        return _print(catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit).drop(columns="note"))
+        found = catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit)
+        return _print(found.drop(columns="note") if args.all else _brief(found))
     record = catalog.runs.get(args.run)
     for name in record.__struct_fields__:
         if name not in {"environment", "last_steps"} and getattr(record, name) not in (None, "", [], {}):
@@ -140,11 +158,36 @@ def _runs(args: argparse.Namespace) -> int:
     return 0
 
 
+def _brief(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what fits a terminal: who, how it went, and a few metrics, those with an interval first."""
+    import pandas as pd
+
+    metrics = [
+        name for name in runs.columns if name.startswith("metrics.") and not name.endswith((".low", ".high", ".n"))
+    ]
+    leading = ("metrics.accuracy", "metrics.roc_auc", "metrics.r2", "metrics.root_mean_squared_error")
+    metrics.sort(key=lambda name: (name not in leading, f"{name}.low" not in runs.columns))
+    kept: dict[str, list[str]] = {
+        "run_id": runs["run_id"].tolist(),
+        "name": [name + " (baseline)" * flag for name, flag in zip(runs["name"], runs["baseline"], strict=True)],
+        "status": runs["status"].tolist(),
+        "started (UTC)": [f"{at:%Y-%m-%d %H:%M}" for at in runs["started_at"]],
+    }
+    for metric in metrics[:3]:
+        nothing = pd.Series([None] * len(runs))
+        low, high = (runs.get(f"{metric}.{end}", nothing) for end in ("low", "high"))
+        kept[metric.removeprefix("metrics.")] = [
+            "" if pd.isna(value) else f"{value:.4g}" + ("" if pd.isna(a) else f" [{a:.3g}, {b:.3g}]")
+            for value, a, b in zip(runs[metric], low, high, strict=True)
+        ]
+    return pd.DataFrame(kept)
+
+
 def _projects(args: argparse.Namespace) -> int:
     """List projects with their numbers of runs and datasets."""
     from modellab_jupyter import catalog
 
-    _configure(args)
+    _configure(args, reads=True)
     return _print(catalog.projects.list().drop(columns=["deleted_at", "created_at"]))
 
 
@@ -152,7 +195,7 @@ def _datasets(args: argparse.Namespace) -> int:
     """List datasets, or show the versions and first rows of one."""
     from modellab_jupyter import catalog
 
-    _configure(args)
+    _configure(args, reads=True)
     if args.dataset is None:
         return _print(catalog.datasets.list()[["dataset_id", "name", "version", "rows", "columns", "runs", "digest"]])
     record = catalog.datasets.get(args.dataset)
@@ -181,10 +224,9 @@ def _evaluate(args: argparse.Namespace) -> int:
         labels=labels,
         data=frame.drop(columns=[args.labels, args.predictions]),
         output_dir=args.output,
-        positive=args.positive,
+        positive=next((label for label in labels.unique() if str(label) == args.positive), args.positive),
     )
-    print(report)
-    print(report.get_takeaway())
+    print(report, report.get_takeaway(), sep="\n\n")
     if args.output:
         print(f"wrote {args.output}")
     return 0
@@ -200,11 +242,14 @@ def _doctor(args: argparse.Namespace) -> int:
     return int("\n!" in text)
 
 
-def _configure(args: argparse.Namespace) -> None:
+def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:
+    """Choose the store that was named; one that is only read must be there."""
     if args.store is not None:
         from modellab_jupyter.session import configure
 
-        configure(args.store)
+        chosen = configure(args.store)
+        if reads and not chosen.store.exists() and not chosen.files.exists():
+            raise InputError(f"--store must be there to be read, found {args.store!r}, which is not.")
 
 
 def _print(frame: pd.DataFrame) -> int:

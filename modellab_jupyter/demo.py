@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PROJECT = "demo"
 TARGET = "diagnosis"
+MARK = ".modellab-demo"  # says that a folder is the demo's own
 
 
 def data() -> pd.DataFrame:
@@ -38,19 +39,18 @@ def run(folder: Path) -> str:
         `folder` is a file, or a folder with other things in it.
     """
     target = folder.absolute()
-    if target.exists() and (
-        not target.is_dir() or (any(target.iterdir()) and not (target / "modellab.duckdb").exists())
-    ):
+    if target.exists() and (not target.is_dir() or (any(target.iterdir()) and not (target / MARK).exists())):
         raise InputError(f"folder must be new, empty or of an earlier demo, found {str(folder)!r}; give another one.")
     target.mkdir(parents=True, exist_ok=True)
+    (target / MARK).touch()
     session.configure(target / "modellab.duckdb", PROJECT)
     table = target / "breast_cancer.csv"
     data().to_csv(table, index=False)
     summary = train("classification", table, TARGET, project_id=PROJECT)
     report = write_report(target / "report.html", [str(model.run_id) for model in summary.models], summary.best.run_id)
     copied = target / "classification.ipynb"
-    copied.unlink(missing_ok=True)
-    notebook.copy("classification", copied, parameters={"data": table.name, "target": TARGET, "project": PROJECT})
+    if not copied.exists():  # somebody may have worked in it since
+        notebook.copy("classification", copied, parameters={"data": table.name, "target": TARGET, "project": PROJECT})
     evaluated = views.latest_evaluations([str(summary.best.run_id)])[str(summary.best.run_id)]
     places = {
         "store": target / "modellab.duckdb",

@@ -41,13 +41,14 @@ def judge(
         raise InputError(f"name must be a text that is not empty, found {name!r}.")
     evaluation_id = schema.new_id("evaluation")
     folder = files / "evaluations" / evaluation_id
+    settings = dict(settings)
     output = settings.pop("output_dir", None)
     report = evaluate(
         task_type=task_type or infer_task(predictions, labels, settings),
-        predictions=predictions, labels=labels, data=data, output_dir=folder, **settings,
+        predictions=predictions, labels=labels, data=data, output_dir=output or folder, **settings,
     )  # fmt: skip
     if output is not None:
-        report.write(output)
+        report.write(folder)
     buffer = io.BytesIO()
     report.predictions_frame().to_parquet(buffer, index=False)
     event = schema.EvaluationLogged(

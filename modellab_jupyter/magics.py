@@ -91,8 +91,8 @@ class ModelLabMagics(Magics):
         with _one_line():
             if verb == "sql":  # the query is taken as it stands
                 return self.sql(rest, cell)
-            if verb == "latency" and not rest.strip().startswith("-"):
-                options, statement = _split_options(rest, {"-n", "--warmup", "--name"})
+            if verb == "latency":
+                options, statement = _split_options(rest)
                 return self.latency(parser_of(verb).parse_args(options), statement)
             args = parser_of(verb).parse_args(_tokens(rest))
             return method(self, args) if cell is None else method(self, args, cell)
@@ -122,14 +122,15 @@ class ModelLabMagics(Magics):
             catalog.projects.delete(name)
             print(f"project {name!r} is in the trash; %modellab trash --restore {shlex.quote(name)} brings it back")
             return None
-        if not name.startswith("proj_"):
-            catalog.projects.create(name)
         fields = {
             k: self._text(v) for k, v in (("name", args.rename), ("description", args.description)) if v is not None
         }
+        if "name" in fields and not str(fields["name"]).strip():
+            raise InputError(f"--rename must be a text that is not empty, found {fields['name']!r}.")
+        if not name.startswith("proj_"):
+            catalog.projects.create(name)
         record = catalog.projects.update(name, **fields) if fields else catalog.projects.get(name)
-        if not session.current().active:
-            session.configure(session.current().settings.store, record.name)
+        session.current().use_project(record.name)
         return _sheet(catalog.projects.stats(record.project_id))
 
     @_verb(_TRASH)
@@ -149,19 +150,21 @@ class ModelLabMagics(Magics):
         """Register a frame or a file, or show a dataset."""
         from IPython.display import display
 
-        data = self._value(args.source, text=True)
+        data = None if args.delete else self._value(args.source, text=True)
         if args.delete:
-            return catalog.datasets.delete(data)
+            catalog.datasets.delete(str(self._text(args.source)))
+            print(f"dataset {args.source!r} is in the trash; %modellab trash --restore {args.source} brings it back")
+            return None
         known = isinstance(data, str) and not _is_file(data)
         if known:
-            record = catalog.datasets.get(data)
+            record = catalog.datasets.get(str(data))
         else:
             name = self._text(args.name) or (None if isinstance(data, str) else args.source.strip("${}"))
             record = catalog.datasets.add(data, name, self._text(args.project), self._text(args.description))
         display(_sheet({
             "dataset": record.name, "id": record.dataset_id, "version": record.version, "digest": record.digest,
             "rows": record.versions[-1]["rows"], "columns": record.versions[-1]["columns"],
-            "used by": ", ".join(run for v in record.versions for run in v["runs"]) or "no run yet",
+            "description": record.description, "used by": ", ".join(run for v in record.versions for run in v["runs"]) or "no run yet",
         }))  # fmt: skip
         return catalog.datasets.preview(record.dataset_id, args.rows) if record.versions[-1]["preview"] else None
 
@@ -189,6 +192,8 @@ class ModelLabMagics(Magics):
             baseline=args.baseline,
             resume=self._text(args.resume),
         )
+        if args.project is not None:
+            session.current().use_project(self._text(args.project))
         print(f"run {run.name!r} ({run.id}) is recording; %modellab end ends it")
 
     @_verb(
@@ -266,6 +271,13 @@ class ModelLabMagics(Magics):
             k: self._text(getattr(args, k)) for k in ("name", "note") if getattr(args, k) is not None
         }
         fields |= {"baseline": True} if args.baseline else {}
+        alone = [f"--{name}" for name in ("seed", "param", "project", "log") if getattr(args, name)]
+        if alone:
+            raise InputError(
+                f"{alone[0]} is for the cell magic %%modellab run; a run that was recorded keeps it as it is."
+            )
+        if args.tag:
+            catalog.runs.tag(run_id, [self._text(tag) for tag in args.tag])
         record = catalog.runs.update(run_id, **fields) if fields else catalog.runs.get(run_id)
         environment = record.environment or {}
         return _sheet({
@@ -334,13 +346,17 @@ class ModelLabMagics(Magics):
         run = session.current().run
         if args.n < 1 or args.warmup < 0:
             raise InputError(f"-n must be at least 1 and --warmup at least 0, found {args.n} and {args.warmup}.")
-        code = compile(statement, "<latency>", "exec")
+        try:
+            code = compile(statement, "<latency>", "exec")
+        except SyntaxError as error:
+            raise InputError(f"{statement!r} is not a statement: {error.msg}.") from None
         space = self._ip.user_ns
         seconds = []
         for _ in range(args.warmup + args.n):
-            began = time.perf_counter()
-            exec(code, space)  # noqa: S102 - the user's own statement, as %timeit does
-            seconds.append(time.perf_counter() - began)
+            with _users_own():
+                began = time.perf_counter()
+                exec(code, space)  # noqa: S102 - the user's own statement, as %timeit does
+                seconds.append(time.perf_counter() - began)
         name = self._text(args.name) or statement
         if args.warmup:
             run.log_latency(seconds[: args.warmup], name, warmup=True)
@@ -389,6 +405,9 @@ class ModelLabMagics(Magics):
         """Show what was deleted, bring it back, or destroy it."""
         for ref in args.restore:
             catalog.trash.restore(self._text(ref))
+            print(f"restored {self._text(ref)!r}")
+        if args.restore:
+            return None
         if args.empty:
             inside = catalog.trash.list()
             if not args.yes:
@@ -432,7 +451,10 @@ class ModelLabMagics(Magics):
         shell = self._ip
         code = shell.transform_cell(cell)
         name = shell.compile.cache(code, len(shell.user_ns.get("In", [""])) - 1, raw_code=cell)
-        tree = ast.parse(code, name)
+        with _users_own():
+            tree = ast.parse(code, name)
+        if any(isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) for node in _top(tree)):
+            raise InputError("a cell that awaits cannot become a run; start one in it with ml.start_run(...).")
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         body = compile(tree, name, "exec")
         value = None
@@ -555,9 +577,12 @@ def _one_line() -> Iterator[None]:
         yield
     except _Done:
         pass
-    except (ModelLabError, ValueError) as error:
-        ours = isinstance(error, ModelLabError) or type(error).__module__.startswith("evalharness")
-        if not ours or getattr(error, "__modellab_users_own__", False):
+    except (ModelLabError, ValueError, OSError) as error:
+        if getattr(error, "__modellab_users_own__", False):
+            raise
+        if isinstance(error, OSError):  # a place that cannot be used, also deep below a store's path
+            raise UsageError(f"{error.filename or 'the store'}: {error.strerror or error}.") from None
+        if not (isinstance(error, ModelLabError) or type(error).__module__.startswith("evalharness")):
             raise
         raise UsageError(str(error)) from None
 
@@ -588,21 +613,30 @@ def _tokens(line: str) -> list[str]:
     return [t[1:-1] if len(t) > 1 and t[0] == t[-1] and t[0] in "'\"" and t[0] not in t[1:-1] else t for t in tokens]
 
 
-def _split_options(line: str, known: set[str]) -> tuple[list[str], str]:
-    """Return the options at the end of a line, and what stands before them, as it is."""
-    tokens = line.split()
-    first = next((place for place, token in enumerate(tokens) if token in known), len(tokens))
-    if first == len(tokens):
-        return [], line.strip()
-    at = re.search(rf"(?:^|\s){re.escape(tokens[first])}(?=\s|$)", line)
-    cut = at.start() if at else len(line)
-    return _tokens(line[cut:]), line[:cut].strip()
+def _top(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a cell that are not inside a function of its own."""
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from _top(node)
+
+
+def _split_options(line: str) -> tuple[list[str], str]:
+    """Return the options of ``latency`` that stand before and after a statement, and the statement as it is."""
+    option = r"(?:-n|--warmup|--name|--run)(?:\s+|=)(?:'[^']*'|\"[^\"]*\"|\S+)|-h|--help"
+    before = re.match(rf"(?:\s*(?:{option})(?=\s|$))*", line)
+    start = before.end() if before else 0
+    after = re.search(rf"(?:\s+(?:{option}))*\s*$", line[start:])
+    end = start + (after.start() if after else len(line))
+    statement = line[start:end].strip()
+    return _tokens(line[:start] + " " + line[end:]), statement.removeprefix("-- ")
 
 
 def _is_file(text: str) -> bool:
     from pathlib import Path
 
-    return Path(text).suffix != "" or Path(text).is_file()
+    tables = {".csv", ".tsv", ".txt", ".gz", ".parquet", ".pq", ".xlsx", ".json", ".arrow", ".feather"}
+    return Path(text).suffix.lower() in tables or Path(text).is_file()
 
 
 def _sheet(values: dict[str, Any]) -> Any:

@@ -339,7 +339,10 @@ def param_number(text: str) -> float | None:
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it stands in the store; `status` may also be ``"stale"``."""
+    """A run as it stands in the store; `status` may also be ``"stale"``.
+
+    `metrics` has each metric's estimate, or its last value; `intervals` has ``low``, ``high`` and ``n`` of the estimates.
+    """
 
     run_id: str
     project_id: str
@@ -356,6 +359,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str | None]
     params: dict[str, Any]
     metrics: dict[str, float]
+    intervals: dict[str, dict[str, Any]]
     last_steps: dict[str, int]
     datasets: list[dict[str, Any]]
     error: str | None

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
@@ -83,6 +84,10 @@ class Session:
     def forget_projects(self) -> None:
         """Look names of projects up afresh: one was renamed, went to the trash or came back."""
         self._projects.clear()
+
+    def use_project(self, name: str) -> None:
+        """Make a project the default for runs that name none."""
+        self.settings = replace(self.settings, project=name)
 
     def introduce(self, project_id: str) -> list[schema.Event]:
         """Return the event that makes a project which this process knows by name only."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import catalog, judge, session
-from modellab_jupyter.errors import InputError, NotFoundError
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
 from modellab_jupyter.schema import RunRecord
 from modellab_jupyter.store import queries
 from modellab_jupyter.tracking import Run
@@ -23,22 +23,28 @@ COMPARED = ("run", "metric", "estimate", "baseline", "difference", "low", "high"
 
 
 class StoreSource:
-    """The store as the widgets read it; every call sees what was logged until then."""
+    """One store as the widgets read it; every call sees what was logged until then.
+
+    It stays with the store of its making, also when the notebook chooses another one.
+    """
 
     verbs = ("tag", "note", "trash", "compare")
 
+    def __init__(self) -> None:
+        self._owner = session.current()
+
     def project(self, project_id: str | None) -> dict[str, Any]:
         """Return a project's name and statistics; without one, those of the whole store."""
-        store = session.current().store
+        store = self._owner.store
         if project_id is not None:
-            found = catalog.projects.stats(project_id)
+            found = catalog.statistics(store, project_id)
         else:
             table = store.projects().to_pylist()
             found = {
                 "project_id": None,
                 "name": "all projects",
                 "runs": sum(row["runs"] for row in table),
-                "datasets": len(catalog.datasets.list()),
+                "datasets": store.read(queries.datasets).num_rows,
                 "last_activity": max((row["last_activity"] for row in table), default=None),
                 "best_run": None,
             }
@@ -48,32 +54,34 @@ class StoreSource:
 
     def runs(self, project_id: str | None) -> pa.Table:
         """Return the wide table of runs, with what is better of each metric as far as the harness knows it."""
-        table = session.current().store.runs(project_id)
+        table = self._owner.store.runs(project_id)
         better = {name: greater_is_better(name) for name in metric_names(table)}
         return table.replace_schema_metadata({"modellab": json.dumps({"greater_is_better": better})})
 
     def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
         """Return one metric of some runs, at most about `points` each, extremes kept."""
-        found = session.current().store.read(queries.series, run_ids, key, points)
-        return found.drop_columns(["key"])
+        return self._owner.store.read(queries.series, run_ids, key, points).drop_columns(["key"])
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""
-        return session.current().store.token(project_id)
+        return self._owner.store.token(project_id)
 
     def act(self, verb: str, run_ids: Sequence[str], payload: dict[str, Any]) -> Any:
-        """Tag, annotate, trash or compare runs."""
+        """Tag, annotate, trash or compare runs: all of those named, or none where one is not there."""
+        if verb not in self.verbs:
+            raise InputError(f"a selection of runs cannot be asked {verb!r}; {', '.join(self.verbs)} can be.")
+        if session.current() is not self._owner:
+            raise InputError("this dashboard shows another store than the notebook uses now; run its cell again.")
+        found = [self._owner.store.resolve("run", run_id) for run_id in run_ids]
         if verb == "compare":
-            return compare(*run_ids)
+            return compare(*found)
         if verb == "trash":
-            return catalog.runs.delete(*run_ids)
-        for run_id in run_ids:
+            return catalog.runs.delete(*found)
+        for run_id in found:
             if verb == "note":
                 catalog.runs.update(run_id, note=str(payload.get("note", "")))
-            elif verb == "tag":
-                catalog.runs.tag(run_id, str(payload.get("tag", "")))
             else:
-                raise InputError(f"a selection of runs cannot be asked {verb!r}; {', '.join(self.verbs)} can be.")
+                catalog.runs.tag(run_id, str(payload.get("tag", "")))
         return None
 
 
@@ -169,27 +177,42 @@ def differences(table: pa.Table) -> Any:
     return pd.DataFrame(rows, columns=list(COMPARED))
 
 
-def evaluation(run: str | Run | RunRecord) -> Page:
+def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
     """Show a run's latest evaluation: takeaway, metrics with intervals, curves, slices, failures.
+
+    Parameters
+    ----------
+    run : id, name or run
+    name : str, optional
+        Which of its evaluations; default: the one named ``"test"`` where there is one, else the newest.
 
     Raises
     ------
     NotFoundError
-        There is no such run, or it was not evaluated.
+        There is no such run, or it was not evaluated under that name.
+    DamagedError
+        The evaluation's folder is not there any more.
     """
     import pandas as pd
 
     from modellab_jupyter.widgets.evaluation import evaluation as page
 
     run_id = _id(run)
-    found = latest_evaluations([run_id]).get(run_id)
+    found = latest_evaluations([run_id], name).get(run_id)
     if found is None:
-        raise NotFoundError(f"run {run_id!r} was not evaluated; run.evaluate(predictions=..., labels=...) does it.")
+        under = "" if name is None else f" as {name!r}"
+        raise NotFoundError(
+            f"run {run_id!r} was not evaluated{under}; run.evaluate(predictions=..., labels=...) does it."
+        )
     owner = session.current()
     folder = owner.settings.files / found["folder"]
+    if not (folder / "metrics.json").is_file():
+        raise DamagedError(f"the folder of this evaluation is not there any more; restore {folder} from a copy.")
     metrics = owner.store.read(queries.estimates, [found["evaluation_id"]])
     failures = [
-        {"category": category["category"]} | {k: v for k, v in example.items() if k != "values"} | example["values"]
+        {"category": category["category"]}
+        | {name: value for name, value in example.items() if name != "values"}
+        | {f"feature {name}": value for name, value in example["values"].items()}
         for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
         for example in category["examples"]
     ]
@@ -204,17 +227,18 @@ def evaluation(run: str | Run | RunRecord) -> Page:
     })  # fmt: skip
 
 
-def latest_evaluations(run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the latest evaluation of each run that has one."""
+def latest_evaluations(run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return the latest evaluation of each run that has one: of that name, else named "test" where there is one."""
     rows = session.current().store.read(queries.evaluations, run_ids=run_ids).to_pylist()
-    return {row["run_id"]: row for row in reversed(rows)}
+    wanted = [row for row in rows if name is None or row["name"] == name]
+    wanted.sort(key=lambda row: (row["name"] == "test", row["evaluation_id"]))
+    return {row["run_id"]: row for row in wanted}
 
 
 def metric_names(table: pa.Table) -> list[str]:
     """Return the metrics of a runs table."""
-    columns = [name for name in table.column_names if name.startswith("metrics.")]
-    parts = {f"{name}{end}" for name in columns for end in (".low", ".high", ".n")}
-    return [name.removeprefix("metrics.") for name in columns if name not in parts]
+    own = [field.name for field in table.schema if not (field.metadata or {}).get(b"modellab.part")]
+    return [name.removeprefix("metrics.") for name in own if name.startswith("metrics.")]
 
 
 def greater_is_better(metric: str) -> bool | None:

@@ -11,7 +11,7 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import schema, session
-from tests.conftest import content
+from tests.conftest import answer, content
 
 
 def run_with_everything(name: str = "r", project: str = "p") -> ml.Run:
@@ -374,3 +374,31 @@ def test_an_artifact_can_be_added_to_a_run_that_ended() -> None:
     added = ml.artifacts.add("a", b"later", "later.bin")
     assert ml.artifacts.open(added.artifact_id) == b"later"
     assert ml.runs.get("a").status == "finished"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ml.projects.list()", "ml.projects.get('p')", "ml.projects.stats('p')", "ml.projects.runs('p')",
+        "ml.projects.datasets('p')", "ml.datasets.list()", "ml.datasets.get('data')", "ml.datasets.preview('data')",
+        "ml.runs.list()", "ml.runs.get('a')", "ml.runs.metrics('a')", "ml.runs.latency('a')", "ml.runs.cells('a')",
+        "ml.artifacts.list()", "ml.evaluations.list()", "ml.trash.list()", "ml.sql('select 1')", "ml.dashboard('p')",
+    ],
+)  # fmt: skip
+def test_the_first_read_of_a_settled_store_works(call: str, settled: str) -> None:
+    """Whatever is asked first, in a process that logs nothing, is answered: the next morning's case."""
+    answer(f"import modellab_jupyter as ml; ml.configure({settled!r}); {call}")
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Make a store by a process that has ended, with no journal left."""
+    store = str(tmp_path_factory.mktemp("settled") / "modellab.duckdb")
+    answer(
+        "import modellab_jupyter as ml, pandas as pd\n"
+        f"ml.configure({store!r})\n"
+        "with ml.start_run('a', project_id='p', dataset=pd.DataFrame({'x': [1]})) as run:\n"
+        "    run.log_metrics({'m': 1.0}); run.log_latency([0.1]); run.log_artifact({'k': 1})\n"
+        "ml.runs.list()"
+    )
+    return store

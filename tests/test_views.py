@@ -154,3 +154,115 @@ def test_hostile_names_are_text_in_every_view(name):
 def test_what_is_better_is_known_by_name_or_unknown(metric, better):
     """Metrics of the harness, losses and scores have a direction; other names have none."""
     assert views.greater_is_better(metric) is better
+
+
+def test_a_score_on_training_rows_is_never_taken_for_one_on_test_rows():
+    """Evaluations of another name stand under that name, whichever came last; the best run is chosen by test."""
+    a, b = judged("a", 40), judged("b", 50)
+    labels = np.arange(60) % 2
+    with ml.start_run(resume=a.id) as run:
+        run.evaluate(labels, labels, name="train", config=CONFIG)
+
+    table = ml.runs.list().set_index("name")
+
+    assert table.loc["a", "metrics.accuracy"] == pytest.approx(40 / 60)
+    assert table.loc["a", "metrics.train_accuracy"] == 1
+    assert ml.projects.stats("p")["best_run"] == b.id
+    assert len(views.differences(views.StoreSource().runs(None))) > 0
+
+
+def test_a_logged_metric_stays_where_the_latest_evaluation_lacks_it():
+    """What an earlier evaluation had does not hide what was logged."""
+    labels = np.arange(60) % 2
+    with ml.start_run("a", project_id="p") as run:
+        run.log_metrics({"roc_auc": 0.77})
+        run.evaluate(np.linspace(0, 1, 60), labels, config=CONFIG)
+        run.evaluate(labels, labels, config=CONFIG)
+
+    assert ml.runs.list()["metrics.roc_auc"].tolist() == [0.77]
+
+
+def test_records_and_differences_know_evaluated_metrics():
+    """get and diff speak of the same metrics as the table, with interval and n."""
+    a, b = judged("a", 40), judged("b", 50)
+    record = ml.runs.get(a.id)
+
+    assert record.metrics["accuracy"] == pytest.approx(40 / 60)
+    assert record.intervals["accuracy"]["low"] < record.metrics["accuracy"] < record.intervals["accuracy"]["high"]
+    assert record.intervals["accuracy"]["n"] == 60
+    assert "accuracy" in ml.runs.diff(a.id, b.id)["name"].tolist()
+
+
+def test_a_metric_may_be_named_like_the_end_of_an_interval():
+    """A logged "accuracy.low" beside an evaluated accuracy breaks neither the table nor the dashboard."""
+    labels = np.arange(60) % 2
+    with ml.start_run("a", project_id="p") as run:
+        run.log_metrics({"accuracy.low": 0.1, "accuracy.n": 2.0})
+        run.evaluate(np.r_[labels[:50], 1 - labels[50:]], labels, config=CONFIG)
+
+    table = ml.runs.list()
+
+    assert table["metrics.accuracy.low (logged)"].tolist() == [0.1]
+    assert table["metrics.accuracy.n"].tolist() == [60]
+    assert "accuracy" in ml.dashboard("p")._repr_mimebundle_()["text/html"]
+
+
+def test_features_do_not_hide_what_a_failure_was():
+    """Columns of the data named label and row leave the failure's own label and row as they are."""
+    import pandas as pd
+
+    labels = np.arange(60) % 2
+    data = pd.DataFrame({"label": ["FEATURE"] * 60, "row": np.arange(60) + 1000})
+    with ml.start_run("a", project_id="p") as run:
+        run.evaluate(np.r_[1 - labels[:5], labels[5:]], labels, data, config=CONFIG)
+
+    sections = json.loads(ml.evaluation("a")._repr_mimebundle_()["application/vnd.modellab.v1+json"]["data"])[
+        "sections"
+    ]
+    failures = next(section for section in sections if section.get("caption") == "Failures")
+    rows = next(column for column in failures["columns"] if column["name"] == "row")
+
+    assert max(rows["values"]) < 60
+    assert "feature row" in [column["name"] for column in failures["columns"]]
+
+
+def test_the_best_run_is_best_on_the_labels_that_most_runs_share():
+    """A run judged on other rows is not the best of those judged on the shared ones."""
+    judged("a", 40)
+    b = judged("b", 50)
+    judged("elsewhere", 39, rows=40)
+
+    assert ml.projects.stats("p")["best_run"] == b.id
+
+
+def test_an_evaluation_is_shown_by_name():
+    """Of several evaluations the one asked for is shown; a name that is not there is said."""
+    labels = np.arange(60) % 2
+    with ml.start_run("a", project_id="p") as run:
+        run.evaluate(labels, labels, name="test", config=CONFIG)
+        run.evaluate(labels, labels, name="train", config=CONFIG)
+
+    assert "a, test" in str(ml.evaluation("a"))
+    assert "a, train" in str(ml.evaluation("a", "train"))
+    with pytest.raises(ml.NotFoundError, match="was not evaluated as 'valid'"):
+        ml.evaluation("a", "valid")
+
+
+def test_a_dashboard_stays_with_its_store(tmp_path):
+    """After the notebook chooses another store an old dashboard shows its own and changes nothing."""
+    a = judged("a", 40)
+    source = views.StoreSource()
+    ml.configure(tmp_path / "other.duckdb")
+
+    assert source.runs(None).column("name").to_pylist() == ["a"]
+    with pytest.raises(ml.InputError, match="shows another store"):
+        source.act("note", [a.id], {"note": "x"})
+
+
+def test_acting_on_a_run_that_is_not_there_changes_none():
+    """A selection with an unknown run is refused whole."""
+    a = judged("a", 40)
+    with pytest.raises(ml.NotFoundError):
+        views.StoreSource().act("tag", [a.id, "run_nowhere"], {"tag": "seen"})
+
+    assert ml.runs.get(a.id).tags == {}

@@ -117,9 +117,22 @@ def run_datasets(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, 
     )
 
 
-RUN_COLUMNS = (
-    "run_id", "name", "status", "baseline", "started_at", "duration", "note", "tags", "dataset",
-)  # fmt: skip
+# What a run scored: of each name of evaluation the latest, then what was logged. Those named "test" have the metric's
+# own name, others stand under "NAME_metric", so that a score on training rows is never taken for one on test rows.
+_VALUES = """
+WITH latest AS (
+  SELECT evaluation_id, name FROM evaluations WHERE deleted_at IS NULL
+  QUALIFY row_number() OVER (PARTITION BY run_id, name ORDER BY evaluation_id DESC) = 1),
+judged AS (
+  SELECT e.run_id, CASE WHEN l.name = 'test' THEN e.metric ELSE l.name || '_' || e.metric END AS key,
+    e.estimate AS value, e.low, e.high, e.n
+  FROM estimates e JOIN latest l USING (evaluation_id))
+SELECT run_id, key, value, low, high, n FROM judged j
+WHERE value IS NOT NULL OR NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.run_id = j.run_id AND s.key = j.key)
+UNION ALL
+SELECT s.run_id, s.key, s.last, NULL, NULL, NULL FROM metric_summary s
+WHERE NOT EXISTS (SELECT 1 FROM judged j WHERE j.run_id = s.run_id AND j.key = s.key AND j.value IS NOT NULL)
+"""
 
 
 def runs(
@@ -134,8 +147,8 @@ def runs(
 ) -> pa.Table:
     """Return runs, the newest first, one row each with its params and metrics as columns.
 
-    Metric columns hold the estimate of the latest evaluation, or else the last value logged; where the metric
-    has an interval, ``.low``, ``.high`` and ``.n`` stand beside it.
+    Metric columns hold the estimate of the latest evaluation of a name, or else the last value logged; where the
+    metric has an interval, ``.low``, ``.high`` and ``.n`` stand beside it, marked as its parts by their metadata.
     """
     where = [_LIVE_RUN if not trash else f"NOT ({_LIVE_RUN})"]
     params: dict[str, Any] = {"gone": list(gone), "now": now}
@@ -174,29 +187,35 @@ def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
         "SELECT c.place, p.key, p.value, p.number FROM params p JOIN chosen c USING (run_id) ORDER BY p.key"
     ).fetchnumpy()
     metrics = con.execute(
-        """SELECT c.place, key, any_value(value) AS value, any_value(low) AS low, any_value(high) AS high,
-             any_value(n) AS n FROM (
-             SELECT run_id, metric AS key, estimate AS value, low, high, e.n AS n FROM estimates e JOIN (
-               SELECT evaluation_id FROM evaluations WHERE deleted_at IS NULL
-               QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY evaluation_id DESC) = 1) USING (evaluation_id)
-             UNION ALL
-             SELECT s.run_id, s.key, s.last, NULL, NULL, NULL FROM metric_summary s
-             WHERE NOT EXISTS (SELECT 1 FROM estimates e JOIN evaluations v USING (evaluation_id)
-                               WHERE v.deleted_at IS NULL AND e.run_id = s.run_id AND e.metric = s.key)
-           ) m JOIN chosen c ON c.run_id = m.run_id GROUP BY c.place, key ORDER BY key"""
+        f"""SELECT c.place, v.key, v.value, v.low, v.high, v.n FROM ({_VALUES}) v JOIN chosen c USING (run_id)
+        ORDER BY v.key"""
     ).fetchnumpy()
     for key, part in _groups(params["key"]):
         head = head.append_column(f"params.{key}", _param_column(params, part, count))
-    for key, part in _groups(metrics["key"]):
-        places = metrics["place"][part]
-        head = head.append_column(f"metrics.{key}", _scatter(metrics["value"][part], places, count))
-        low = metrics["low"][part]
+    columns: dict[str, tuple[pa.Array, str]] = {}
+    groups = _groups(metrics["key"])
+    for key, part in groups:
+        places, low, high, n = (metrics[name][part] for name in ("place", "low", "high", "n"))
         if _present(low).any():
-            head = head.append_column(f"metrics.{key}.low", _scatter(low, places, count))
-            head = head.append_column(f"metrics.{key}.high", _scatter(metrics["high"][part], places, count))
-        if _present(metrics["n"][part]).any():
-            head = head.append_column(f"metrics.{key}.n", _scatter(metrics["n"][part], places, count, whole=True))
+            columns[f"metrics.{key}.low"] = _scatter(low, places, count), "low"
+            columns[f"metrics.{key}.high"] = _scatter(high, places, count), "high"
+        if _present(n).any():
+            columns[f"metrics.{key}.n"] = _scatter(n, places, count, whole=True), "n"
+    for key, part in groups:
+        name = f"metrics.{key}" if f"metrics.{key}" not in columns else f"metrics.{key} (logged)"
+        head = head.append_column(name, _scatter(metrics["value"][part], metrics["place"][part], count))
+        for end in ("low", "high", "n"):
+            if f"metrics.{key}.{end}" in columns:
+                array, kind = columns[f"metrics.{key}.{end}"]
+                head = head.append_column(_part(f"metrics.{key}.{end}", array, kind), array)
     return head
+
+
+def _part(name: str, array: pa.Array, kind: str) -> pa.Field:
+    """Return a field that says of itself that it belongs to the column before it: its low, its high, or its n."""
+    import pyarrow as pa
+
+    return pa.field(name, array.type, metadata={b"modellab.part": kind.encode()})
 
 
 def _groups(keys: Any) -> list[tuple[str, slice]]:
@@ -265,7 +284,10 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     last = con.execute(
         "SELECT key, last, last_step FROM metric_summary WHERE run_id = ? ORDER BY key", [run_id]
     ).fetchall()
-    one["metrics"] = {key: value for key, value, _ in last}
+    values = con.execute(f"SELECT key, value, low, high, n FROM ({_VALUES}) WHERE run_id = ? ORDER BY key", [run_id])
+    scored = values.fetchall()
+    one["metrics"] = {key: value for key, value, *_ in scored if value is not None}
+    one["intervals"] = {key: {"low": low, "high": high, "n": n} for key, _, low, high, n in scored if n is not None}
     one["last_steps"] = {key: step for key, _, step in last}
     one["datasets"] = run_datasets(con, run_id)
     return one
@@ -348,6 +370,20 @@ def evaluations(
           v.predictions, v.folder, v.takeaway, v.settings, v.created_at
         FROM evaluations v JOIN runs r USING (run_id) WHERE {where} ORDER BY v.evaluation_id DESC""",
         params,
+    )
+
+
+def headlines(con: duckdb.DuckDBPyConnection, project_id: str) -> list[dict[str, Any]]:
+    """Return the metrics of the latest evaluation named "test" of each run of a project."""
+    return rows(
+        con,
+        """WITH latest AS (
+          SELECT v.* FROM evaluations v JOIN runs r USING (run_id)
+          WHERE r.project_id = ? AND v.name = 'test' AND v.deleted_at IS NULL AND r.deleted_at IS NULL
+          QUALIFY row_number() OVER (PARTITION BY v.run_id ORDER BY v.evaluation_id DESC) = 1)
+        SELECT l.run_id, l.labels_digest, l.evaluation_id, e.metric, e.estimate FROM latest l
+        JOIN estimates e USING (evaluation_id) WHERE e.estimate IS NOT NULL ORDER BY l.evaluation_id""",
+        [project_id],
     )
 
 

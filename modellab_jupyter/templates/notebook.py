@@ -68,7 +68,10 @@ def copy(name: str, to: str | os.PathLike[str] | None = None, parameters: Mappin
         cell = next(c for c in document["cells"] if "parameters" in c["metadata"].get("tags", []))
         cell["source"] = _filled("".join(cell["source"]), parameters).splitlines(keepends=True)
     text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        raise InputError(
+            f"to must lie in a folder that is there, found {str(target)!r}; there is no folder {str(target.parent)!r}."
+        )
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -304,11 +305,15 @@ def _kept_random_state() -> Iterator[None]:
     import numpy as np
 
     ours, theirs = random.getstate(), np.random.get_state()  # noqa: NPY002 - it is what runs seed
+    torch = sys.modules.get("torch")
+    tensors = None if torch is None else torch.get_rng_state()
     try:
         yield
     finally:
         random.setstate(ours)
         np.random.set_state(theirs)  # noqa: NPY002
+        if torch is not None:
+            torch.set_rng_state(tensors)
 
 
 def _summary(task: _Task, judged: list[_Judged], project_id: str | None) -> Summary:

@@ -24,12 +24,12 @@ def test_a_template_is_copied_where_it_is_wanted(tmp_path, monkeypatch, name):
     """Into the current folder, a folder that is named, or a file with or without its ending."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
-    made = [notebook.copy(name), notebook.copy(name, "there"), notebook.copy(name, tmp_path / "new" / "mine")]
+    made = [notebook.copy(name), notebook.copy(name, "there"), notebook.copy(name, tmp_path / "mine")]
 
     assert [path.resolve() for path in made] == [
         tmp_path / f"{name}.ipynb",
         tmp_path / "there" / f"{name}.ipynb",
-        tmp_path / "new" / "mine.ipynb",
+        tmp_path / "mine.ipynb",
     ]
     for path in made:
         assert path.read_bytes() == notebook.source(name).read_bytes()

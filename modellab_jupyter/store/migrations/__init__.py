@@ -23,11 +23,10 @@ def applied(con: duckdb.DuckDBPyConnection) -> int:
     """Return the number of the last migration that was applied, 0 for an empty store."""
     there = con.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations' AND database_name = current_database()"
-    ).fetchone()
-    if not there or not there[0]:
+    ).fetchall()
+    if not there[0][0]:
         return 0
-    last = con.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()
-    return int(last[0]) if last else 0
+    return int(con.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchall()[0][0])
 
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
