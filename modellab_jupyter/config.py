@@ -62,6 +62,9 @@ def settings(store: str | os.PathLike[str] | None = None, project: str | None = 
         path = path / STORE_NAME
     if path.suffix != ".duckdb":
         raise InputError(f"store must be a path that ends in .duckdb, found {text!r}; try {path.stem + '.duckdb'!r}.")
+    above = next(place for place in path.parents if place.exists())
+    if not above.is_dir():
+        raise InputError(f"store must lie in a folder, found {text!r}, and {str(above)!r} is none; give another path.")
     name = os.environ.get("MODELLAB_PROJECT", DEFAULT_PROJECT) if project is None else project
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"project must be a name or an id, found {name!r}; give a text that is not empty.")

@@ -207,3 +207,79 @@ def test_trash_destroys_only_when_told_twice(ip, capsys):
 
     assert len(ml.trash.list()) == 0
     assert len(ml.sql("select * from runs")) == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["-n 30 --name sum -- sum(range(10))", "sum(range(10)) -n 30 --name sum", "-n 30 sum(range(10)) --name=sum"]
+)
+def test_latency_takes_options_on_either_side(ip, line):
+    """Options may stand before or behind the statement."""
+    ip.run_line_magic("modellab", "start timed")
+    shown = ip.run_line_magic("modellab", f"latency {line}")
+
+    assert shown["name"].tolist() == ["sum"] * 3
+    assert set(shown["n"]) == {30}
+
+
+def test_a_statement_that_fails_is_the_users_own_error(ip):
+    """What the timed statement raises is shown as usual; what is no statement is one line."""
+    ip.run_line_magic("modellab", "start timed")
+    with pytest.raises(ZeroDivisionError):
+        ip.run_line_magic("modellab", "latency 1/0")
+
+    assert "is not a statement" in slip(ip, "latency x x x")
+
+
+def test_log_writes_all_or_nothing(ip):
+    """One value that cannot be logged keeps the others of that line from being logged."""
+    ip.run_line_magic("modellab", "start whole --param depth=2")
+    for line in ("log acc=0.5 --param depth=3", "log acc=0.5 --artifact nofile.txt", "log acc=0.5 bad='x'"):
+        assert slip(ip, line)
+    ip.run_line_magic("modellab", "end")
+
+    assert ml.runs.get("whole").metrics == {}
+    assert ml.runs.get("whole").params == {"depth": 2}
+
+
+def test_run_changes_what_may_change(ip):
+    """A tag, note or name reaches a recorded run; what only a cell magic can do is refused."""
+    with ml.start_run("one"):
+        pass
+    ip.run_line_magic("modellab", "run one --tag seen --note 'look'")
+
+    assert ml.runs.get("one").tags == {"seen": None}
+    assert ml.runs.get("one").note == "look"
+    assert "is for the cell magic" in slip(ip, "run one --seed 3")
+
+
+def test_the_project_of_a_start_stays(ip):
+    """After %modellab start --project P later runs of the notebook belong to P."""
+    ip.run_line_magic("modellab", "start a --project churn")
+    ip.run_line_magic("modellab", "end")
+    ip.run_cell_magic("modellab", "run b", "x = 1")
+
+    assert ml.runs.get("b").project == "churn"
+
+
+def test_a_dataset_goes_by_its_name_also_beside_a_variable(ip):
+    """Deleting speaks of the name, and showing of a name with a dot of the dataset."""
+    import pandas as pd
+
+    ip.user_ns["df"] = pd.DataFrame({"x": [1, 2]})
+    ip.run_line_magic("modellab", "dataset df")
+    ml.datasets.add(ip.user_ns["df"], "sales.2024")
+    ip.run_line_magic("modellab", "dataset df --delete")
+
+    assert ml.datasets.list()["name"].tolist() == ["sales.2024"]
+    assert len(ip.run_line_magic("modellab", "dataset sales.2024")) == 2
+
+
+def test_a_cell_that_awaits_is_told(ip):
+    """Top-level await in a cell run is refused in one line, and no run is left behind."""
+    assert "a cell that awaits cannot become a run" in slip(ip, "run a", "import asyncio\nawait asyncio.sleep(0)")
+    assert len(ml.runs.list()) == 0
+
+
+def test_a_place_that_cannot_be_a_store_is_one_line(ip):
+    """A path below a file is refused in one line."""
+    assert "'/dev/null' is none" in slip(ip, "init /dev/null/x.duckdb")

@@ -287,7 +287,8 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     values = con.execute(f"SELECT key, value, low, high, n FROM ({_VALUES}) WHERE run_id = ? ORDER BY key", [run_id])
     scored = values.fetchall()
     one["metrics"] = {key: value for key, value, *_ in scored if value is not None}
-    one["intervals"] = {key: {"low": low, "high": high, "n": n} for key, _, low, high, n in scored if n is not None}
+    judged = [row for row in scored if row[1] is not None and row[4] is not None]
+    one["intervals"] = {key: {"low": low, "high": high, "n": n} for key, _, low, high, n in judged}
     one["last_steps"] = {key: step for key, _, step in last}
     one["datasets"] = run_datasets(con, run_id)
     return one
