@@ -192,7 +192,7 @@ def _one(value: Any) -> np.ndarray[Any, Any]:
             return np.asarray(value)
         if value.isna().any() or str(dtype) in ("category", "string", "str"):
             return np.array(
-                [None if m else v for v, m in zip(value.tolist(), value.isna().to_numpy(), strict=True)],
+                [None if m else v for v, m in zip(value.tolist(), np.asarray(value.isna()), strict=True)],
                 dtype=object,
             )
         return np.asarray(value.to_numpy())
@@ -344,7 +344,7 @@ def _frame(data: Any) -> tuple[Any, str]:
     if library == "pandas" and hasattr(data, "columns"):
         frame, kind = data, "pandas"
     elif library == "pandas":
-        frame, kind = data.to_frame(), "pandas"
+        frame, kind = pd.Series(data).to_frame(), "pandas"
     elif library == "polars" and hasattr(data, "columns"):
         frame, kind = (
             pd.DataFrame(

@@ -375,3 +375,24 @@ def test_input_and_global_random_state_are_untouched():
 
 def test_no_sentence_names_an_internal():
     assert not any(re.search(r"ndarray|_vector|Traceback", sentence or "") for _, sentence in BAD)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (["a", "b", "b", "a"], "category"),
+        (["a", "b", "b", "a"], "string"),
+        ([1, 2, 2, 1], "Int64"),
+        ([True, False, False, True], "boolean"),
+    ],
+)
+def test_bare_pandas_arrays_are_columns(values, dtype):
+    """A pandas array, or an index, without its series means what the list of its values means."""
+    plain = evaluate(task_type="classification", labels=values, predictions=values[::-1], groups=values, data=values)
+    for kind in (lambda v: pd.array(v, dtype=dtype), lambda v: pd.Index(v, dtype=dtype)):
+        one, other = kind(values), kind(values[::-1])
+        found = evaluate(task_type="classification", labels=one, predictions=other, groups=one, data=one)
+        assert (found.metrics, found.labels_digest) == (plain.metrics, plain.labels_digest)
+        holed = kind([*values, None])
+        found = evaluate(task_type="classification", labels=holed, predictions=holed, on_missing="drop")
+        assert (found.n, found.metrics["accuracy"]) == (4, 1)
