@@ -163,6 +163,7 @@ def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any],
         seed=seed,
         labels_digest=digests.of_labels(sample),
         rows_digest=digests.of_rows(sample),
+        columns=() if sample.frame is None else tuple(map(str, sample.frame.columns)),
         sample=sample,
         replicates=replicates,
     )
@@ -223,6 +224,8 @@ class Report:
         SHA-256 of the labels (with weights and groups) in order: equal for reports that may be compared.
     rows_digest : str or None
         SHA-256 of `data`; None without it.
+    columns : tuple of str
+        Names of the columns of `data`.
     """
 
     metrics: Mapping[str, float | None]
@@ -238,6 +241,7 @@ class Report:
     seed: int
     labels_digest: str
     rows_digest: str | None
+    columns: tuple[str, ...]
     sample: Sample
     replicates: Replicates | None
 
@@ -260,11 +264,6 @@ class Report:
     def positive(self) -> Class | None:
         """The positive class of two; None otherwise."""
         return None if self.sample.positive is None else self.sample.classes[self.sample.positive]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns of `data`."""
-        return () if self.sample.frame is None else tuple(map(str, self.sample.frame.columns))
 
     @property
     def slices(self) -> Any:
@@ -334,6 +333,8 @@ class Report:
             "seed": self.seed,
             "config": self.config.to_dict(),
             "notes": list(self.sample.notes),
+            "columns": list(self.columns),
+            "rows_digest": self.rows_digest,
         }
 
     def compare(self, other: Report) -> Comparison:
@@ -352,7 +353,7 @@ class Report:
         Raises
         ------
         InputError
-            When the reports are not about the same labels in the same order.
+            When the reports are not about the same labels in the same order; see `comparable`.
         """
         from evalharness import compare
 
@@ -446,6 +447,9 @@ class Report:
         )
         target = None if output_dir is None else writer.check(output_dir)
         report = _compose(sample, config, seed, predict)
+        if data is None:
+            columns = tuple(settings.get("columns", ()))
+            report = replace(report, rows_digest=settings.get("rows_digest"), columns=columns)
         if target is not None:
             writer.write(report, target)
         return report
