@@ -55,7 +55,8 @@ def evaluate(
     task_type : {"classification", "regression"}
     predictions : array-like of shape (n,) or (n, k)
         Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order
-        of `classes`. One column of floats that are not all classes is read as probabilities when there are
+        of `classes`, or in any order where a table's column names are the classes: names win over places, and
+        a note says so. One column of floats that are not all classes is read as probabilities when there are
         two classes.
     labels : array-like of shape (n,)
         What really was: strings, booleans or whole numbers for classification, numbers for regression.
@@ -70,7 +71,7 @@ def evaluate(
         (1000), ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %,
         whichever is more), ``max_slice_features`` (2).
     classes : sequence, optional
-        All classes, in the order of the probability columns; by default those met, sorted.
+        All classes, in the order of probability columns without names; by default those met, sorted.
     positive : class, optional
         The positive one of two classes; by default the last.
     threshold : float

@@ -396,3 +396,15 @@ def test_bare_pandas_arrays_are_columns(values, dtype):
         holed = kind([*values, None])
         found = evaluate(task_type="classification", labels=holed, predictions=holed, on_missing="drop")
         assert (found.n, found.metrics["accuracy"]) == (4, 1)
+
+
+@pytest.mark.parametrize("classes", [None, ["a", "b", "c"]])
+def test_names_of_probability_columns_win_over_their_places(classes):
+    """A table whose columns are called like the classes is read by name, and a note says where that moved columns."""
+    y = ["a", "b", "c"] * 5
+    table = pd.DataFrame({c: [0.8 if v == c else 0.1 for v in y] for c in "cab"})
+    note = "The columns of predictions are matched to the classes 'a', 'b', 'c' by name, not by place."
+    found = evaluate(task_type="classification", labels=y, predictions=table, classes=classes)
+    assert found.metrics["accuracy"] == 1
+    assert note in found.notes
+    assert note not in evaluate(task_type="classification", labels=y, predictions=table[["a", "b", "c"]]).notes
