@@ -237,3 +237,28 @@ def test_a_report_without_its_data_still_knows_its_rows():
         assert comparable(one, b).startswith("the two reports have the same columns with different data")
     old = {key: value for key, value in a.settings.items() if key not in ("columns", "rows_digest")}
     assert Report.from_predictions(a.predictions_frame(), old).compare(b).n == 40
+
+
+def test_a_report_that_is_only_compared_makes_nothing_else(monkeypatch):
+    """Stored predictions are compared without slices, failures, intervals or a takeaway; asked for, they are there."""
+    a, b = reports(n=60, noise=0.2)
+    whole = a.documents()
+    back = Report.from_predictions(a.predictions_frame(), a.settings)
+    with monkeypatch.context() as patch:
+        for part in ("slices.find", "failures.find", "takeaway.write", "intervals.for_metric"):
+            patch.delattr(f"evalharness.{part}")
+        assert back.compare(b).rows == a.compare(b).rows
+    assert back.documents() == whole
+
+
+def test_data_changed_after_an_evaluation_does_not_change_the_report():
+    """Nothing of a report is read from the user's table later."""
+    data = pd.DataFrame({"x": np.arange(200.0)})
+    y = np.arange(200) % 2
+    given = {"task_type": "classification", "labels": y, "predictions": (np.arange(200) // 3) % 2}
+    whole = evaluate(**given, data=data.copy()).documents()
+    report = evaluate(**given, data=data)
+    data["x"] = 0.0
+    data.iloc[:, 0] = 1.0
+    given["predictions"][:] = 0
+    assert report.documents() == whole
