@@ -6,9 +6,20 @@
 0.75
 """
 
-from evalharness.compare import Comparison, adjusted
+from evalharness.compare import Comparison, adjusted, comparable
 from evalharness.evaluators import Report, evaluate
 from evalharness.metrics import METRICS, MetricSpec
 from evalharness.schemas import Config, InputError, Interval
 
-__all__ = ["METRICS", "Comparison", "Config", "InputError", "Interval", "MetricSpec", "Report", "adjusted", "evaluate"]
+__all__ = [
+    "METRICS",
+    "Comparison",
+    "Config",
+    "InputError",
+    "Interval",
+    "MetricSpec",
+    "Report",
+    "adjusted",
+    "comparable",
+    "evaluate",
+]

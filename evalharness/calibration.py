@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from evalharness.schemas import Booleans, Floats, Integers, Sample
 
 N_BINS = 15
+FEWEST = 5
+"""Rows that a bin of an interval holds at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +89,24 @@ def equal_width(p: Floats, happened: Booleans, weights: Floats | None = None, bi
     return _bins(p, happened, weights, place, edges[:-1], edges[1:])
 
 
-def equal_mass(p: Floats, happened: Booleans, weights: Floats | None = None, bins: int = N_BINS) -> Bins:
-    """Cut at quantiles of `p` so that bins hold about equally many rows, equal probabilities together."""
+def equal_mass(
+    p: Floats, happened: Booleans, weights: Floats | None = None, bins: int = N_BINS, least: int = 2
+) -> Bins:
+    """Cut at quantiles of `p` so that bins hold about equally many rows, equal probabilities together.
+
+    Ties can leave a bin with fewer than `least` rows; it is joined to its neighbour.
+    """
     order = np.sort(p)
     n = len(p)
-    wanted = max(1, min(bins, n // 2))
-    cuts = (
-        np.unique(order[[min(n - 1, -(-n * b // wanted) - 1) for b in range(1, wanted)]]) if wanted > 1 else np.zeros(0)
-    )
-    cuts = cuts[cuts < order[-1]]
-    place = np.searchsorted(cuts, p, side="left")
-    return _bins(p, happened, weights, place, np.r_[order[0], cuts], np.r_[cuts, order[-1]])
+    wanted = max(1, min(bins, n // least))
+    cuts = np.unique(order[[-(-n * b // wanted) - 1 for b in range(1, wanted)]])
+    kept, start = [], 0
+    for cut, end in zip(cuts.tolist(), np.searchsorted(order, cuts, side="right").tolist(), strict=True):
+        if end - start >= least and n - end >= least:
+            kept.append(cut)
+            start = end
+    place = np.searchsorted(kept, p, side="left")
+    return _bins(p, happened, weights, place, np.r_[order[0], kept], np.r_[kept, order[-1]])
 
 
 def _bins(p: Floats, happened: Booleans, weights: Floats | None, place: Integers, left: Floats, right: Floats) -> Bins:
@@ -158,27 +167,13 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
     bootstrap of the plug-in error it covers for calibrated models, where the true error is 0.
     """
     if sample.groups is not None:
-        return Interval(
-            None,
-            None,
-            level,
-            "none",
-            0,
-            0,
-            "the interval of the calibration error needs independent rows, and groups were given",
-        )
+        why = "the interval of the calibration error needs independent rows, and groups were given"
+        return Interval(None, None, level, "none", reason=why)
     p, happened = event(sample)
-    bins = equal_mass(p, happened, sample.weights)
-    if len(bins.count) < 2 or int(bins.count.min()) < 5:
-        return Interval(
-            None,
-            None,
-            level,
-            "none",
-            0,
-            0,
-            f"{sample.n:,} rows with these probabilities are too few for two bins of five",
-        )
+    if sample.n < 2 * FEWEST:
+        why = f"{sample.n} {'row is' if sample.n == 1 else 'rows are'} too few for two bins of {FEWEST}"
+        return Interval(None, None, level, "none", reason=why)
+    bins = equal_mass(p, happened, sample.weights, least=FEWEST)
     from scipy import special
 
     noise = np.sqrt(squared_noise(bins))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from evalharness.metrics import METRICS
 from evalharness.schemas import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.evaluators import Report
     from evalharness.schemas import Sample
 
@@ -29,6 +31,8 @@ COLUMNS = (
     "method",
     "reason",
 )
+WHATEVER_CLASSES = ("accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "log_loss")
+"""Metrics that mean the same for two classes and for more, and whichever class is positive."""
 NO_EVIDENCE = "no evidence of a difference"
 
 
@@ -124,62 +128,100 @@ class Comparison:
         return "better" if (row.difference > 0) == better else "worse"
 
 
+class Judged(Protocol):
+    """What `comparable` reads of a report; a stored record of one has it too."""
+
+    @property
+    def task_type(self) -> str:
+        """``"classification"`` or ``"regression"``."""
+
+    @property
+    def n(self) -> int:
+        """Number of rows judged."""
+
+    @property
+    def labels_digest(self) -> str:
+        """SHA-256 of the labels in order."""
+
+    @property
+    def rows_digest(self) -> str | None:
+        """SHA-256 of the data; None or empty without it."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns of the data."""
+
+
+def comparable(one: Judged, other: Judged) -> str | None:
+    """Say whether two reports may be compared: one task, and the same labels in the same order.
+
+    Models may use other columns of the data; the same columns with other data are other rows.
+
+    Parameters
+    ----------
+    one, other : Report
+        Or anything with their ``task_type``, ``n``, ``labels_digest``, ``rows_digest`` and ``columns``.
+
+    Returns
+    -------
+    str or None
+        None when they may be compared, otherwise why not, in one sentence.
+    """
+    if one.task_type != other.task_type:
+        return (
+            f"the other report is about {other.task_type}, this one about {one.task_type}; compare reports of one task."
+        )
+    if one.n != other.n:
+        return f"the other report has {other.n:,} rows, this one {one.n:,}; evaluate both models on the same rows."
+    rows = "evaluate both models on the same rows in the same order."
+    if one.labels_digest != other.labels_digest:
+        return f"the two reports have different labels (their digests differ); {rows}"
+    differ = one.rows_digest and other.rows_digest and one.rows_digest != other.rows_digest
+    if differ and tuple(one.columns) == tuple(other.columns):
+        return f"the two reports have the same columns with different data (their digests differ); {rows}"
+    return None
+
+
 def compare(report: Report, other: Report) -> Comparison:
     """Compare two reports metric by metric; see `Report.compare`."""
     from evalharness.evaluators import Report as Kind
 
     if not isinstance(other, Kind):
         raise InputError(f"other is a {type(other).__name__}; give a report from evaluate().")
-    _same_rows(report, other)
+    refused = comparable(report, other)
+    if refused is not None:
+        raise InputError(refused)
     level = report.config.confidence_level
     mine = report.replicates
     theirs = None if mine is None else other.replicates_on(mine.plan)
+    shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
-    for name, estimate in report.metrics.items():
-        if name not in other.metrics:
-            continue
-        draft = _difference(name, estimate, other.metrics[name], mine, theirs, level)
+    for name in shared:
+        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level)
         drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
     rows = tuple(
         Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True)
     )
-    left = sorted(set(report.metrics) ^ set(other.metrics))
-    notes = (f"Only one of the two reports has {', '.join(left)}.",) if left else ()
     return Comparison(rows, report.n, level, notes)
 
 
-def _same_rows(report: Report, other: Report) -> None:
-    if report.task_type != other.task_type:
-        raise InputError(
-            f"the other report is about {other.task_type}, this one about {report.task_type}; compare "
-            "reports of one task."
-        )
-    if report.n != other.n:
-        raise InputError(
-            f"the other report has {other.n:,} rows, this one {report.n:,}; evaluate both models on the same rows."
-        )
-    if report.classes != other.classes or report.positive != other.positive:
-        raise InputError(
-            f"the reports differ in classes or positive class ({report.classes!r}, {report.positive!r} "
-            f"against {other.classes!r}, {other.positive!r}); "
-            "give both the same classes= and positive=."
-        )
-    if report.labels_digest != other.labels_digest:
-        raise InputError(
-            "the two reports have different labels (their digests differ); evaluate both models on the "
-            "same rows in the same order."
-        )
-    if (
-        report.rows_digest
-        and other.rows_digest
-        and report.rows_digest != other.rows_digest
-        and report.columns == other.columns
-    ):
-        raise InputError(
-            "the two reports have the same columns with different data (their digests differ); evaluate "
-            "both models on the same rows in the same order."
-        )
+def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
+    """Return the metrics that mean one thing in both reports, and notes on those left out."""
+    both = [name for name in report.metrics if name in other.metrics]
+    only = sorted(set(report.metrics) ^ set(other.metrics))
+    notes = [f"Only one of the two reports has {', '.join(only)}."] if only else []
+    mine, theirs = report.sample, other.sample
+    alike = set(report.classes) == set(other.classes) and report.positive == other.positive
+    if alike or mine.task == theirs.task == "multiclass":
+        return both, tuple(notes)
+    kept = [name for name in both if name in WHATEVER_CLASSES]
+    left = ", ".join(sorted(set(both) - set(kept)))
+    notes.append(
+        f"The reports differ in classes or positive class ({report.classes!r}, {report.positive!r} against "
+        f"{other.classes!r}, {other.positive!r}), so {left} mean different things and are left out."
+    )
+    return kept, tuple(notes)
 
 
 def _difference(
@@ -205,7 +247,7 @@ def _difference(
     draft["difference"] = estimate - against
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
-    if name == "roc_auc_ovo" and name not in mine.resampled:
+    if name == "roc_auc_ovo" and not (name in mine.resampled and name in theirs.resampled):
         return {**draft, "reason": "it is not resampled for so many classes"}
     if name not in mine.resampled:
         return {
@@ -238,10 +280,11 @@ def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float
         return {**draft, "p_value": p, "method": f"{draft['method']}; p-value McNemar"}
     if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
         assert mine.positive is not None
+        assert theirs.positive is not None
         found = paired.delong(
             mine.labels == mine.positive,
             mine.probabilities[:, mine.positive],
-            theirs.probabilities[:, mine.positive],
+            theirs.probabilities[:, theirs.positive],
         )
         if found is not None:
             half = intervals.normal_quantile((1 + level) / 2) * found.standard_error

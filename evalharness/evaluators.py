@@ -55,7 +55,8 @@ def evaluate(
     task_type : {"classification", "regression"}
     predictions : array-like of shape (n,) or (n, k)
         Predicted labels; or probabilities of the positive class (n,); or of each class (n, k), in the order
-        of `classes`. One column of floats that are not all classes is read as probabilities when there are
+        of `classes`, or in any order where a table's column names are the classes: names win over places, and
+        a note says so. One column of floats that are not all classes is read as probabilities when there are
         two classes.
     labels : array-like of shape (n,)
         What really was: strings, booleans or whole numbers for classification, numbers for regression.
@@ -70,7 +71,7 @@ def evaluate(
         (1000), ``confidence_level`` (0.95), ``plots`` (True), ``min_support`` (None: 30 rows or 1 %,
         whichever is more), ``max_slice_features`` (2).
     classes : sequence, optional
-        All classes, in the order of the probability columns; by default those met, sorted.
+        All classes, in the order of probability columns without names; by default those met, sorted.
     positive : class, optional
         The positive one of two classes; by default the last.
     threshold : float
@@ -136,36 +137,22 @@ def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any],
             metrics[spec.name] = value if np.isfinite(value) else None
             if metrics[spec.name] is None:
                 undefined[spec.name] = why_undefined(spec, sample)
-    plan = Plan(sample.n, config.n_resamples, seed, sample.groups)
-    replicates = intervals.replicate(sample, plan) if config.compute_cis else None
-    found: dict[str, Interval] = {}
-    level = config.confidence_level
-    for name, estimate in metrics.items():
-        if estimate is None:
-            found[name] = Interval(None, None, level, "none", reason=f"the metric is undefined: {undefined[name]}")
-        elif not config.compute_cis:
-            found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
-        else:
-            found[name] = intervals.for_metric(name, estimate, sample, replicates, level, seed)
-    test = calibration.against_perfect(sample) if sample.probabilities is not None else None
-    parts, wrong = slices.find(sample, config), failures.find(sample, config)
-    return Report(
+    report = Report(
         metrics=MappingProxyType(metrics),
         undefined=MappingProxyType(undefined),
-        intervals=MappingProxyType(found),
         notes=(*sample.notes, *_conventions(sample)),
-        tests=MappingProxyType({} if test is None else {"perfect_calibration": asdict(test)}),
-        slices_found=parts,
-        failures_found=wrong,
         stress_found=stress.run(sample, config, predict, seed),
-        claims=takeaway.write(sample, config, metrics, found, test, parts, wrong),
         config=config,
         seed=seed,
         labels_digest=digests.of_labels(sample),
         rows_digest=digests.of_rows(sample),
+        columns=() if sample.frame is None else tuple(map(str, sample.frame.columns)),
         sample=sample,
-        replicates=replicates,
     )
+    if sample.frame is not None:
+        # the frame may share memory with the user's, who may change it later: nothing waits for it
+        _ = report.claims
+    return report
 
 
 def _conventions(sample: Sample) -> list[str]:
@@ -201,6 +188,9 @@ def _conventions(sample: Sample) -> list[str]:
 class Report:
     """What one evaluation found.
 
+    Without `data`, whatever takes time is computed where it is first asked for, and then kept: a report that is
+    only compared makes metrics and resamples, and nothing else.
+
     Attributes
     ----------
     metrics : mapping of str to float or None
@@ -212,6 +202,8 @@ class Report:
         Conventions and readings of the input.
     tests : mapping
         Tests behind the takeaway: ``perfect_calibration`` with p-value, statistic, bins and reason.
+    replicates : Replicates or None
+        The metrics on every resample; None where ``compute_cis`` was off.
     slices_found, failures_found, stress_found
         Everything known about slices, failures and stress tests; `slices`, `failures` and `stress` are their
         tables.
@@ -223,23 +215,75 @@ class Report:
         SHA-256 of the labels (with weights and groups) in order: equal for reports that may be compared.
     rows_digest : str or None
         SHA-256 of `data`; None without it.
+    columns : tuple of str
+        Names of the columns of `data`.
     """
 
     metrics: Mapping[str, float | None]
     undefined: Mapping[str, str]
-    intervals: Mapping[str, Interval]
     notes: tuple[str, ...]
-    tests: Mapping[str, Any]
-    slices_found: Slices
-    failures_found: Failures
     stress_found: Stress
-    claims: tuple[Claim, ...]
     config: Config
     seed: int
     labels_digest: str
     rows_digest: str | None
+    columns: tuple[str, ...]
     sample: Sample
-    replicates: Replicates | None
+
+    @cached_property
+    def replicates(self) -> Replicates | None:
+        """The metrics on every resample; None where ``compute_cis`` was off."""
+        if not self.config.compute_cis:
+            return None
+        plan = Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups)
+        return intervals.replicate(self.sample, plan)
+
+    @cached_property
+    def intervals(self) -> Mapping[str, Interval]:
+        """The interval of each metric, or why there is none."""
+        found: dict[str, Interval] = {}
+        level = self.config.confidence_level
+        for name, estimate in self.metrics.items():
+            if estimate is None:
+                why = f"the metric is undefined: {self.undefined[name]}"
+                found[name] = Interval(None, None, level, "none", reason=why)
+            elif not self.config.compute_cis:
+                found[name] = Interval(None, None, level, "none", reason="compute_cis was off")
+            else:
+                found[name] = intervals.for_metric(name, estimate, self.sample, self.replicates, level, self.seed)
+        return MappingProxyType(found)
+
+    @cached_property
+    def tests(self) -> Mapping[str, Any]:
+        """Tests behind the takeaway: ``perfect_calibration``."""
+        return MappingProxyType({} if self._calibrated is None else {"perfect_calibration": asdict(self._calibrated)})
+
+    @cached_property
+    def _calibrated(self) -> calibration.CalibrationTest | None:
+        return None if self.sample.probabilities is None else calibration.against_perfect(self.sample)
+
+    @cached_property
+    def slices_found(self) -> Slices:
+        """Everything known about slices; `slices` is their table."""
+        return slices.find(self.sample, self.config)
+
+    @cached_property
+    def failures_found(self) -> Failures:
+        """Everything known about failures; `failures` is their table."""
+        return failures.find(self.sample, self.config)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The sentences of the takeaway with the numbers they print."""
+        return takeaway.write(
+            self.sample,
+            self.config,
+            self.metrics,
+            self.intervals,
+            self._calibrated,
+            self.slices_found,
+            self.failures_found,
+        )
 
     @property
     def n(self) -> int:
@@ -260,11 +304,6 @@ class Report:
     def positive(self) -> Class | None:
         """The positive class of two; None otherwise."""
         return None if self.sample.positive is None else self.sample.classes[self.sample.positive]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns of `data`."""
-        return () if self.sample.frame is None else tuple(map(str, self.sample.frame.columns))
 
     @property
     def slices(self) -> Any:
@@ -334,6 +373,8 @@ class Report:
             "seed": self.seed,
             "config": self.config.to_dict(),
             "notes": list(self.sample.notes),
+            "columns": list(self.columns),
+            "rows_digest": self.rows_digest,
         }
 
     def compare(self, other: Report) -> Comparison:
@@ -352,7 +393,7 @@ class Report:
         Raises
         ------
         InputError
-            When the reports are not about the same labels in the same order.
+            When the reports are not about the same labels in the same order; see `comparable`.
         """
         from evalharness import compare
 
@@ -446,6 +487,9 @@ class Report:
         )
         target = None if output_dir is None else writer.check(output_dir)
         report = _compose(sample, config, seed, predict)
+        if data is None:
+            columns = tuple(settings.get("columns", ()))
+            report = replace(report, rows_digest=settings.get("rows_digest"), columns=columns)
         if target is not None:
             writer.write(report, target)
         return report

@@ -192,7 +192,7 @@ def _one(value: Any) -> np.ndarray[Any, Any]:
             return np.asarray(value)
         if value.isna().any() or str(dtype) in ("category", "string", "str"):
             return np.array(
-                [None if m else v for v, m in zip(value.tolist(), value.isna().to_numpy(), strict=True)],
+                [None if m else v for v, m in zip(value.tolist(), np.asarray(value.isna()), strict=True)],
                 dtype=object,
             )
         return np.asarray(value.to_numpy())
@@ -344,7 +344,7 @@ def _frame(data: Any) -> tuple[Any, str]:
     if library == "pandas" and hasattr(data, "columns"):
         frame, kind = data, "pandas"
     elif library == "pandas":
-        frame, kind = data.to_frame(), "pandas"
+        frame, kind = pd.Series(data).to_frame(), "pandas"
     elif library == "polars" and hasattr(data, "columns"):
         frame, kind = (
             pd.DataFrame(
@@ -467,7 +467,7 @@ def _classification(
     missing = y.missing.copy()
     proba = None
     if scores is not None:
-        proba, lost = _probabilities(scores[0], scores[1], known, positive_code)
+        proba, lost = _probabilities(scores[0], scores[1], known, positive_code, notes)
         missing |= lost
     if guessed is not None:
         guess = _codes(guessed, where, "predictions", classes_given=listed is not None)
@@ -637,7 +637,9 @@ def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given
     return codes
 
 
-def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: int | None) -> tuple[Floats, Booleans]:
+def _probabilities(
+    name: str, found: Any, known: tuple[Class, ...], positive: int | None, notes: list[str]
+) -> tuple[Floats, Booleans]:
     k = len(known)
     single = isinstance(found, Vector)
     if single and k != 2:
@@ -661,7 +663,10 @@ def _probabilities(name: str, found: Any, known: tuple[Class, ...], positive: in
             )
     table = np.column_stack([vector.values.astype(np.float64) for vector in vectors])
     if names is not None and sorted(names) == sorted(map(str, known)):
-        table = table[:, [names.index(str(c)) for c in known]]
+        order = [names.index(str(c)) for c in known]
+        if order != sorted(order):
+            notes.append(f"The columns of {name} are matched to the classes {_listing(known)} by name, not by place.")
+        table = table[:, order]
     lost = np.isnan(table).any(axis=1)
     with np.errstate(invalid="ignore"):
         bad = ((table < -1e-9) | (table > 1 + 1e-6)).any(axis=1)

@@ -479,7 +479,7 @@ _TABLE = (
         "sqrt(max(0, sum_b n_b/n [(mean y - mean p)^2 - var_b/(n_b - 1)])) over up to 15 equal-mass bins",
         "Kumar et al. 2019, Verified uncertainty calibration, NeurIPS, section 5",
         "calibration",
-        "there are too few rows for two bins of two",
+        "there is one row only, and the noise of a bin needs two",
         compute=_calibration("debiased"),
     ),
     MetricSpec(

@@ -1,10 +1,13 @@
 """Comparisons are paired, corrected, and refuse rows that are not the same."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from evalharness import InputError, Report, evaluate
+from evalharness import InputError, Report, comparable, evaluate
+from evalharness.compare import WHATEVER_CLASSES
 
 
 def reports(n=400, seed=0, noise=0.0, **given):
@@ -141,8 +144,6 @@ def test_reports_of_different_seeds_are_put_on_one_plan():
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_report_comes_back_from_its_stored_predictions(task, tmp_path):
     """Through Parquet and JSON: the same documents, digests and comparison."""
-    import json
-
     rng = np.random.default_rng(1)
     n = 120
     data = pd.DataFrame({"x": rng.normal(size=n), "c": rng.choice(["u", "v"], n)})
@@ -187,3 +188,77 @@ def test_interval_leaves_zero_out_where_the_p_value_is_small(n):
         for row in a.compare(b).rows:
             if row.low is not None and abs(row.p_value - 0.05) > 0.006:
                 assert (row.p_value <= 0.05) == (row.low > 0 or row.high < 0), row
+
+
+def test_an_extra_predicted_class_leaves_what_means_the_same():
+    """Metrics of two classes and of three are compared where they mean one thing, and a note names the others."""
+    y = ["a", "b"] * 40
+    two, three = (
+        evaluate(task_type="classification", labels=y, predictions=["a", "b"] * 30 + end)
+        for end in (["a", "a"] * 10, ["a", "c"] * 10)
+    )
+    assert comparable(two, three) is None
+    found = two.compare(three)
+    names = ["accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa"]
+    assert [row.metric for row in found.rows] == names
+    assert [-row.difference for row in three.compare(two).rows] == [row.difference for row in found.rows]
+    assert "'f1'" not in found.notes[0]
+    assert "f1" in found.notes[0]
+
+
+def test_two_class_sets_of_many_classes_share_all_their_metrics():
+    """Both are macro means over the classes met, so one class more changes nothing of what they mean."""
+    y = ["a", "b", "c"] * 30
+    one, other = (evaluate(task_type="classification", labels=y, predictions=[*y[1:], end]) for end in "ad")
+    assert [row.metric for row in one.compare(other).rows] == list(one.metrics)
+
+
+def test_another_positive_class_leaves_its_metrics_out():
+    """Recall of one class is not compared with recall of the other."""
+    y = [0, 1] * 40
+    p = np.random.default_rng(0).random(80)
+    one, other = (evaluate(task_type="classification", labels=y, predictions=p, positive=c) for c in (0, 1))
+    found = one.compare(other)
+    assert {row.metric for row in found.rows} == set(WHATEVER_CLASSES)
+    assert "recall" in found.notes[0]
+    turned = evaluate(task_type="classification", labels=y, predictions=p, classes=[1, 0], positive=1)
+    assert {(row.difference, row.p_value) for row in other.compare(turned).rows} <= {(0, 1), (0, None)}
+
+
+def test_a_report_without_its_data_still_knows_its_rows():
+    """Columns and digest are in the settings, so stored predictions obey the rule of the reports they are from."""
+    y = [0, 1] * 20
+    frames = pd.DataFrame({"x": range(40)}), pd.DataFrame({"x": range(1, 41)}), pd.DataFrame({"z": range(40)})
+    reports = [evaluate(task_type="classification", labels=y, predictions=y, data=frame) for frame in frames]
+    a, b, c = (Report.from_predictions(r.predictions_frame(), json.loads(json.dumps(r.settings))) for r in reports)
+    assert (a.rows_digest, a.columns, a.settings) == (reports[0].rows_digest, ("x",), reports[0].settings)
+    for one in (a, reports[0]):
+        assert comparable(one, a) is comparable(one, c) is None
+        assert comparable(one, b).startswith("the two reports have the same columns with different data")
+    old = {key: value for key, value in a.settings.items() if key not in ("columns", "rows_digest")}
+    assert Report.from_predictions(a.predictions_frame(), old).compare(b).n == 40
+
+
+def test_a_report_that_is_only_compared_makes_nothing_else(monkeypatch):
+    """Stored predictions are compared without slices, failures, intervals or a takeaway; asked for, they are there."""
+    a, b = reports(n=60, noise=0.2)
+    whole = a.documents()
+    back = Report.from_predictions(a.predictions_frame(), a.settings)
+    with monkeypatch.context() as patch:
+        for part in ("slices.find", "failures.find", "takeaway.write", "intervals.for_metric"):
+            patch.delattr(f"evalharness.{part}")
+        assert back.compare(b).rows == a.compare(b).rows
+    assert back.documents() == whole
+
+
+def test_data_changed_after_an_evaluation_does_not_change_the_report():
+    """Nothing of a report is read from the user's table later."""
+    data = pd.DataFrame({"x": np.arange(200.0)})
+    y = np.arange(200) % 2
+    given = {"task_type": "classification", "labels": y, "predictions": (np.arange(200) // 3) % 2}
+    whole = evaluate(**given, data=data.copy()).documents()
+    report = evaluate(**given, data=data)
+    data["x"] = 0.0
+    data.iloc[:, 0] = 1.0
+    given["predictions"][:] = 0
+    assert report.documents() == whole

@@ -375,3 +375,36 @@ def test_input_and_global_random_state_are_untouched():
 
 def test_no_sentence_names_an_internal():
     assert not any(re.search(r"ndarray|_vector|Traceback", sentence or "") for _, sentence in BAD)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (["a", "b", "b", "a"], "category"),
+        (["a", "b", "b", "a"], "string"),
+        ([1, 2, 2, 1], "Int64"),
+        ([True, False, False, True], "boolean"),
+    ],
+)
+def test_bare_pandas_arrays_are_columns(values, dtype):
+    """A pandas array, or an index, without its series means what the list of its values means."""
+    plain = evaluate(task_type="classification", labels=values, predictions=values[::-1], groups=values, data=values)
+    for kind in (lambda v: pd.array(v, dtype=dtype), lambda v: pd.Index(v, dtype=dtype)):
+        one, other = kind(values), kind(values[::-1])
+        found = evaluate(task_type="classification", labels=one, predictions=other, groups=one, data=one)
+        assert (found.metrics, found.labels_digest) == (plain.metrics, plain.labels_digest)
+        holed = kind([*values, None])
+        found = evaluate(task_type="classification", labels=holed, predictions=holed, on_missing="drop")
+        assert (found.n, found.metrics["accuracy"]) == (4, 1)
+
+
+@pytest.mark.parametrize("classes", [None, ["a", "b", "c"]])
+def test_names_of_probability_columns_win_over_their_places(classes):
+    """A table whose columns are called like the classes is read by name, and a note says where that moved columns."""
+    y = ["a", "b", "c"] * 5
+    table = pd.DataFrame({c: [0.8 if v == c else 0.1 for v in y] for c in "cab"})
+    note = "The columns of predictions are matched to the classes 'a', 'b', 'c' by name, not by place."
+    found = evaluate(task_type="classification", labels=y, predictions=table, classes=classes)
+    assert found.metrics["accuracy"] == 1
+    assert note in found.notes
+    assert note not in evaluate(task_type="classification", labels=y, predictions=table[["a", "b", "c"]]).notes

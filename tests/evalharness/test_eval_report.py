@@ -583,6 +583,7 @@ def test_public_names():
         "MetricSpec",
         "Report",
         "adjusted",
+        "comparable",
         "evaluate",
     ]
     assert all(hasattr(evalharness, name) for name in evalharness.__all__)
