@@ -19,7 +19,7 @@ def report(owner: Session) -> str:
         + (f"({_size(health.size)}, schema {health.schema_version})" if health.exists else "(made with the first run)"),
         f"files    {owner.settings.files}",
         f"project  {owner.settings.project}",
-        f"journal  {health.waiting_segments} segments with {_size(health.waiting_bytes)} not tidied away yet",
+        f"journal  {health.waiting_segments} file{'s' * (health.waiting_segments != 1)}, {_size(health.waiting_bytes)}",
     ]
     trouble = [] if health.problem is None else [health.problem]
     trouble += [

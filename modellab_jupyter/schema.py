@@ -341,7 +341,7 @@ def param_number(text: str) -> float | None:
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands in the store; `status` may also be ``"stale"``.
 
-    `metrics` has each metric's estimate, or its last value; `intervals` has ``low``, ``high`` and ``n`` of the estimates.
+    `metrics` has each metric's estimate, or its last value; `intervals` the estimates' ``low``, ``high`` and ``n``.
     """
 
     run_id: str

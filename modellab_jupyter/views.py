@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from modellab_jupyter.widgets.dashboard import Dashboard
     from modellab_jupyter.widgets.saved import Page
 
-COMPARED = ("run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence")
+COMPARED = (
+    "run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence", "reason",
+)  # fmt: skip
 
 
 class StoreSource:
@@ -136,31 +138,34 @@ def compare(*runs: str | Run | RunRecord) -> Page:
 def differences(table: pa.Table) -> Any:
     """Return the paired differences of runs with their baseline: a frame with the columns of `COMPARED`.
 
-    P-values are corrected over all metrics and runs together (Benjamini and Hochberg).
+    Evaluations of one name on the same rows are paired, those named ``"test"`` before others. P-values are corrected
+    over all metrics and runs together (Benjamini and Hochberg).
     """
     import pandas as pd
 
-    from evalharness import METRICS, adjusted
+    from evalharness import METRICS, adjusted, comparable
 
     names, ids = table.column("name").to_pylist(), table.column("run_id").to_pylist()
     flags = table.column("baseline").to_pylist()
-    lead = flags.index(True) if True in flags else 0
-    found = latest_evaluations(ids)
+    lead = ids[flags.index(True) if True in flags else 0]
+    found = _evaluations(ids)
+    reports: dict[str, Report] = {}
     rows: list[dict[str, Any]] = []
-    base = found.get(ids[lead])
-    if base is None:
-        return pd.DataFrame(columns=list(COMPARED))
-    judged = _report(base)
-    for run_id, name in zip(ids, names, strict=True):
-        other = found.get(run_id)
-        if run_id == ids[lead] or other is None or not _same_rows(base, other):
-            continue
-        rows += [
-            {"run": name, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
-             "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
-             "level": row.confidence_level}
-            for row in _report(other).compare(judged).rows
-        ]  # fmt: skip
+    for run_id, title in zip(ids, names, strict=True):
+        for name, base in found.get(lead, {}).items() if run_id != lead else ():
+            other = found.get(run_id, {}).get(name)
+            if other is None or other["labels_digest"] != base["labels_digest"]:
+                continue
+            mine, theirs = (_report(one, reports) for one in (other, base))
+            if comparable(mine, theirs) is not None:
+                continue
+            rows += [
+                {"run": title, "metric": row.metric, "estimate": row.estimate, "baseline": row.other,
+                 "difference": row.difference, "low": row.low, "high": row.high, "p_value": row.p_value,
+                 "level": row.confidence_level, "reason": row.reason}
+                for row in mine.compare(theirs).rows
+            ]  # fmt: skip
+            break
     for line, q_value in zip(rows, adjusted([line["p_value"] for line in rows]), strict=True):
         better = METRICS[line["metric"]].greater_is_better
         real = q_value is not None and line["difference"] and q_value <= 1 - line["level"] + 1e-12
@@ -229,10 +234,20 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
 
 def latest_evaluations(run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
     """Return the latest evaluation of each run that has one: of that name, else named "test" where there is one."""
+    found = _evaluations(run_ids)
+    if name is None:
+        return {run_id: next(iter(by_name.values())) for run_id, by_name in found.items()}
+    return {run_id: by_name[name] for run_id, by_name in found.items() if name in by_name}
+
+
+def _evaluations(run_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the latest evaluation of each name of each run; "test" first, then the newest."""
     rows = session.current().store.read(queries.evaluations, run_ids=run_ids).to_pylist()
-    wanted = [row for row in rows if name is None or row["name"] == name]
-    wanted.sort(key=lambda row: (row["name"] == "test", row["evaluation_id"]))
-    return {row["run_id"]: row for row in wanted}
+    rows.sort(key=lambda row: row["name"] != "test")  # stable: the newest of a name stays first
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["run_id"], {}).setdefault(row["name"], row)
+    return found
 
 
 def metric_names(table: pa.Table) -> list[str]:
@@ -258,14 +273,13 @@ def greater_is_better(metric: str) -> bool | None:
     return None
 
 
-def _report(found: dict[str, Any]) -> Report:
-    blobs = session.current().store.blobs
-    return judge.rebuilt(blobs.get(found["predictions"]), json.loads(found["settings"]))
-
-
-def _same_rows(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    rows = {one["rows_digest"], other["rows_digest"]} - {""}
-    return one["labels_digest"] == other["labels_digest"] and len(rows) <= 1
+def _report(found: dict[str, Any], known: dict[str, Report] | None = None) -> Report:
+    """Return the report of a stored evaluation, one that was rebuilt before where it is `known`."""
+    known = {} if known is None else known
+    if found["evaluation_id"] not in known:
+        blob = session.current().store.blobs.get(found["predictions"])
+        known[found["evaluation_id"]] = judge.rebuilt(blob, json.loads(found["settings"]))
+    return known[found["evaluation_id"]]
 
 
 def _id(run: str | Run | RunRecord) -> str:

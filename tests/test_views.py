@@ -266,3 +266,34 @@ def test_acting_on_a_run_that_is_not_there_changes_none():
         views.StoreSource().act("tag", [a.id, "run_nowhere"], {"tag": "seen"})
 
     assert ml.runs.get(a.id).tags == {}
+
+
+def test_models_with_other_features_are_paired_on_the_same_rows():
+    """Other columns of the same rows do not keep two runs from being compared; other data in the same columns does."""
+    import pandas as pd
+
+    labels = np.arange(60) % 2
+    tables = {
+        "base": pd.DataFrame({"x": np.arange(60.0)}),
+        "wide": pd.DataFrame({"x": np.arange(60.0), "z": 1.0 * labels}),
+        "moved": pd.DataFrame({"x": np.arange(60.0) + 1}),
+    }
+    for name, data in tables.items():
+        with ml.start_run(name, project_id="p", baseline=name == "base") as run:
+            run.evaluate(np.r_[labels[:40], 1 - labels[40:]], labels, data, config=CONFIG)
+
+    found = views.differences(views.StoreSource().runs(None))
+
+    assert set(found["run"]) == {"wide"}
+
+
+def test_a_model_that_predicts_one_more_class_is_compared_where_that_means_the_same():
+    """A class that only one model predicts does not end the comparison with an error."""
+    labels = np.array(["a", "b"] * 30)
+    for name, wrong in (("base", "b"), ("odd", "c")):
+        predictions = labels.copy()
+        predictions[:6] = wrong
+        with ml.start_run(name, project_id="p", baseline=name == "base") as run:
+            run.evaluate(predictions, labels, config=CONFIG)
+
+    assert "accuracy" in views.differences(views.StoreSource().runs(None))["metric"].tolist()
