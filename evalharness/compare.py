@@ -197,7 +197,8 @@ def compare(report: Report, other: Report) -> Comparison:
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:
-        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level)
+        few = intervals.withheld(name, report.sample) or intervals.withheld(name, other.sample)
+        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level, few)
         drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
     rows = tuple(
@@ -225,7 +226,13 @@ def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _difference(
-    name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float
+    name: str,
+    estimate: float | None,
+    against: float | None,
+    mine: Any,
+    theirs: Any,
+    level: float,
+    few: str | None,
 ) -> dict[str, Any]:
     draft: dict[str, Any] = {
         "metric": name,
@@ -247,6 +254,8 @@ def _difference(
     draft["difference"] = estimate - against
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
+    if few is not None:
+        return {**draft, "reason": few}
     if name == "roc_auc_ovo" and not (name in mine.resampled and name in theirs.resampled):
         return {**draft, "reason": "it is not resampled for so many classes"}
     if name not in mine.resampled:

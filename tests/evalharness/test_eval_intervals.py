@@ -160,13 +160,32 @@ def test_interval_of_the_calibration_error_covers_in_small_samples(n):
 
 
 def test_more_than_five_percent_undefined_resamples_leave_no_interval():
-    """With one positive in 60 rows a resample lacks it in 37 % of cases."""
-    y = [1] + [0] * 59
-    report = evaluate(task_type="classification", labels=y, predictions=np.linspace(0.9, 0.1, 60))
-    found = report.intervals["roc_auc"]
+    """With one row of a class in 60 a resample lacks it in 37 % of cases."""
+    y = [2] + [0, 1] * 29 + [0]
+    p = np.random.default_rng(0).dirichlet([1, 1, 1], 60)
+    found = evaluate(task_type="classification", labels=y, predictions=p).intervals["roc_auc_ovr_weighted"]
     assert found.low is None
     assert 250 < found.undefined_resamples < 500
     assert found.reason == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_rare_class_leaves_rankings_without_an_interval(classes):
+    """Four rows of a class cannot show how areas over it vary, whoever ranks them; five can."""
+    rng = np.random.default_rng(0)
+    names = {2: ("roc_auc", "average_precision"), 3: ("roc_auc_ovr", "roc_auc_ovo")}[classes]
+    for count in (4, 5):
+        y = np.r_[np.full(count, classes - 1), np.arange(300) % (classes - 1)]
+        one, other = (
+            evaluate(task_type="classification", labels=y, predictions=rng.dirichlet(np.ones(classes), len(y)))
+            for _ in range(2)
+        )
+        rows = {row.metric: row for row in one.compare(other).rows}
+        for name in names:
+            reason = f"only 4 rows are labelled {classes - 1}; an interval needs 5" if count == 4 else None
+            assert one.metrics[name] is not None
+            assert one.intervals[name].reason == rows[name].reason == reason
+            assert (rows[name].p_value is None) == (count == 4)
 
 
 def test_perfect_score_has_an_honest_interval_or_a_reason():
