@@ -280,13 +280,16 @@ def _difference(
 
 
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
-    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for ROC AUC."""
+    """Replace resampling by what is made for the metric: the score test for accuracy, DeLong for ROC AUC."""
     if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
         return draft
     if draft["metric"] == "accuracy":
         right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
-        p = paired.mcnemar(int(np.sum(right & ~other)), int(np.sum(other & ~right)))
-        return {**draft, "p_value": p, "method": f"{draft['method']}; p-value McNemar"}
+        ours, others = int(np.sum(right & ~other)), int(np.sum(other & ~right))
+        if ours + others == 0:
+            return draft
+        test = paired.score(ours, others, len(right), level)
+        return {**draft, "low": test.low, "high": test.high, "p_value": test.p_value, "method": "score test (McNemar)"}
     if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
         assert mine.positive is not None
         assert theirs.positive is not None

@@ -5,6 +5,7 @@ import pytest
 
 from evalharness import METRICS, evaluate
 from evalharness.intervals import SMALL, bca, percentile
+from evalharness.paired import mcnemar, score
 from evalharness.resample import Plan, integers, stream
 
 
@@ -230,6 +231,33 @@ def test_higher_confidence_is_wider():
     for name in ("r2", "mean_absolute_error", "median_absolute_error"):
         a, b = wide.intervals[name], narrow.intervals[name]
         assert a.low < b.low < b.high < a.high
+
+
+# Paired shares ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "first", "second"), [(30, 0.1, 0.1), (50, 0.25, 0.05), (200, 0.02, 0.02), (40, 0.5, 0.02), (60, 0.3, 0.3)]
+)
+def test_score_interval_covers_and_agrees_with_its_test(n, first, second):
+    """It holds the true difference in 95 % of 1,000 samples (standard error .7), and 0 exactly where p is above .05."""
+    drawn = np.random.default_rng(0).multinomial(n, [first, second, 1 - first - second], 1000)
+    found = {tuple(row): score(int(row[0]), int(row[1]), n, 0.95) for row in drawn}
+    held = [found[tuple(row)].low <= first - second <= found[tuple(row)].high for row in drawn]
+    assert 0.92 <= np.mean(held) <= 0.985
+    for (b, c, _), test in found.items():
+        assert test.low <= (b - c) / n <= test.high
+        assert (test.p_value <= 0.05) == (test.low > 0 or test.high < 0)
+        turned = score(int(c), int(b), n, 0.95)
+        assert (turned.low, turned.high) == (pytest.approx(-test.high), pytest.approx(-test.low))
+
+
+def test_score_interval_without_discordant_rows_is_wilsons():
+    """Nothing seen in 50 rows: either end is that of Wilson's interval for 0 of 50; the test is McNemar's."""
+    z2 = 1.959964**2
+    found = score(0, 0, 50, 0.95)
+    assert (found.high, found.low) == (pytest.approx(z2 / (50 + z2)), pytest.approx(-z2 / (50 + z2)))
+    assert score(86, 150, 1600, 0.95).p_value == mcnemar(86, 150)
 
 
 # Resampling ---------------------------------------------------------------------------------------
