@@ -340,6 +340,24 @@ def test_good_calibration_is_said_where_shown():
     assert "The probabilities are well calibrated: " in text
 
 
+# Print --------------------------------------------------------------------------------------------
+
+
+def test_a_printed_report_is_a_table_of_its_metrics():
+    """One line for each metric: its estimate and interval, or the reason why there is none."""
+    y = ["no\nway"] * 20 + ["yes"] * 20
+    report = evaluate(task_type="classification", labels=y, predictions=["yes"] * 2 + y[2:])
+    head, titles, *lines = str(report).split("\n")
+    assert head == "binary, 40 rows, positive class 'yes'"
+    assert titles.split() == ["metric", "estimate", "95", "%", "interval"]
+    assert [line.split()[0] for line in lines] == list(report.metrics)
+    assert lines[0].split() == ["accuracy", "0.95", "0.835", "to", "0.986"]
+    bare = evaluate(task_type="regression", labels=[1], predictions=[2], config={"compute_cis": False})
+    assert "r2                                  none      all labels are equal (1)" in str(bare)
+    assert "mean_bias_error                     1         none: compute_cis was off" in str(bare)
+    assert repr(bare) == "<Report: regression, 1 rows, root_mean_squared_error 1.0>"
+
+
 # Folder -------------------------------------------------------------------------------------------
 
 
