@@ -18,19 +18,9 @@ if TYPE_CHECKING:
     from evalharness.schemas import Sample
 
 COLUMNS = (
-    "metric",
-    "estimate",
-    "other",
-    "difference",
-    "low",
-    "high",
-    "p_value",
-    "q_value",
-    "confidence_level",
-    "n",
-    "method",
-    "reason",
-)
+    "metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n",
+    "method", "reason",
+)  # fmt: skip
 WHATEVER_CLASSES = ("accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "log_loss")
 """Metrics that mean the same for two classes and for more, and whichever class is positive."""
 NO_EVIDENCE = "no evidence of a difference"
