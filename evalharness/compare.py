@@ -18,19 +18,9 @@ if TYPE_CHECKING:
     from evalharness.schemas import Sample
 
 COLUMNS = (
-    "metric",
-    "estimate",
-    "other",
-    "difference",
-    "low",
-    "high",
-    "p_value",
-    "q_value",
-    "confidence_level",
-    "n",
-    "method",
-    "reason",
-)
+    "metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n",
+    "method", "reason",
+)  # fmt: skip
 WHATEVER_CLASSES = ("accuracy", "balanced_accuracy", "matthews_corrcoef", "cohen_kappa", "log_loss")
 """Metrics that mean the same for two classes and for more, and whichever class is positive."""
 NO_EVIDENCE = "no evidence of a difference"
@@ -197,7 +187,8 @@ def compare(report: Report, other: Report) -> Comparison:
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:
-        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level)
+        few = intervals.withheld(name, report.sample) or intervals.withheld(name, other.sample)
+        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level, few)
         drafts.append(_sharpened(draft, report.sample, other.sample, level))
     q_values = adjusted([draft["p_value"] for draft in drafts])
     rows = tuple(
@@ -225,7 +216,13 @@ def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _difference(
-    name: str, estimate: float | None, against: float | None, mine: Any, theirs: Any, level: float
+    name: str,
+    estimate: float | None,
+    against: float | None,
+    mine: Any,
+    theirs: Any,
+    level: float,
+    few: str | None,
 ) -> dict[str, Any]:
     draft: dict[str, Any] = {
         "metric": name,
@@ -247,6 +244,8 @@ def _difference(
     draft["difference"] = estimate - against
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
+    if few is not None:
+        return {**draft, "reason": few}
     if name == "roc_auc_ovo" and not (name in mine.resampled and name in theirs.resampled):
         return {**draft, "reason": "it is not resampled for so many classes"}
     if name not in mine.resampled:
@@ -271,13 +270,16 @@ def _difference(
 
 
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
-    """Replace resampling by the test made for the metric: McNemar for accuracy, DeLong for ROC AUC."""
+    """Replace resampling by what is made for the metric: the score test for accuracy, DeLong for ROC AUC."""
     if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
         return draft
     if draft["metric"] == "accuracy":
         right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
-        p = paired.mcnemar(int(np.sum(right & ~other)), int(np.sum(other & ~right)))
-        return {**draft, "p_value": p, "method": f"{draft['method']}; p-value McNemar"}
+        ours, others = int(np.sum(right & ~other)), int(np.sum(other & ~right))
+        if ours + others == 0:
+            return draft
+        test = paired.score(ours, others, len(right), level)
+        return {**draft, "low": test.low, "high": test.high, "p_value": test.p_value, "method": "score test (McNemar)"}
     if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
         assert mine.positive is not None
         assert theirs.positive is not None

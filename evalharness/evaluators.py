@@ -362,6 +362,31 @@ class Report:
         first = next(iter(self.metrics))
         return f"<Report: {self.sample.task}, {self.n} rows, {first} {self.metrics[first]}>"
 
+    def __str__(self) -> str:
+        """Return a table of the metrics: estimate and interval, or why there is none."""
+        import textwrap
+
+        def said(reason: str | None) -> str:
+            return textwrap.shorten(str(reason), 80, placeholder=" ...")
+
+        chosen = "" if self.positive is None else f", positive class {self.positive!r}"
+        head = f"{self.sample.task}, {self.n:,} row{'' if self.n == 1 else 's'}{chosen}"
+        lines = [("metric", "estimate", f"{100 * self.config.confidence_level:g} % interval")]
+        for name, value in self.metrics.items():
+            found = self.intervals[name]
+            if value is None:
+                lines.append((name, "none", said(self.undefined[name])))
+            elif found.low is None or found.high is None:
+                lines.append((name, f"{takeaway.rounded(value)}", f"none: {said(found.reason)}"))
+            else:
+                ends = f"{takeaway.rounded(found.low)} to {takeaway.rounded(found.high)}"
+                lines.append((name, f"{takeaway.rounded(value)}", ends))
+        first, second = (max(len(line[i]) for line in lines) for i in (0, 1))
+        return "\n".join([head, *(f"{a:{first}}  {b:{second}}  {c}" for a, b, c in lines)])
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Everything but the rows that the evaluation depended on, as plain data for `from_predictions`."""

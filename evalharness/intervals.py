@@ -28,6 +28,9 @@ MAX_RESAMPLED_PAIRS = 50
 FEW = 5
 """Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
 
+RANKING = ("roc_auc", "average_precision", "roc_auc_ovr", "roc_auc_ovo")
+"""Metrics in which each class of the labels counts alike, however rare."""
+
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined resamples the rest says nothing about the whole."""
 
@@ -210,9 +213,9 @@ def for_metric(
     if _too_many_pairs(name, sample):
         why = f"it is resampled for up to {MAX_RESAMPLED_PAIRS} classes, and there are {len(sample.classes)}"
         return Interval(None, None, level, "none", 0, 0, why)
-    few = _scarce(sample) if spec.needs == "labels" and spec.interval == "bootstrap" else None
+    few = withheld(name, sample)
     if few is not None:
-        return Interval(None, None, level, "none", 0, 0, few)
+        return Interval(None, None, level, "none", reason=few)
     smooth = name not in ("median_absolute_error",)
     left_out = replicates.left_out.get(name) if smooth else None
     found = from_replicates(estimate, replicates.resampled[name], left_out, level)
@@ -226,17 +229,23 @@ def for_metric(
     return found
 
 
-def _scarce(sample: Sample) -> str | None:
-    """Say that one of two classes is too rare for resamples to show what could happen."""
-    if sample.task != "binary":
+def withheld(name: str, sample: Sample) -> str | None:
+    """Say that one class is too rare for resamples to show how a metric varies; None where all are met enough.
+
+    Metrics of labels mix what was labelled and what was predicted, metrics of ranks the classes of the labels.
+    With fewer than five rows of a class their intervals miss the true value far too often.
+    """
+    if name in RANKING:
+        sources = [(sample.labels, "labelled")]
+    elif METRICS[name].needs == "labels" and METRICS[name].interval == "bootstrap" and sample.task == "binary":
+        sources = [(sample.labels, "labelled"), (sample.predictions, "predicted as")]
+    else:
         return None
-    for codes, how in ((sample.labels, "in labels"), (sample.predictions, "predicted")):
-        for code, count in enumerate(np.bincount(codes, minlength=2)):
+    for codes, how in sources:
+        for code, count in enumerate(np.bincount(codes, minlength=len(sample.classes))):
             if 0 < count < FEW:
                 rows = "row is" if count == 1 else "rows are"
-                return f"only {count} {rows} {how} as {sample.classes[code]!r}; an interval needs {FEW}".replace(
-                    "in labels as", "labelled"
-                )
+                return f"only {count} {rows} {how} {sample.classes[code]!r}; an interval needs {FEW}"
     return None
 
 

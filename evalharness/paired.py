@@ -31,6 +31,54 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """An interval for the difference of two shares on the same rows, and the p-value of no difference."""
+
+    low: float
+    high: float
+    p_value: float
+
+
+def score(only_first: int, only_second: int, n: int, level: float) -> Shares:
+    """Compare how often two models are right, by the score test and the interval that inverts it.
+
+    The interval holds every difference that the test does not reject at ``1 - level``, so that it leaves 0 out
+    exactly where the p-value, McNemar's without correction, is below that (Tango 1998, Stat. Med. 17(8)).
+
+    Parameters
+    ----------
+    only_first, only_second : int
+        Rows, of `n`, that only the one or only the other gets right.
+    n : int
+    level : float
+        Nominal coverage, for example 0.95.
+    """
+    from statistics import NormalDist
+
+    from scipy.special import chdtrc
+
+    b, c = only_first, only_second
+    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
+
+    def rejected(delta: float) -> bool:
+        """Judge a difference by the share of `only_second` rows that is likeliest with it."""
+        linear = (2 * n - b + c) * delta - b - c
+        likeliest = (np.sqrt(linear**2 + 8 * n * c * delta * (1 - delta)) - linear) / (4 * n)
+        variance = n * (2 * likeliest + delta * (1 - delta))
+        return bool((b - c - n * delta) ** 2 > z2 * variance)
+
+    ends = []
+    for end in (-1.0, 1.0):
+        inner, outer = (b - c) / n, end
+        for _ in range(60):
+            middle = (inner + outer) / 2
+            inner, outer = (inner, middle) if rejected(middle) else (middle, outer)
+        ends.append(inner)
+    p_value = float(chdtrc(1, (b - c) ** 2 / (b + c))) if b + c else 1.0
+    return Shares(ends[0], ends[1], p_value)
+
+
+@dataclass(frozen=True)
 class Difference:
     """A difference of two AUCs, its standard error and two-sided p-value."""
 

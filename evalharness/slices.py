@@ -21,18 +21,9 @@ if TYPE_CHECKING:
     from evalharness.schemas import Booleans, Config, Floats, Sample
 
 COLUMNS = (
-    "slice",
-    "feature",
-    "condition",
-    "support",
-    "metric",
-    "estimate",
-    "low",
-    "high",
-    "p_value",
-    "q_value",
+    "slice", "feature", "condition", "support", "metric", "estimate", "low", "high", "p_value", "q_value",
     "significant",
-)
+)  # fmt: skip
 MAX_CATEGORIES = 20
 MAX_CONDITIONS = 400
 MAX_PAIRS_SHOWN = 100
@@ -265,7 +256,7 @@ def _plain(
         notes.append(f"Two-feature slices were left out: {c:,} conditions are more than {MAX_CONDITIONS}.")
         two = False
     # whole numbers on a grid, so that sums do not depend on their order
-    bits = max(1, (52 - int(np.ceil(np.log2(n)))) // 1)
+    bits = max(1, 52 - int(np.ceil(np.log2(n))))
     top = float(loss.max())
     exponent = 0 if metric == "accuracy" or top == 0 else bits - int(np.frexp(top)[1])
     grid = np.rint(np.ldexp(loss, exponent))

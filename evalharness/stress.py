@@ -19,18 +19,8 @@ if TYPE_CHECKING:
     from evalharness.schemas import Config, Floats, Sample
 
 COLUMNS = (
-    "perturbation",
-    "severity",
-    "metric",
-    "estimate",
-    "low",
-    "high",
-    "drop",
-    "drop_low",
-    "drop_high",
-    "n",
-    "error",
-)
+    "perturbation", "severity", "metric", "estimate", "low", "high", "drop", "drop_low", "drop_high", "n", "error",
+)  # fmt: skip
 MAX_ROWS = 20_000
 MAX_RESAMPLES = 500
 

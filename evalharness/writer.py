@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +138,8 @@ def encoded(report: Report) -> dict[str, bytes]:
 def check(output_dir: Any) -> Path:
     """Refuse, before any work, a folder that cannot be written or that holds anything but an earlier report.
 
+    An earlier report that a crash left moved aside is put back first.
+
     Returns
     -------
     Path
@@ -146,6 +150,7 @@ def check(output_dir: Any) -> Path:
     target = Path(output_dir).expanduser()
     try:
         target = target.resolve()
+        recover(target)
         if target.exists() and not target.is_dir():
             raise InputError(f"output_dir {str(target)!r} is a file; give the path of a folder.")
         if target.is_dir():
@@ -202,15 +207,13 @@ def write(report: Report, output_dir: Any) -> Path:
 
         files |= {f"plots/{name}.png": image for name, image in plots.draw(report).items()}
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
+    fresh = target.parent / f".{target.name}.new-{uuid.uuid4().hex}"
+    fresh.mkdir()
     try:
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        fresh.chmod(0o777 & ~mask)
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -218,15 +221,43 @@ def write(report: Report, output_dir: Any) -> Path:
 
 
 def _swap(fresh: Path, target: Path) -> None:
+    """Put a complete folder in the place of an old one.
+
+    No file system moves two folders at once everywhere: between two renames the old report is a hidden sibling.
+    After a crash there `recover` puts it back; it is called before any write, and may be before a read.
+    """
     if not target.exists():
         fresh.rename(target)
+    else:
+        old = target.parent / f".{target.name}.old-{uuid.uuid4().hex}"
+        target.rename(old)
+        try:
+            fresh.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    for old in _moved_aside(target):
+        (old / "metrics.json").unlink(missing_ok=True)  # from here on it is no report that could be put back
+        shutil.rmtree(old, ignore_errors=True)  # what is left goes with the next write
+
+
+def _moved_aside(target: Path) -> list[Path]:
+    if not target.parent.is_dir():
+        return []
+    named = re.compile(rf"\.{re.escape(target.name)}\.old-[0-9a-f]{{32}}")
+    return [path for path in target.parent.iterdir() if named.fullmatch(path.name) and path.is_dir()]
+
+
+def recover(target: Path) -> None:
+    """Put back a report that a crash left moved aside; nothing happens where `target` exists or there is none.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        The folder of a report, absolute.
+    """
+    if target.exists():
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old-", dir=target.parent))
-    old.rmdir()
-    target.rename(old)
-    try:
-        fresh.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
+    whole = [path for path in _moved_aside(target) if (path / "metrics.json").is_file()]
+    if whole:
+        max(whole, key=lambda path: (path / "metrics.json").stat().st_mtime_ns).rename(target)

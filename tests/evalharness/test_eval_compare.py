@@ -262,3 +262,19 @@ def test_data_changed_after_an_evaluation_does_not_change_the_report():
     data.iloc[:, 0] = 1.0
     given["predictions"][:] = 0
     assert report.documents() == whole
+
+
+def test_interval_and_p_value_of_accuracy_agree():
+    """A 95 % interval of a difference in accuracy leaves 0 out exactly where its p-value is at most 0.05."""
+    y = np.zeros(60, dtype=int)
+    for only in range(1, 12):
+        one, other = y.copy(), y.copy()
+        one[:2], other[2 : 2 + only] = 1, 1
+        a, b = (
+            evaluate(task_type="classification", labels=y, predictions=p, classes=[0, 1], config={"n_resamples": 100})
+            for p in (one, other)
+        )
+        row = next(row for row in a.compare(b).rows if row.metric == "accuracy")
+        assert row.method == "score test (McNemar)"
+        assert row.low < row.difference < row.high
+        assert (row.p_value <= 0.05) == (row.low > 0 or row.high < 0)

@@ -5,6 +5,7 @@ import pytest
 
 from evalharness import METRICS, evaluate
 from evalharness.intervals import SMALL, bca, percentile
+from evalharness.paired import mcnemar, score
 from evalharness.resample import Plan, integers, stream
 
 
@@ -160,13 +161,32 @@ def test_interval_of_the_calibration_error_covers_in_small_samples(n):
 
 
 def test_more_than_five_percent_undefined_resamples_leave_no_interval():
-    """With one positive in 60 rows a resample lacks it in 37 % of cases."""
-    y = [1] + [0] * 59
-    report = evaluate(task_type="classification", labels=y, predictions=np.linspace(0.9, 0.1, 60))
-    found = report.intervals["roc_auc"]
+    """With one row of a class in 60 a resample lacks it in 37 % of cases."""
+    y = [2] + [0, 1] * 29 + [0]
+    p = np.random.default_rng(0).dirichlet([1, 1, 1], 60)
+    found = evaluate(task_type="classification", labels=y, predictions=p).intervals["roc_auc_ovr_weighted"]
     assert found.low is None
     assert 250 < found.undefined_resamples < 500
     assert found.reason == f"the metric is undefined on {found.undefined_resamples} of 1,000 resamples, more than 5%"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_rare_class_leaves_rankings_without_an_interval(classes):
+    """Four rows of a class cannot show how areas over it vary, whoever ranks them; five can."""
+    rng = np.random.default_rng(0)
+    names = {2: ("roc_auc", "average_precision"), 3: ("roc_auc_ovr", "roc_auc_ovo")}[classes]
+    for count in (4, 5):
+        y = np.r_[np.full(count, classes - 1), np.arange(300) % (classes - 1)]
+        one, other = (
+            evaluate(task_type="classification", labels=y, predictions=rng.dirichlet(np.ones(classes), len(y)))
+            for _ in range(2)
+        )
+        rows = {row.metric: row for row in one.compare(other).rows}
+        for name in names:
+            reason = f"only 4 rows are labelled {classes - 1}; an interval needs 5" if count == 4 else None
+            assert one.metrics[name] is not None
+            assert one.intervals[name].reason == rows[name].reason == reason
+            assert (rows[name].p_value is None) == (count == 4)
 
 
 def test_perfect_score_has_an_honest_interval_or_a_reason():
@@ -211,6 +231,33 @@ def test_higher_confidence_is_wider():
     for name in ("r2", "mean_absolute_error", "median_absolute_error"):
         a, b = wide.intervals[name], narrow.intervals[name]
         assert a.low < b.low < b.high < a.high
+
+
+# Paired shares ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "first", "second"), [(30, 0.1, 0.1), (50, 0.25, 0.05), (200, 0.02, 0.02), (40, 0.5, 0.02), (60, 0.3, 0.3)]
+)
+def test_score_interval_covers_and_agrees_with_its_test(n, first, second):
+    """It holds the true difference in 95 % of 1,000 samples (standard error .7), and 0 exactly where p is above .05."""
+    drawn = np.random.default_rng(0).multinomial(n, [first, second, 1 - first - second], 1000)
+    found = {tuple(row): score(int(row[0]), int(row[1]), n, 0.95) for row in drawn}
+    held = [found[tuple(row)].low <= first - second <= found[tuple(row)].high for row in drawn]
+    assert 0.92 <= np.mean(held) <= 0.985
+    for (b, c, _), test in found.items():
+        assert test.low <= (b - c) / n <= test.high
+        assert (test.p_value <= 0.05) == (test.low > 0 or test.high < 0)
+        turned = score(int(c), int(b), n, 0.95)
+        assert (turned.low, turned.high) == (pytest.approx(-test.high), pytest.approx(-test.low))
+
+
+def test_score_interval_without_discordant_rows_is_wilsons():
+    """Nothing seen in 50 rows: either end is that of Wilson's interval for 0 of 50; the test is McNemar's."""
+    z2 = 1.959964**2
+    found = score(0, 0, 50, 0.95)
+    assert (found.high, found.low) == (pytest.approx(z2 / (50 + z2)), pytest.approx(-z2 / (50 + z2)))
+    assert score(86, 150, 1600, 0.95).p_value == mcnemar(86, 150)
 
 
 # Resampling ---------------------------------------------------------------------------------------

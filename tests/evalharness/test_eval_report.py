@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from evalharness import InputError, evaluate
-from evalharness.writer import PLOTS
+from evalharness.writer import PLOTS, check
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -340,6 +340,24 @@ def test_good_calibration_is_said_where_shown():
     assert "The probabilities are well calibrated: " in text
 
 
+# Print --------------------------------------------------------------------------------------------
+
+
+def test_a_printed_report_is_a_table_of_its_metrics():
+    """One line for each metric: its estimate and interval, or the reason why there is none."""
+    y = ["no\nway"] * 20 + ["yes"] * 20
+    report = evaluate(task_type="classification", labels=y, predictions=["yes"] * 2 + y[2:])
+    head, titles, *lines = str(report).split("\n")
+    assert head == "binary, 40 rows, positive class 'yes'"
+    assert titles.split() == ["metric", "estimate", "95", "%", "interval"]
+    assert [line.split()[0] for line in lines] == list(report.metrics)
+    assert lines[0].split() == ["accuracy", "0.95", "0.835", "to", "0.986"]
+    bare = evaluate(task_type="regression", labels=[1], predictions=[2], config={"compute_cis": False})
+    assert "r2                                  none      all labels are equal (1)" in str(bare)
+    assert "mean_bias_error                     1         none: compute_cis was off" in str(bare)
+    assert repr(bare) == "<Report: regression, 1 rows, root_mean_squared_error 1.0>"
+
+
 # Folder -------------------------------------------------------------------------------------------
 
 
@@ -422,6 +440,40 @@ def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
         evaluate(task_type="regression", labels=[1, 2, 3], predictions=[9, 9, 9], output_dir=tmp_path / "e")
     assert contents(tmp_path / "e") == before
     assert [p.name for p in (tmp_path).iterdir()] == ["e"]
+
+
+def test_a_crash_between_the_renames_loses_no_report(tmp_path):
+    """Killed after the old report was moved aside, it is back before the next write, whether or not that succeeds."""
+    code = (
+        "import os, sys, pathlib, evalharness as e\n"
+        "given = dict(task_type='regression', labels=[1, 2], predictions=[1, 2], config={'plots': False})\n"
+        "e.evaluate(**given, output_dir=sys.argv[1])\n"
+        "move = pathlib.Path.rename\n"
+        "pathlib.Path.rename = lambda self, to: (move(self, to), os._exit(9))\n"
+        "e.evaluate(**given, output_dir=sys.argv[1])\n"
+    )
+    target = tmp_path / "a[b]"
+    done = subprocess.run([sys.executable, "-c", code, str(target)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (done.returncode, target.exists()) == (9, False)
+    check(target)
+    assert json.loads((target / "metrics.json").read_bytes())["n"] == 2
+    evaluate(task_type="regression", labels=[1, 2, 3], predictions=[1, 2, 3], output_dir=target)
+    assert json.loads((target / "metrics.json").read_bytes())["n"] == 3
+    assert not [p for p in tmp_path.iterdir() if ".old-" in p.name]
+
+
+def test_what_was_being_removed_is_not_put_back(tmp_path):
+    """Half of an old report is no report."""
+    (tmp_path / f".e.old-{'0' * 32}" / "plots").mkdir(parents=True)
+    assert not check(tmp_path / "e").exists()
+
+
+def test_the_folder_has_the_mode_of_new_folders(tmp_path, monkeypatch):
+    """The process-wide umask is never changed, for other threads may be writing."""
+    monkeypatch.delattr(os, "umask")
+    (tmp_path / "plain").mkdir()
+    evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=tmp_path / "e", config=QUICK)
+    assert (tmp_path / "e").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "plots/mine.png", "metrics.json", ".git"])
