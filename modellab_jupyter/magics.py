@@ -161,10 +161,11 @@ class ModelLabMagics(Magics):
         else:
             name = self._text(args.name) or (None if isinstance(data, str) else args.source.strip("${}"))
             record = catalog.datasets.add(data, name, self._text(args.project), self._text(args.description))
+        used = ", ".join(run for version in record.versions for run in version["runs"])
         display(_sheet({
             "dataset": record.name, "id": record.dataset_id, "version": record.version, "digest": record.digest,
             "rows": record.versions[-1]["rows"], "columns": record.versions[-1]["columns"],
-            "description": record.description, "used by": ", ".join(run for v in record.versions for run in v["runs"]) or "no run yet",
+            "description": record.description, "used by": used or "no run yet",
         }))  # fmt: skip
         return catalog.datasets.preview(record.dataset_id, args.rows) if record.versions[-1]["preview"] else None
 
