@@ -74,6 +74,7 @@ class Session:
         ref = self.settings.project if ref is None else ref
         if not isinstance(ref, str) or not ref.strip():
             raise InputError(f"project_id must be the id or the name of a project, found {ref!r}.")
+        ref = str.__str__(ref)
         if ref.startswith("proj_"):
             return self.store.resolve("project", ref)
         if ref not in self._projects:

@@ -117,6 +117,58 @@ def test_numbers_of_every_kind_are_metrics() -> None:
     assert ml.runs.get(run.id).last_steps == dict.fromkeys(sorted(values), 0)
 
 
+class Label(str):
+    """A text of another type, as NumPy's and enumerations' are."""
+
+    def __str__(self) -> str:
+        return "not what it says"
+
+
+def test_texts_and_numbers_of_other_types_are_taken_as_pythons_own() -> None:
+    """What is a text or an integer by its type's word is accepted everywhere and comes back as Python's own."""
+    for text in (np.str_, Label):
+        name = text(f"a {text.__name__}")
+        seed, end = np.int64(3), text("failed")
+        with ml.start_run(name, text("churn"), seed, {text("p"): text("v")}, {text("t"): text("u")}) as run:
+            ml.log_metrics({text("m"): np.float32(0.5)}, step=np.int64(4))
+            ml.log_metric(text("m"), 1)
+            ml.log_latency([0.1], text("l"), warmup=np.bool_(True))
+            ml.set_note(text("n"))
+            ml.set_tags(text("gone"))
+            ml.set_tags([], remove=[text("gone")])
+            ml.log_artifact(b"x", text("x.bin"))
+            ml.log_dataset(pd.DataFrame({"a": [1]}), text("d"), split=text("train"))
+            run.evaluate([0, 1, 1, 0], [0, 1, 1, 1], name=text("e"))
+            run.end(end, error=text("why"))
+        record = ml.runs.get(run.id)
+        assert (record.name, record.project, record.seed, record.status) == (str.__str__(name), "churn", 3, "failed")
+        assert (record.params, record.tags, record.note) == ({"p": "v"}, {"t": "u"}, "n")
+        assert (record.error, record.last_steps["m"]) == ("why", 5)
+        assert ml.start_run(resume=text(run.id)).name == record.name
+        ml.end_run()
+    assert len(ml.sql("FROM unreadable")) == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), "x", None])
+def test_a_run_ends_with_an_exception_as_with_its_text(error: Any) -> None:
+    """An error may be an exception; the run is over and the next one may begin."""
+    run = ml.start_run("r")
+    run.end("failed", error=error)
+    assert ml.active_run() is None
+    assert ml.runs.get(run.id).error == {"ValueError": "ValueError: x", "KeyboardInterrupt": "KeyboardInterrupt: "}.get(
+        type(error).__name__, error
+    )
+
+
+def test_a_run_whose_start_is_refused_leaves_no_project(tmp_path: Path) -> None:
+    """Nothing of a start is recorded where a part of it cannot be."""
+    for arguments in ({"seed": "1"}, {"baseline": 1}, {"tags": [1]}, {"dataset": 3}, {"params": {1: 1}}):
+        with pytest.raises(ml.InputError):
+            ml.start_run("r", project_id="newproj", **arguments)
+    assert ml.projects.list()["name"].tolist() == []
+    assert ml.active_run() is None
+
+
 # -- bad input ---------------------------------------------------------------------------------------
 
 
@@ -144,6 +196,15 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.log_latency(-1), "seconds must be durations of at least 0, found -1.0 (1 of 1)"),
     (lambda: ml.log_latency([0.1, float("nan"), -2]), "seconds must be durations of at least 0, found nan (2 of 3)"),
     (lambda: ml.log_latency("fast"), "must be a number, found 'f'"),
+    (lambda: ml.active_run().log_metric([1], 1.0), "metrics must have texts as keys, found [1]"),
+    (lambda: ml.active_run().log_param([1], 1.0), "params must have texts as keys, found [1]"),
+    (lambda: ml.log_metrics({"a": 1}, step=True), "step must be an integer, found True"),
+    (lambda: ml.log_latency([0.1], warmup=1), "warmup must be true or false, found 1"),
+    (lambda: ml.active_run().end("failed", error=5), "error must be a text, found 5 of type int"),
+    (lambda: ml.set_tags([[1]]), "tags must be texts that are not empty, found [1]"),
+    (lambda: ml.set_tags([], remove=[1]), "tags must be texts that are not empty, found 1"),
+    (lambda: ml.runs.tag("ended", [], remove=[1]), "texts"),
+    (lambda: ml.start_run("x", project_id="newproj", baseline=1), "baseline must be true or false, found 1"),
     (lambda: ml.log_latency(1.0, name=3), "name must be a text that is not empty, found 3"),
     (lambda: ml.set_tags([""]), "tags must be texts that are not empty, found ''"),
     (lambda: ml.set_tags({1: "a"}), "tags must be texts that are not empty, found 1"),
@@ -217,7 +278,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("first", [0, 30, 60])
+@pytest.mark.parametrize("first", [0, 30, 60, 90])
 def test_bad_input_is_one_sentence_and_leaves_nothing(
     first: int, files: Callable[[], dict[str, bytes]], tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ class Store:
         """
         if not isinstance(ref, str):
             raise InputError(f"{kind} must be given by id or name, found {ref!r:.80} of type {type(ref).__name__}.")
+        ref = str.__str__(ref)
         with self._reading() as con:
             found = queries.find(con, kind, ref, project_id=project_id)
             near = [] if found else queries.names(con, kind)
