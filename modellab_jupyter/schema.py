@@ -143,6 +143,8 @@ class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
     started: float
     session_id: str
     first_cell: int | None = None
+    seed: int | None = None  # None: the run keeps the one it had
+    seeded: list[str] = []
 
 
 class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):

@@ -81,6 +81,20 @@ class Session:
             self._projects[ref] = schema.new_id("project")
         return self._projects[ref]
 
+    def known(self, project_id: str) -> str | None:
+        """Return the id under which the store has a project that this process knows by `project_id`, or None."""
+        from modellab_jupyter.store import queries
+
+        names = [name for name, proposed in self._projects.items() if proposed == project_id]
+        found = self.store.read(
+            queries.rows,
+            """SELECT project_id FROM projects WHERE deleted_at IS NULL AND (project_id = $id
+              OR project_id = (SELECT id FROM aliases WHERE proposed = $id) OR list_contains($names::VARCHAR[], name))
+            ORDER BY project_id = $id DESC, project_id""",
+            {"id": project_id, "names": names},
+        )
+        return str(found[0]["project_id"]) if found else None
+
     def forget_projects(self) -> None:
         """Look names of projects up afresh: one was renamed, went to the trash or came back."""
         self._projects.clear()

@@ -254,6 +254,7 @@ class Run:
         Parameters
         ----------
         data : DataFrame, path of a CSV or Parquet file, or the id or name of a dataset
+            Of several datasets of one name that of the run's project.
         name : str, optional
             Default: the file's name without ending, ``"data"`` for a frame.
         split : str
@@ -276,8 +277,9 @@ class Run:
         if isinstance(data, str) and not os.path.exists(os.path.expanduser(data)):  # noqa: PTH110, PTH111 - as above
             from modellab_jupyter.store import queries
 
+            project = self._session.known(self._project_id)
             try:
-                dataset_id = store.resolve("dataset", data)
+                dataset_id = self._own_dataset(data, project) or store.resolve("dataset", data)
             except NotFoundError as error:
                 raise InputError(
                     f"data must be a frame, a file or a dataset of the store, found {data!r:.200}, which is none; "
@@ -296,6 +298,13 @@ class Run:
             time=added.time, run_id=self.id, dataset_id=added.dataset_id, digest=added.digest, split=split
         )
         return [added, used]
+
+    def _own_dataset(self, ref: str, project: str | None) -> str | None:
+        """Return the id of a dataset of the run's project, None where it has none that goes by `ref`."""
+        try:
+            return project and self._session.store.resolve("dataset", ref, project_id=project)
+        except NotFoundError:
+            return None
 
     def evaluate(
         self,
@@ -452,7 +461,8 @@ def start_run(
 
     Notes
     -----
-    A run that is resumed keeps its name, project and params; its series go on after their last steps.
+    A run that is resumed keeps its name, project and params, and its seed where none is given; its series go on after
+    their last steps.
     """
     if name is not None:
         name = schema.text("name", name)
@@ -486,7 +496,7 @@ def start_run(
         beginning.append(
             schema.RunResumed(
                 time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
-                session_id=owner.recorder.session_id, first_cell=owner.recorder.position,
+                session_id=owner.recorder.session_id, first_cell=owner.recorder.position, seed=seed, seeded=seeded,
             )
         )  # fmt: skip
     else:

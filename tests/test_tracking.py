@@ -444,6 +444,32 @@ def test_a_run_goes_on_where_it_stopped() -> None:
     assert len(ml.runs.list()) == 1
 
 
+def test_a_run_that_goes_on_with_another_seed_says_so() -> None:
+    """The record names the seed that was set last and what it seeded; without one the run keeps its own."""
+    ml.start_run("r", seed=1).end()
+    ml.start_run(resume="r", seed=99).end()
+    ml.start_run(resume="r").end()
+    record = ml.runs.get("r")
+    assert (record.seed, record.seeded[:2]) == (99, ["random", "numpy"])
+    assert ml.sql("SELECT seed FROM runs")["seed"].tolist() == [99]
+
+
+def test_a_dataset_is_first_looked_for_in_the_runs_project() -> None:
+    """Of two datasets of one name that of the run's project is used; where it has none, that of another."""
+    mine = ml.datasets.add(pd.DataFrame({"a": [1]}), "data", project_id="mine")
+    other = ml.datasets.add(pd.DataFrame({"a": [2]}), "data", project_id="other")
+    elsewhere = ml.datasets.add(pd.DataFrame({"a": [3]}), "only", project_id="other")
+    for known in (True, False):  # also where this process has proposed an id of its own for the name
+        if not known:
+            session.reset()
+        with ml.start_run("r", project_id="mine", dataset="data") as run:
+            assert run.log_dataset("data") == mine.digest
+            assert run.log_dataset("only") == elsewhere.digest
+        assert {used["dataset_id"] for used in ml.runs.get(run.id).datasets} == {mine.dataset_id, elsewhere.dataset_id}
+    with ml.start_run("r", project_id="third") as run:
+        assert run.log_dataset("data") == other.digest
+
+
 def test_a_seed_seeds_once_and_nothing_else_is_touched() -> None:
     """With a seed, random and NumPy repeat and the run's generator too; without, no global state changes."""
     drawn = []

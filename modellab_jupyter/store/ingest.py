@@ -168,7 +168,7 @@ def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted]
     )
 
 
-def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
+def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
     """Apply what changes the life of a run; the last word of each run counts."""
     lives: dict[str, dict[str, Any]] = {}
     found: dict[str, schema.RunDescribed] = {}
@@ -187,6 +187,12 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
                 found[event.run_id] = event
             case _:
                 pass
+    for event in events:
+        if isinstance(event, schema.RunResumed) and event.seed is not None:
+            con.execute(
+                "UPDATE runs SET seed = ?, seeded = ? WHERE run_id = ?",
+                [event.seed, json.dumps(event.seeded), event.run_id],
+            )
     resumed = [(run, life["resumed"]) for run, life in lives.items() if "resumed" in life]
     for run, event in resumed:
         con.execute(
