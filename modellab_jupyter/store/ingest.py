@@ -28,13 +28,37 @@ def editable(kind: str) -> set[str]:
     return _EDITABLE[kind][2]
 
 
+def faults() -> tuple[type[Exception], ...]:
+    """Return the errors that speak of what an event holds, not of the file, the disk or the tables."""
+    import duckdb
+
+    return ValueError, TypeError, ArithmeticError, LookupError, duckdb.DataError, duckdb.InvalidInputException
+
+
 def apply(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
-    """Apply events, the oldest first, inside the caller's transaction."""
-    ordered = sorted(events, key=lambda e: e.time)  # stable: a writer's own order stays
+    """Apply events in their order, inside the caller's transaction."""
+    names = _Names(con)
+    part: list[AnyEvent] = []
+    for event in events:
+        part.append(event)
+        if _turns(event):
+            _part(con, part, names)
+            part = []
+    _part(con, part, names)
+
+
+def _turns(event: AnyEvent) -> bool:
+    """Tell whether what comes after an event must find its effect: a name is free or taken, an object gone or back."""
+    return isinstance(event, schema.Trashed | schema.Restored | schema.Purged) or (
+        isinstance(event, schema.Changed) and event.kind in {"project", "dataset"}
+    )
+
+
+def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _Names) -> None:
+    """Apply events whose kinds may be taken together: all of one kind at once, then one by one what changes things."""
     by_type: dict[type, list[Any]] = {}
     for event in ordered:
         by_type.setdefault(type(event), []).append(event)
-    names = _Names(con)
     for event in by_type.get(schema.ProjectAdded, []):
         _project(con, event, names)
     for event in by_type.get(schema.DatasetAdded, []):
@@ -547,5 +571,7 @@ def _load(con: duckdb.DuckDBPyConnection, sql: str, columns: dict[str, Any]) -> 
     if not len(next(iter(columns.values()))):
         return
     con.register("fresh", _arrow(columns))
-    con.execute(sql)
-    con.unregister("fresh")
+    try:
+        con.execute(sql)
+    finally:
+        con.unregister("fresh")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,105 @@ def test_a_summary_is_what_its_series_says() -> None:
     )
     assert table["same"].tolist() == [True, True]
     assert run.status == "finished"
+
+
+def put(folder: Path, *events: schema.Event) -> Path:
+    """Write events as one segment of a writer of their own; return its path."""
+    journal = Journal(folder)
+    for event in events:
+        journal.append(event)
+    path = journal.path
+    journal.close()
+    return path
+
+
+def begun(run: str, project: str, at: int) -> schema.RunStarted:
+    return schema.RunStarted(
+        time=at, run_id=run, project_id=project, name=run, host="h", pid=1, started=0.0, session_id="s"
+    )
+
+
+def test_the_store_is_what_becomes_of_events_in_order(store: Store) -> None:
+    """Taken in one by one or all at once, events of several writers leave the same rows."""
+    events = [
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        begun("run_1", "proj_1", 2),
+        schema.Trashed(time=3, kind="project", ids=["proj_1"]),
+        schema.ProjectAdded(time=4, project_id="proj_1", name="P"),
+        begun("run_2", "proj_1", 5),
+        schema.Changed(time=6, kind="project", id="proj_1", fields={"name": "Q"}),
+        schema.ProjectAdded(time=7, project_id="proj_2", name="P"),
+        begun("run_3", "proj_2", 8),
+        schema.Trashed(time=9, kind="run", ids=["run_3"]),
+        schema.Purged(time=10),
+        begun("run_4", "proj_2", 11),
+    ]
+    one_by_one = Store(None, store.files / "other")
+    for event in events:
+        put(one_by_one.journals, event)
+        one_by_one.ingest()
+        put(store.journals, event)
+    query = "SELECT run, project FROM (SELECT r.name AS run, p.name AS project FROM runs r JOIN projects p "
+    query += "USING (project_id) WHERE p.deleted_at IS NULL) ORDER BY run"
+    rows = store.read(queries.rows, query)
+    assert rows == one_by_one.read(queries.rows, query)
+    assert [tuple(row.values()) for row in rows] == [("run_1", "Q"), ("run_2", "Q"), ("run_4", "P")]
+
+
+def test_a_writers_own_order_stays_where_its_clock_was_set_back(store: Store) -> None:
+    """What a writer wrote later comes later, also with an earlier time."""
+    put(
+        store.journals,
+        schema.ProjectAdded(time=10**18, project_id="proj_1", name="P"),
+        schema.Trashed(time=10**18 + 1, kind="project", ids=["proj_1"]),
+        schema.Restored(time=10**18 - 5, kind="project", ids=["proj_1"]),
+    )
+    assert store.projects()["name"].to_pylist() == ["P"]
+
+
+def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_not(store: Store) -> None:
+    """Values that no table holds stop neither ingest nor reading; the line is kept with its reason."""
+    bad = schema.DatasetAdded(time=4, dataset_id="ds_1", name="d", digest="0", source="frame", rows=2**70)
+    path = put(
+        store.journals,
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        *(begun(f"run_{i}", "proj_1", 2) for i in range(5)),
+        bad,
+        begun("run_5", "proj_1", 5),
+        schema.TagsSet(time=6, run_id="run_5", tags={"t": None}),
+        schema.RunEnded(time=7, run_id="run_5", status="finished", duration=1.0, lost=2**64),
+    )
+    with pytest.warns(RuntimeWarning, match=f"{path.name} cannot be read .its values do not fit the tables"):
+        store.ingest()
+    assert len(store.runs()) == 6
+    assert store.sql("SELECT tag FROM tags")["tag"].to_pylist() == ["t"]
+    kept = store.sql("SELECT segment, line, reason FROM unreadable ORDER BY position").to_pylist()
+    assert kept[0]["line"][9:] == schema.encode(bad)
+    assert len(kept) == 2
+    assert {row["segment"] for row in kept} == {path.name}
+    assert store.ingest() == 0
+
+
+def test_an_event_of_a_later_version_is_set_aside_as_such(store: Store) -> None:
+    """A kind of event that is not known says in its reason that a later version wrote it."""
+    body = b'{"event":"sung","time":1}'
+    store.journals.mkdir(parents=True)
+    (store.journals / "seg_1.jsonl").write_bytes(b"%08x %b\n" % (zlib.crc32(body), body))
+    with pytest.warns(RuntimeWarning, match="a later version of ModelLab wrote an event"):
+        store.ingest()
+
+
+def test_segments_that_are_gone_are_forgotten_in_time(store: Store) -> None:
+    """A segment that was removed is known for a week, should it come back, and no longer."""
+    for _ in range(3):
+        put(store.journals, schema.Beat(time=1, run_id="r"))
+        store.ingest()
+    assert store.sql("SELECT count(*) AS n FROM segments")["n"].to_pylist() == [3]
+    with store._backend.connect(write=True) as con:
+        con.execute("UPDATE segments SET taken_at = taken_at - INTERVAL 8 DAY")
+    put(store.journals, schema.Beat(time=2, run_id="r"))
+    store.ingest()
+    assert store.sql("SELECT count(*) AS n FROM segments")["n"].to_pylist() == [1]
 
 
 # -- held, killed, damaged ---------------------------------------------------------------------------
