@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import InputError, NotFoundError, StoreBusyError, StoreError, hint
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
 from modellab_jupyter.store import ingest, migrations, queries
 from modellab_jupyter.store.backends import FileBackend
 
@@ -341,22 +341,26 @@ class Store:
             return []
 
     def collect(self) -> tuple[int, int]:
-        """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes."""
+        """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.
+
+        Blobs stay where the list of a folder that is still wanted cannot be read; a warning names it.
+        """
         with self._reading() as con:
             digests, folders = queries.references(con)
             kinds = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
-        for (digest,) in kinds:
-            digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
         hour_ago = time.time() - 3600  # what a run writes this moment is not in the store yet
         count = size = 0
-        for path in self.blobs.folder.glob("*/*"):
-            if path.parent.name + path.name not in digests and path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + path.stat().st_size
-                path.unlink()
-        for path in self.blobs.folder.glob(".*.part"):  # of a process that was killed while it wrote
-            if path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + path.stat().st_size
-                path.unlink()
+        try:
+            for (digest,) in kinds:
+                digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
+        except (DamagedError, NotFoundError) as error:
+            warnings.warn(
+                f"stored bytes were kept, since nobody can tell which belong to a folder whose list is lost: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        else:
+            count, size = self.blobs.discard(digests, hour_ago)
         for path in (self.files / "evaluations").glob("*"):
             if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
                 count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

@@ -167,6 +167,13 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
 
 
 def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted], names: _Names) -> None:
+    for project, event in {names.id(e.project_id): e for e in events}.items():  # emptied from the trash meanwhile?
+        con.execute(
+            """INSERT INTO projects SELECT $id, $name, '', make_timestamp($at), make_timestamp($at), NULL
+            WHERE NOT EXISTS (SELECT 1 FROM projects WHERE project_id = $id)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = $run)""",
+            {"id": project, "name": f"recovered-{project[-6:]}", "at": micros(event.time), "run": event.run_id},
+        )
     _load(
         con,
         """INSERT INTO runs BY NAME
@@ -288,10 +295,16 @@ def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) ->
 
 def _environments(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EnvironmentCaptured]) -> None:
     for event in {e.digest: e for e in events}.values():
+        at = micros(event.time)
         con.execute(
             "INSERT INTO environments SELECT ?, ?, make_timestamp(?) "
             "WHERE NOT EXISTS (SELECT 1 FROM environments WHERE digest = ?)",
-            [event.digest, json.dumps(event.content, ensure_ascii=False), micros(event.time), event.digest],
+            [event.digest, json.dumps(event.content, ensure_ascii=False), at, event.digest],
+        )
+        con.execute(
+            "UPDATE environments SET captured_at = make_timestamp($at) "
+            "WHERE digest = $digest AND captured_at < make_timestamp($at)",
+            {"at": at, "digest": event.digest},
         )
 
 
@@ -507,8 +520,9 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
     con.execute("DELETE FROM run_datasets WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
-    con.execute(
-        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL)"
+    con.execute(  # the run that a young one is for may name it only afterwards
+        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL) "
+        f"AND captured_at < make_timestamp({micros(at)}) - INTERVAL 1 HOUR"
     )
     con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM run_sessions)")
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import journal as journals
-from modellab_jupyter import schema
+from modellab_jupyter import schema, session
+from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.journal import Journal
 from modellab_jupyter.store import Store, backends, migrations, queries
 from tests.conftest import answer, content, python
@@ -332,6 +334,7 @@ def test_segments_that_are_gone_are_forgotten_in_time(store: Store) -> None:
 
 def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting, logging and ending go on at once; reading names the holder; everything arrives later."""
+    monkeypatch.setattr(session, "HELD_FOR", 0.0)
     log_some()
     holder = python(HOLD)
     assert holder.stdout.readline() == "held\n"
@@ -348,6 +351,129 @@ def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch
     holder.communicate("\n", timeout=30)
     assert ml.runs.list()["name"].tolist() == ["some", "some"]
     assert ml.runs.get(run.id).status == "finished"
+
+
+def test_a_store_that_others_take_turns_at_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a run is silent where another program has the store for a moment, and tells what lasts, once."""
+    log_some()
+    holder = python(HOLD)
+    assert holder.stdout.readline() == "held\n"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        log_some(1)
+        assert told == []
+        monkeypatch.setattr(session, "HELD_FOR", 0.0)
+        log_some(1)
+        log_some(1)
+        assert ["Nothing is lost" in str(one.message) for one in told] == [True]
+        session.current().journal.folder.rename("elsewhere")
+        session.current().journal.folder.write_text("no folder")
+        log_some(1)
+        assert ["cannot write" in str(one.message) for one in told[1:]] == [True]
+        session.current().journal.folder.unlink()
+        Path("elsewhere").rename(session.current().journal.folder)
+    holder.communicate("\n", timeout=30)
+    session.current().journal.flush()
+    assert len(ml.runs.list()) == 5
+
+
+def test_a_purge_leaves_what_a_live_run_is_about_to_name(store: Store) -> None:
+    """An environment captured within the hour stays; one that nobody named for longer goes."""
+    hour = 3600 * 10**9
+    now = time.time_ns()
+    put(
+        store.journals,
+        schema.EnvironmentCaptured(time=now - 2 * hour, digest="old", content={}),
+        schema.EnvironmentCaptured(time=now - 2 * hour, digest="again", content={}),
+        schema.ProjectAdded(time=now, project_id="proj_1", name="P"),
+        begun("run_1", "proj_1", now),
+        schema.EnvironmentCaptured(time=now, digest="again", content={}),
+        schema.EnvironmentCaptured(time=now, digest="new", content={}),
+        schema.Purged(time=now),
+        schema.RunDescribed(time=now, run_id="run_1", environment="new"),
+    )
+    assert store.sql("SELECT digest FROM environments ORDER BY 1")["digest"].to_pylist() == ["again", "new"]
+
+
+def test_a_run_of_a_project_that_was_purged_is_shown(store: Store) -> None:
+    """A run that starts in a project which is gone for good meanwhile stands in one that says so."""
+    put(
+        store.journals,
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        schema.Trashed(time=2, kind="project", ids=["proj_1"]),
+        schema.Purged(time=3),
+        begun("run_1", "proj_1", 4),
+        begun("run_2", "proj_1", 5),
+    )
+    assert store.projects()["name"].to_pylist() == ["recovered-proj_1"]
+    assert sorted(store.runs()["name"].to_pylist()) == ["run_1", "run_2"]
+
+
+# -- blobs -------------------------------------------------------------------------------------------
+
+
+def test_good_content_heals_a_damaged_blob(tmp_path: Path) -> None:
+    """A blob whose bytes were changed is whole again once its content is put again."""
+    blobs = Blobs(tmp_path / "blobs")
+    digest = blobs.put(b"content")
+    blobs.path(digest).write_bytes(b"CONTENT")
+    assert blobs.put(b"content") == digest
+    assert blobs.get(digest) == b"content"
+    assert [path.name for path in blobs.folder.glob(".*")] == []
+
+
+def test_a_blob_that_is_put_while_it_is_removed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever empties the trash looks at a blob again after moving it aside; a put in between wins."""
+    blobs, other = Blobs(tmp_path / "blobs"), Blobs(tmp_path / "blobs")
+    digest, gone = blobs.put(b"content"), blobs.put(b"gone")
+    for one in (digest, gone):
+        os.utime(blobs.path(one), (1, 1))
+    move = Path.replace
+    for moment in ("before", "after"):
+
+        def replace(path: Path, target: Path, moment: str = moment) -> Path:
+            if target.suffix != ".aside" or digest not in target.name:
+                return move(path, target)
+            monkeypatch.setattr(Path, "replace", move)
+            if moment == "before":
+                other.put(b"content")
+            moved = move(path, target)
+            if moment == "after":
+                other.put(b"content")
+            return moved
+
+        monkeypatch.setattr(Path, "replace", replace)
+        blobs.discard(set(), time.time() - 3600)
+        assert other.get(digest) == b"content"
+        os.utime(blobs.path(digest), (1, 1))
+    assert not blobs.path(gone).exists()
+    blobs.path(digest).rename(blobs.folder / f".{digest}.aside")  # killed in between
+    assert blobs.discard({digest}, time.time()) == (0, 0)
+    assert blobs.get(digest) == b"content"
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_lost_list_of_a_folder_keeps_its_members(tmp_path: Path, harm: str) -> None:
+    """Where the list of a stored folder cannot be read, its bytes stay and a warning names the list."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.txt").write_text("a")
+    with ml.start_run("r") as run:
+        artifact = ml.artifacts.get(run.log_artifact("sub"))
+    store = session.current().store
+    member = store.blobs.members(artifact.digest)[0]["digest"]
+    for path in store.blobs.folder.glob("*/*"):
+        os.utime(path, (1, 1))
+    path = store.blobs.path(artifact.digest)
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"[]")
+    with pytest.warns(RuntimeWarning, match=f"stored bytes were kept.*{artifact.digest[:12]}"):
+        assert ml.trash.empty() is not None
+    assert store.blobs.get(member) == b"a"
+    ml.artifacts.delete(artifact.artifact_id)
+    ml.trash.empty()
+    assert not store.blobs.path(member).exists()
 
 
 def test_a_store_that_this_process_holds_is_told_as_such() -> None:
