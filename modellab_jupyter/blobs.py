@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
@@ -120,6 +121,43 @@ class Blobs:
             shutil.copyfile(source, path)
         return target
 
+    def discard(self, wanted: Container[str], before: float) -> tuple[int, int]:
+        """Remove the blobs that are not `wanted` and were last put before a time; return how many and their bytes.
+
+        A blob is moved aside first and looked at again, since another process may put it this moment.
+        """
+        for path in self.folder.glob(".*.aside"):  # of a process that was killed in between
+            self._settle(path, path.name[1:-6], wanted, before)
+        sizes = []
+        for path in self.folder.glob("*/*"):
+            digest = path.parent.name + path.name
+            if digest in wanted:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # somebody else empties the trash as well
+                if path.stat().st_mtime < before:
+                    aside = self.folder / f".{digest}.aside"
+                    path.replace(aside)
+                    sizes.append(self._settle(aside, digest, wanted, before))
+        for path in self.folder.glob(".*.part"):  # of a process that was killed while it wrote
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                if stat.st_mtime < before:
+                    path.unlink()
+                    sizes.append(stat.st_size)
+        removed = [size for size in sizes if size is not None]
+        return len(removed), sum(removed)
+
+    def _settle(self, aside: Path, digest: str, wanted: Container[str], before: float) -> int | None:
+        """Bring back a blob that was moved aside where it is wanted or was put meanwhile, else remove it."""
+        stat = aside.stat()
+        if digest in wanted or stat.st_mtime >= before:
+            path = self.path(digest)
+            path.parent.mkdir(exist_ok=True)
+            aside.replace(path)
+            return None
+        aside.unlink()
+        return stat.st_size
+
     def _sound(self, digest: str) -> Path:
         """Return the path of a blob that is there and whose bytes match its digest."""
         path = self.existing(digest)
@@ -139,9 +177,10 @@ class Blobs:
                 file.flush()
                 os.fsync(file.fileno())
             path = self.path(digest.hexdigest())
-            if path.is_file() and path.stat().st_size == temporary.stat().st_size:
-                os.utime(path)  # young again, so that whoever empties the trash this moment leaves it
-                return digest.hexdigest()
+            with contextlib.suppress(FileNotFoundError):  # not there, or taken away this moment
+                if path.stat().st_size == temporary.stat().st_size and file_digest(path) == digest.hexdigest():
+                    os.utime(path)  # young again, so that whoever empties the trash this moment leaves it
+                    return digest.hexdigest()
             path.parent.mkdir(exist_ok=True)
             temporary.replace(path)
             return digest.hexdigest()

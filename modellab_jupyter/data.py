@@ -42,8 +42,8 @@ def describe(
     InputError
         There is no such file, it cannot be read, or `data` is of another type.
     """
-    if name is not None and (not isinstance(name, str) or not name.strip()):
-        raise InputError(f"name must be a text that is not empty, found {name!r}.")
+    if name is not None:
+        name = schema.text("name", name)
     source: Literal["frame", "csv", "parquet", "file"] = "frame"
     frame: pd.DataFrame | None
     size: int | None = None

@@ -211,6 +211,8 @@ class Taken:
     ----------
     events : list of Event
         Whole records, in order.
+    positions : list of int
+        Where the line of each begins.
     end : int
         Position after the last whole line; a torn tail stays for the next time.
     unreadable : list of Unreadable
@@ -220,6 +222,7 @@ class Taken:
     """
 
     events: list[schema.AnyEvent]
+    positions: list[int]
     end: int
     unreadable: list[Unreadable]
     closed: bool
@@ -237,16 +240,28 @@ def read(path: Path, start: int = 0) -> Taken:
         data = file.read()
     end = data.rfind(b"\n") + 1
     events: list[schema.AnyEvent] = []
+    positions: list[int] = []
     unreadable: list[Unreadable] = []
     for position, line in _lines(data[:end]):
         try:
             if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(memoryview(line)[9:]):
                 raise ValueError("the check sum does not match")  # noqa: TRY301 - one boundary per line
             events.append(schema.decode(memoryview(line)[9:]))
+            positions.append(start + position)
         except ValueError as error:
-            unreadable.append(Unreadable(start + position, line, str(error)))
+            reason = str(error)
+            if "`$.event`" in reason:
+                reason = f"a later version of ModelLab wrote an event that this one does not know: {reason}"
+            unreadable.append(Unreadable(start + position, line, reason))
     closed = bool(events) and isinstance(events[-1], schema.SegmentClosed)
-    return Taken(events, start + end, unreadable, closed)
+    return Taken(events, positions, start + end, unreadable, closed)
+
+
+def line_at(path: Path, position: int) -> bytes:
+    """Return the line that begins at a position of a segment, without its end."""
+    with path.open("rb") as file:
+        file.seek(position)
+        return file.readline().removesuffix(b"\n")
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:

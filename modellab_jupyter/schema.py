@@ -8,12 +8,15 @@ Times are nanoseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import json
+import operator
 import os
 import threading
 import time
 from typing import Any, Final, Literal
 
 import msgspec
+
+from modellab_jupyter.errors import InputError
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 Kind = Literal["project", "dataset", "run", "artifact", "evaluation"]
@@ -140,6 +143,8 @@ class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
     started: float
     session_id: str
     first_cell: int | None = None
+    seed: int | None = None  # None: the run keeps the one it had
+    seeded: list[str] = []
 
 
 class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
@@ -289,16 +294,67 @@ AnyEvent = (
     | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | Purged
 )  # fmt: skip
 
-_encode = msgspec.json.Encoder().encode
+
+def plain(value: Any) -> Any:
+    """Return a text, number or truth value of another type, such as NumPy's, as Python's own.
+
+    Raises
+    ------
+    TypeError
+        It is none of these.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float(value)
+    if getattr(getattr(value, "dtype", None), "kind", "") in {"b", "f"} and value.shape == ():
+        return value.item()
+    return int(operator.index(value))
+
+
+def text(argument: str, value: Any, *, empty: bool = False) -> str:
+    """Return a text as Python's own; InputError where it is none, or only blanks where it must not be empty."""
+    if not isinstance(value, str) or not (empty or value.strip()):
+        raise InputError(
+            f"{argument} must be a text{'' if empty else ' that is not empty'}, found {value!r:.80}"
+            + ("." if isinstance(value, str) else f" of type {type(value).__name__}.")
+        )
+    return str.__str__(value)
+
+
+def truth(argument: str, value: Any) -> bool:
+    """Return a truth value as Python's own; InputError where it is none."""
+    found = value if isinstance(value, bool) or getattr(value, "shape", None) != () else value.item()
+    if not isinstance(found, bool):
+        raise InputError(f"{argument} must be true or false, found {value!r:.80}.")
+    return found
+
+
+_encode = msgspec.json.Encoder(enc_hook=plain).encode
 decode = msgspec.json.Decoder(AnyEvent).decode
 
 
 def encode(event: Event) -> bytes:
-    r"""Return an event as one line of JSON; half a surrogate pair, which UTF-8 has no bytes for, as ``\udXXX``."""
+    r"""Return an event as one line of JSON; half a surrogate pair, which UTF-8 has no bytes for, as ``\udXXX``.
+
+    Raises
+    ------
+    InputError
+        A field holds what `decode` would refuse. Metrics and heartbeats, which are many, are made of checked values.
+    """
     try:
-        return _encode(event)
-    except UnicodeEncodeError:
-        return _encode(_mended(msgspec.to_builtins(event)))
+        try:
+            line = _encode(event)
+        except UnicodeEncodeError:
+            line = _encode(_mended(msgspec.to_builtins(event, enc_hook=plain)))
+        if type(event) is not MetricsLogged and type(event) is not Beat:
+            decode(line)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InputError(
+            f"what is logged must be texts, numbers and truth values in their places, but {error}; "
+            "turn it into one of these first."
+        ) from error
+    return line
 
 
 def _mended(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
-from modellab_jupyter.errors import InputError, NoActiveRunError, StoreError
+from modellab_jupyter.errors import InputError, NoActiveRunError, StoreBusyError, StoreError
 from modellab_jupyter.journal import Journal
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BEAT_EVERY = 15.0  # seconds
 END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
+HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
 
 
 class Session:
@@ -38,14 +39,15 @@ class Session:
         self.journal = Journal(settings.files / "journal")
         self.recorder = Recorder(self._cell)
         self.active: list[Run] = []
-        self.failed_writes = 0
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
         self._cells: list[schema.CellExecuted] = []  # told while no run was active
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
         self._store: Store | None = None
         self._beat: threading.Thread | None = None
         self._stop = threading.Event()
-        self._told = False
+        self._told_disk = False
+        self._told_store = False
+        self._behind: float | None = None  # since when the store could not be reached
         self._pid = os.getpid()
 
     @property
@@ -75,11 +77,26 @@ class Session:
         ref = self.settings.project if ref is None else ref
         if not isinstance(ref, str) or not ref.strip():
             raise InputError(f"project_id must be the id or the name of a project, found {ref!r}.")
+        ref = str.__str__(ref)
         if ref.startswith("proj_"):
             return self.store.resolve("project", ref)
         if ref not in self._projects:
             self._projects[ref] = schema.new_id("project")
         return self._projects[ref]
+
+    def known(self, project_id: str) -> str | None:
+        """Return the id under which the store has a project that this process knows by `project_id`, or None."""
+        from modellab_jupyter.store import queries
+
+        names = [name for name, proposed in self._projects.items() if proposed == project_id]
+        found = self.store.read(
+            queries.rows,
+            """SELECT project_id FROM projects WHERE deleted_at IS NULL AND (project_id = $id
+              OR project_id = (SELECT id FROM aliases WHERE proposed = $id) OR list_contains($names::VARCHAR[], name))
+            ORDER BY project_id = $id DESC, project_id""",
+            {"id": project_id, "names": names},
+        )
+        return str(found[0]["project_id"]) if found else None
 
     def forget_projects(self) -> None:
         """Look names of projects up afresh: one was renamed, went to the trash or came back."""
@@ -99,13 +116,11 @@ class Session:
         try:
             self.journal.append(event)
         except OSError as error:
-            self.failed_writes += 1
-            if not self._told:
-                self._told = True
+            if not self._told_disk:
+                self._told_disk = True
                 warnings.warn(
                     f"ModelLab cannot write to {self.journal.folder} ({error.strerror or error}); what is logged is "
-                    "kept "
-                    "in memory and written as soon as the disk takes it.",
+                    "kept in memory and written as soon as the disk takes it.",
                     RuntimeWarning,
                     stacklevel=4,
                 )
@@ -130,10 +145,17 @@ class Session:
         except (StoreError, OSError) as error:
             if wait is None:
                 raise
-            if not self._told:
-                self._told = True
+            self._behind = self._behind or time.monotonic()
+            if isinstance(error, OSError):
+                told, self._told_disk = self._told_disk, True
+            elif isinstance(error, StoreBusyError) and time.monotonic() - self._behind < HELD_FOR:
+                told = True
+            else:
+                told, self._told_store = self._told_store, True
+            if not told:
                 warnings.warn(f"{error} Nothing is lost.", RuntimeWarning, stacklevel=4)
             return False
+        self._behind, self._told_store = None, False
         return True
 
     def enter(self, run: Run) -> None:
@@ -173,8 +195,8 @@ class Session:
             for run in list(self.active):
                 try:
                     self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
-                except OSError:
-                    self.failed_writes += 1  # the next log call says it, in the user's own thread
+                except OSError:  # kept in memory; the next log call says it, in the user's own thread
+                    continue
 
     def finish(self) -> None:
         """End what is still active at the end of the process, as it ended."""

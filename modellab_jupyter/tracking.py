@@ -93,14 +93,15 @@ class Run:
         values: dict[str, float] = {}
         odd: dict[str, str] | None = None
         for key, value in metrics.items():
+            if type(key) is not str or not key:
+                self.log_metrics({_key("metrics", "metric", k): v for k, v in metrics.items()}, step)
+                return
             number = value if type(value) is float else _number(key, value)
             if number != number or number in _INFINITE:
                 odd = odd or {}
                 odd[key] = repr(number)
             else:
                 values[key] = number
-            if type(key) is not str or not key:
-                raise InputError(f"metrics must have texts as keys, found {key!r}; give each metric a name.")
         if step is not None:
             step = _step(step)
             for key in metrics:
@@ -130,7 +131,7 @@ class Run:
 
     def log_metric(self, key: str, value: float, step: int | None = None) -> None:
         """Log one value of one metric; see `log_metrics`."""
-        self.log_metrics({key: value}, step)
+        self.log_metrics({_key("metrics", "metric", key): value}, step)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log inputs that were chosen before the run, each once.
@@ -155,7 +156,7 @@ class Run:
 
     def log_param(self, key: str, value: Any) -> None:
         """Log one param; see `log_params`."""
-        self.log_params({key: value})
+        self.log_params({_key("params", "param", key): value})
 
     def log_latency(self, seconds: float | Iterable[float], name: str = "latency", *, warmup: bool = False) -> None:
         """Log durations, shown as quantiles with their number and interval.
@@ -169,7 +170,7 @@ class Run:
         warmup : bool
             Left out of the quantiles, counted beside them.
         """
-        _text("name", name)
+        name, warmup = schema.text("name", name), schema.truth("warmup", warmup)
         several = isinstance(seconds, Iterable) and getattr(seconds, "shape", None) != ()
         values = [_number(name, value) for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
         bad = [v for v in values if not (math.isfinite(v) and v >= 0)]
@@ -189,8 +190,7 @@ class Run:
 
     def set_note(self, note: str) -> None:
         """Set the run's free text."""
-        if not isinstance(note, str):
-            raise InputError(f"note must be a text, found {note!r:.80} of type {type(note).__name__}.")
+        note = schema.text("note", note, empty=True)
         self._record(schema.Changed(time=time.time_ns(), kind="run", id=self.id, fields={"note": note}))
 
     def log_artifact(self, path_or_object: Any, name: str | None = None) -> str:
@@ -215,7 +215,7 @@ class Run:
             The file is not there, or the object has no safe format.
         """
         if name is not None:
-            _text("name", name)
+            name = schema.text("name", name)
         kind: Literal["file", "folder"] = "file"
         blobs = self._session.store.blobs
         if isinstance(path_or_object, str | os.PathLike):
@@ -254,6 +254,7 @@ class Run:
         Parameters
         ----------
         data : DataFrame, path of a CSV or Parquet file, or the id or name of a dataset
+            Of several datasets of one name that of the run's project.
         name : str, optional
             Default: the file's name without ending, ``"data"`` for a frame.
         split : str
@@ -264,8 +265,7 @@ class Run:
         str
             The SHA-256 of the content.
         """
-        if split != "":
-            _text("split", split)
+        split = split and schema.text("split", split)
         events = self._dataset(data, name, split)
         for event in events:
             self._record(event)
@@ -277,8 +277,9 @@ class Run:
         if isinstance(data, str) and not os.path.exists(os.path.expanduser(data)):  # noqa: PTH110, PTH111 - as above
             from modellab_jupyter.store import queries
 
+            project = self._session.known(self._project_id)
             try:
-                dataset_id = store.resolve("dataset", data)
+                dataset_id = self._own_dataset(data, project) or store.resolve("dataset", data)
             except NotFoundError as error:
                 raise InputError(
                     f"data must be a frame, a file or a dataset of the store, found {data!r:.200}, which is none; "
@@ -297,6 +298,13 @@ class Run:
             time=added.time, run_id=self.id, dataset_id=added.dataset_id, digest=added.digest, split=split
         )
         return [added, used]
+
+    def _own_dataset(self, ref: str, project: str | None) -> str | None:
+        """Return the id of a dataset of the run's project, None where it has none that goes by `ref`."""
+        try:
+            return project and self._session.store.resolve("dataset", ref, project_id=project)
+        except NotFoundError:
+            return None
 
     def evaluate(
         self,
@@ -327,6 +335,7 @@ class Run:
         """
         from modellab_jupyter.judge import judge
 
+        name = schema.text("name", name)
         report, event = judge(
             self.id, predictions, labels, data, name=name, task_type=task_type, settings=settings,
             files=self._session.settings.files,
@@ -336,16 +345,27 @@ class Run:
 
     # -- life ------------------------------------------------------------------------------------
 
-    def end(self, status: schema.Status = "finished", error: str | None = None) -> None:
-        """End the run and take what it logged into the store; a second call changes nothing."""
+    def end(self, status: schema.Status = "finished", error: str | BaseException | None = None) -> None:
+        """End the run and take what it logged into the store; a second call changes nothing.
+
+        Parameters
+        ----------
+        status : {"finished", "failed", "interrupted"}
+        error : str or exception, optional
+            Why it failed.
+        """
         if self.status != "running" or os.getpid() != self._pid:  # of a forked child: the run is its parent's
             return
         if status not in {"finished", "failed", "interrupted"}:
             raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {status!r}.")
+        if isinstance(error, BaseException):
+            error = f"{type(error).__name__}: {error}"
+        elif error is not None:
+            error = schema.text("error", error, empty=True)
         self._ending.set()
         if self._describing is not None:
             self._describing.join(timeout=DESCRIBE_WAIT)
-        self.status = status
+        status = schema.plain(status)
         owner = self._session
         self._record(
             schema.RunEnded(
@@ -354,6 +374,7 @@ class Run:
                 last_cell=owner.recorder.position, lost=owner.journal.dropped,
             )
         )  # fmt: skip
+        self.status = status
         owner.leave(self)
         owner.settle()
 
@@ -367,7 +388,7 @@ class Run:
             self.end()
         else:
             status: schema.Status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            self.end(status, f"{type(error).__name__}: {error}")
+            self.end(status, error)
 
     def _begin(self, params: dict[str, str]) -> None:
         """Log the params that were given with the start and look at the surroundings meanwhile."""
@@ -440,14 +461,17 @@ def start_run(
 
     Notes
     -----
-    A run that is resumed keeps its name, project and params; its series go on after their last steps.
+    A run that is resumed keeps its name, project and params, and its seed where none is given; its series go on after
+    their last steps.
     """
-    if name is not None and (not isinstance(name, str) or not name.strip()):
-        raise InputError(f"name must be a text that is not empty, found {name!r}; leave it out for a name made here.")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32):
-        raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
-    if not isinstance(baseline, bool):
-        raise InputError(f"baseline must be true or false, found {baseline!r}.")
+    if name is not None:
+        name = schema.text("name", name)
+    if seed is not None:
+        number = _whole(seed)
+        if number is None or not 0 <= number < 2**32:
+            raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
+        seed = number
+    baseline = schema.truth("baseline", baseline)
     if tags is not None:
         tags = as_tags(tags)
     texts = _texts(params or {})
@@ -472,7 +496,7 @@ def start_run(
         beginning.append(
             schema.RunResumed(
                 time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
-                session_id=owner.recorder.session_id, first_cell=owner.recorder.position,
+                session_id=owner.recorder.session_id, first_cell=owner.recorder.position, seed=seed, seeded=seeded,
             )
         )  # fmt: skip
     else:
@@ -484,6 +508,8 @@ def start_run(
                 first_cell=owner.recorder.position,
             )
         )  # fmt: skip
+    for event in [*beginning, *described]:
+        schema.encode(event)  # all of them or none
     for event in [*beginning, *described]:
         owner.record(event)
     owner.enter(run)
@@ -537,10 +563,14 @@ def _seed(seed: int) -> list[str]:
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(params, Mapping):
         raise InputError(f"params must be a mapping of names to values, found {type(params).__name__}.")
-    for key in params:
-        if not isinstance(key, str) or not key:
-            raise InputError(f"params must have texts as keys, found {key!r}; give each param a name.")
-    return {key: schema.param_text(value) for key, value in params.items()}
+    return {_key("params", "param", key): schema.param_text(value) for key, value in params.items()}
+
+
+def _key(argument: str, one: str, key: Any) -> str:
+    """Return the name of a metric or param as Python's own text."""
+    if not isinstance(key, str) or not key:
+        raise InputError(f"{argument} must have texts as keys, found {key!r:.80}; give each {one} a name.")
+    return str.__str__(key)
 
 
 def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, str | None]:
@@ -552,17 +582,20 @@ def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, s
         A label or value is no text.
     """
     if isinstance(tags, str):
-        found: dict[Any, Any] = {tags: None}
+        found: list[tuple[Any, Any]] = [(tags, None)]
     elif isinstance(tags, Mapping):
-        found = {tag: value if value is None or isinstance(value, str) else str(value) for tag, value in tags.items()}
+        found = list(tags.items())
     elif isinstance(tags, Iterable):
-        found = dict.fromkeys(tags)
+        found = [(tag, None) for tag in tags]
     else:
         raise InputError(f"tags must be texts or a mapping of texts, found {tags!r}.")
-    bad = [tag for tag in found if not isinstance(tag, str) or not tag]
+    bad = [tag for tag, _ in found if not isinstance(tag, str) or not tag]
     if bad:
-        raise InputError(f"tags must be texts that are not empty, found {bad[0]!r}.")
-    return found
+        raise InputError(f"tags must be texts that are not empty, found {bad[0]!r:.80}.")
+    return {
+        str.__str__(tag): str.__str__(value if isinstance(value, str) else str(value)) if value is not None else None
+        for tag, value in found
+    }
 
 
 def _number(key: Any, value: Any) -> float:
@@ -575,19 +608,21 @@ def _number(key: Any, value: Any) -> float:
     raise InputError(f"metric {key!r} must be a number, found {value!r:.80} of type {type(value).__name__}.")
 
 
-def _step(step: Any) -> int:
+def _whole(value: Any) -> int | None:
+    """Return an integer of any type as Python's own, None for what is none."""
     try:
-        number = operator.index(step)
+        return None if isinstance(value, bool) else int(operator.index(value))
     except TypeError:
-        raise InputError(f"step must be an integer, found {step!r}; log an epoch's fraction as a metric.") from None
+        return None
+
+
+def _step(step: Any) -> int:
+    number = _whole(step)
+    if number is None:
+        raise InputError(f"step must be an integer, found {step!r:.80}; log an epoch's fraction as a metric.")
     if abs(number) > _LAST_STEP:
         raise InputError(f"step must lie within 2**53, found {number!r:.40}.")
     return number
-
-
-def _text(argument: str, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{argument} must be a text that is not empty, found {value!r:.80}.")
 
 
 def _bytes(value: Any) -> tuple[bytes, str]:

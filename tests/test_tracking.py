@@ -117,6 +117,58 @@ def test_numbers_of_every_kind_are_metrics() -> None:
     assert ml.runs.get(run.id).last_steps == dict.fromkeys(sorted(values), 0)
 
 
+class Label(str):
+    """A text of another type, as NumPy's and enumerations' are."""
+
+    def __str__(self) -> str:
+        return "not what it says"
+
+
+def test_texts_and_numbers_of_other_types_are_taken_as_pythons_own() -> None:
+    """What is a text or an integer by its type's word is accepted everywhere and comes back as Python's own."""
+    for text in (np.str_, Label):
+        name = text(f"a {text.__name__}")
+        seed, end = np.int64(3), text("failed")
+        with ml.start_run(name, text("churn"), seed, {text("p"): text("v")}, {text("t"): text("u")}) as run:
+            ml.log_metrics({text("m"): np.float32(0.5)}, step=np.int64(4))
+            ml.log_metric(text("m"), 1)
+            ml.log_latency([0.1], text("l"), warmup=np.bool_(True))
+            ml.set_note(text("n"))
+            ml.set_tags(text("gone"))
+            ml.set_tags([], remove=[text("gone")])
+            ml.log_artifact(b"x", text("x.bin"))
+            ml.log_dataset(pd.DataFrame({"a": [1]}), text("d"), split=text("train"))
+            run.evaluate([0, 1, 1, 0], [0, 1, 1, 1], name=text("e"))
+            run.end(end, error=text("why"))
+        record = ml.runs.get(run.id)
+        assert (record.name, record.project, record.seed, record.status) == (str.__str__(name), "churn", 3, "failed")
+        assert (record.params, record.tags, record.note) == ({"p": "v"}, {"t": "u"}, "n")
+        assert (record.error, record.last_steps["m"]) == ("why", 5)
+        assert ml.start_run(resume=text(run.id)).name == record.name
+        ml.end_run()
+    assert len(ml.sql("FROM unreadable")) == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), "x", None])
+def test_a_run_ends_with_an_exception_as_with_its_text(error: Any) -> None:
+    """An error may be an exception; the run is over and the next one may begin."""
+    run = ml.start_run("r")
+    run.end("failed", error=error)
+    assert ml.active_run() is None
+    assert ml.runs.get(run.id).error == {"ValueError": "ValueError: x", "KeyboardInterrupt": "KeyboardInterrupt: "}.get(
+        type(error).__name__, error
+    )
+
+
+def test_a_run_whose_start_is_refused_leaves_no_project(tmp_path: Path) -> None:
+    """Nothing of a start is recorded where a part of it cannot be."""
+    for arguments in ({"seed": "1"}, {"baseline": 1}, {"tags": [1]}, {"dataset": 3}, {"params": {1: 1}}):
+        with pytest.raises(ml.InputError):
+            ml.start_run("r", project_id="newproj", **arguments)
+    assert ml.projects.list()["name"].tolist() == []
+    assert ml.active_run() is None
+
+
 # -- bad input ---------------------------------------------------------------------------------------
 
 
@@ -144,6 +196,15 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.log_latency(-1), "seconds must be durations of at least 0, found -1.0 (1 of 1)"),
     (lambda: ml.log_latency([0.1, float("nan"), -2]), "seconds must be durations of at least 0, found nan (2 of 3)"),
     (lambda: ml.log_latency("fast"), "must be a number, found 'f'"),
+    (lambda: ml.active_run().log_metric([1], 1.0), "metrics must have texts as keys, found [1]"),
+    (lambda: ml.active_run().log_param([1], 1.0), "params must have texts as keys, found [1]"),
+    (lambda: ml.log_metrics({"a": 1}, step=True), "step must be an integer, found True"),
+    (lambda: ml.log_latency([0.1], warmup=1), "warmup must be true or false, found 1"),
+    (lambda: ml.active_run().end("failed", error=5), "error must be a text, found 5 of type int"),
+    (lambda: ml.set_tags([[1]]), "tags must be texts that are not empty, found [1]"),
+    (lambda: ml.set_tags([], remove=[1]), "tags must be texts that are not empty, found 1"),
+    (lambda: ml.runs.tag("ended", [], remove=[1]), "texts"),
+    (lambda: ml.start_run("x", project_id="newproj", baseline=1), "baseline must be true or false, found 1"),
     (lambda: ml.log_latency(1.0, name=3), "name must be a text that is not empty, found 3"),
     (lambda: ml.set_tags([""]), "tags must be texts that are not empty, found ''"),
     (lambda: ml.set_tags({1: "a"}), "tags must be texts that are not empty, found 1"),
@@ -217,7 +278,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("first", [0, 30, 60])
+@pytest.mark.parametrize("first", [0, 30, 60, 90])
 def test_bad_input_is_one_sentence_and_leaves_nothing(
     first: int, files: Callable[[], dict[str, bytes]], tmp_path: Path
 ) -> None:
@@ -381,6 +442,32 @@ def test_a_run_goes_on_where_it_stopped() -> None:
     assert (record.params, record.last_steps, record.status) == ({"x": 1, "y": 2}, {"m": 8}, "finished")
     assert record.duration > before
     assert len(ml.runs.list()) == 1
+
+
+def test_a_run_that_goes_on_with_another_seed_says_so() -> None:
+    """The record names the seed that was set last and what it seeded; without one the run keeps its own."""
+    ml.start_run("r", seed=1).end()
+    ml.start_run(resume="r", seed=99).end()
+    ml.start_run(resume="r").end()
+    record = ml.runs.get("r")
+    assert (record.seed, record.seeded[:2]) == (99, ["random", "numpy"])
+    assert ml.sql("SELECT seed FROM runs")["seed"].tolist() == [99]
+
+
+def test_a_dataset_is_first_looked_for_in_the_runs_project() -> None:
+    """Of two datasets of one name that of the run's project is used; where it has none, that of another."""
+    mine = ml.datasets.add(pd.DataFrame({"a": [1]}), "data", project_id="mine")
+    other = ml.datasets.add(pd.DataFrame({"a": [2]}), "data", project_id="other")
+    elsewhere = ml.datasets.add(pd.DataFrame({"a": [3]}), "only", project_id="other")
+    for known in (True, False):  # also where this process has proposed an id of its own for the name
+        if not known:
+            session.reset()
+        with ml.start_run("r", project_id="mine", dataset="data") as run:
+            assert run.log_dataset("data") == mine.digest
+            assert run.log_dataset("only") == elsewhere.digest
+        assert {used["dataset_id"] for used in ml.runs.get(run.id).datasets} == {mine.dataset_id, elsewhere.dataset_id}
+    with ml.start_run("r", project_id="third") as run:
+        assert run.log_dataset("data") == other.digest
 
 
 def test_a_seed_seeds_once_and_nothing_else_is_touched() -> None:

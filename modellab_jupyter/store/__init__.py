@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import InputError, NotFoundError, StoreBusyError, StoreError, hint
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
 from modellab_jupyter.store import ingest, migrations, queries
 from modellab_jupyter.store.backends import FileBackend
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _T = TypeVar("_T")
+KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
     "enable_external_access": "false",
@@ -44,6 +45,44 @@ class Health:
     waiting_bytes: int
     unreadable: list[dict[str, Any]]
     problem: str | None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An event, its place among those of all writers, and where it stands."""
+
+    order: int
+    event: schema.AnyEvent
+    path: Path
+    position: int
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> Iterator[None]:
+    import duckdb
+
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT" if keep else "ROLLBACK")
+    except BaseException:
+        with suppress(duckdb.Error):  # DuckDB may have rolled back itself; the first error is what matters
+            con.execute("ROLLBACK")
+        raise
+
+
+def _culprits(con: duckdb.DuckDBPyConnection, records: Sequence[_Record]) -> list[tuple[_Record, str]]:
+    """Return the records that cannot be applied, with the reason, found by halves; nothing is changed."""
+    try:
+        with _transaction(con, keep=False):
+            ingest.apply(con, (record.event for record in records))
+    except ingest.faults() as error:
+        if len(records) == 1:
+            said = str(error).partition("\n")[0]
+            return [(records[0], f"its values do not fit the tables: {said}")]
+        half = len(records) // 2
+        return _culprits(con, records[:half]) + _culprits(con, records[half:])
+    return []
 
 
 class Store:
@@ -82,38 +121,39 @@ class Store:
             return self._take(con)
 
     def _take(self, con: duckdb.DuckDBPyConnection) -> int:
-        import duckdb
-
         taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
-        events: list[schema.AnyEvent] = []
+        records: list[_Record] = []
         ends: dict[Path, int] = {}
         unreadable: list[list[Any]] = []
-        for path in journals.segments(self.journals):
+        present = journals.segments(self.journals)
+        for path in present:
             start = taken.get(path.name, 0)
             try:
                 found = journals.read(path, start)
             except FileNotFoundError:  # another process took it and removed it
                 continue
-            events += found.events
+            latest = 0
+            for event, position in zip(found.events, found.positions, strict=True):
+                latest = max(latest, event.time)  # a writer's own order stays, whatever the clock did
+                records.append(_Record(latest, event, path, position))
             unreadable += [[path.name, u.position, u.line, u.reason] for u in found.unreadable]
             if found.end > start:
                 ends[path] = found.end
         if ends:
-            con.execute("BEGIN")
+            records.sort(key=lambda record: record.order)
             try:
-                ingest.apply(con, events)
-                con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
-                con.executemany(
-                    "INSERT INTO segments VALUES (?, ?, now() AT TIME ZONE 'UTC')",
-                    [[path.name, end] for path, end in ends.items()],
-                )
-                if unreadable:
-                    con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
-                con.execute("COMMIT")
-            except BaseException:
-                with suppress(duckdb.Error):  # DuckDB may have rolled back itself; the first error is what matters
-                    con.execute("ROLLBACK")
-                raise
+                self._save(con, records, ends, unreadable, present)
+            except ingest.faults():
+                bad = _culprits(con, records)
+                if not bad or len(bad) > max(8, len(records) // 2):  # no matter of single events
+                    raise
+                places = {(record.path, record.position) for record, _ in bad}
+                records = [record for record in records if (record.path, record.position) not in places]
+                unreadable += [
+                    [record.path.name, record.position, journals.line_at(record.path, record.position), reason]
+                    for record, reason in bad
+                ]
+                self._save(con, records, ends, unreadable, present)
         for name, position, _, reason in unreadable:
             warnings.warn(
                 f"a line of the journal {name} cannot be read ({reason}, position {position}); "
@@ -122,7 +162,31 @@ class Store:
                 stacklevel=4,
             )
         self._sweep({**taken, **{path.name: end for path, end in ends.items()}})
-        return len(events)
+        return len(records)
+
+    def _save(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        records: Sequence[_Record],
+        ends: dict[Path, int],
+        unreadable: Sequence[Sequence[Any]],
+        present: Sequence[Path],
+    ) -> None:
+        """Apply records and note how far each segment was taken, in one transaction."""
+        with _transaction(con):
+            ingest.apply(con, (record.event for record in records))
+            con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
+            con.execute(
+                f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
+                AND taken_at < now() AT TIME ZONE 'UTC' - INTERVAL {KNOWN_DAYS} DAY""",
+                [[path.name for path in present]],
+            )
+            con.executemany(
+                "INSERT INTO segments VALUES (?, ?, now() AT TIME ZONE 'UTC')",
+                [[path.name, end] for path, end in ends.items()],
+            )
+            if unreadable:
+                con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
 
     def _sweep(self, taken: dict[str, int]) -> None:
         """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
@@ -239,6 +303,7 @@ class Store:
         """
         if not isinstance(ref, str):
             raise InputError(f"{kind} must be given by id or name, found {ref!r:.80} of type {type(ref).__name__}.")
+        ref = str.__str__(ref)
         with self._reading() as con:
             found = queries.find(con, kind, ref, project_id=project_id)
             near = [] if found else queries.names(con, kind)
@@ -276,22 +341,26 @@ class Store:
             return []
 
     def collect(self) -> tuple[int, int]:
-        """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes."""
+        """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.
+
+        Blobs stay where the list of a folder that is still wanted cannot be read; a warning names it.
+        """
         with self._reading() as con:
             digests, folders = queries.references(con)
             kinds = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
-        for (digest,) in kinds:
-            digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
         hour_ago = time.time() - 3600  # what a run writes this moment is not in the store yet
         count = size = 0
-        for path in self.blobs.folder.glob("*/*"):
-            if path.parent.name + path.name not in digests and path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + path.stat().st_size
-                path.unlink()
-        for path in self.blobs.folder.glob(".*.part"):  # of a process that was killed while it wrote
-            if path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + path.stat().st_size
-                path.unlink()
+        try:
+            for (digest,) in kinds:
+                digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
+        except (DamagedError, NotFoundError) as error:
+            warnings.warn(
+                f"stored bytes were kept, since nobody can tell which belong to a folder whose list is lost: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        else:
+            count, size = self.blobs.discard(digests, hour_ago)
         for path in (self.files / "evaluations").glob("*"):
             if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
                 count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

@@ -28,13 +28,37 @@ def editable(kind: str) -> set[str]:
     return _EDITABLE[kind][2]
 
 
+def faults() -> tuple[type[Exception], ...]:
+    """Return the errors that speak of what an event holds, not of the file, the disk or the tables."""
+    import duckdb
+
+    return ValueError, TypeError, ArithmeticError, LookupError, duckdb.DataError, duckdb.InvalidInputException
+
+
 def apply(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
-    """Apply events, the oldest first, inside the caller's transaction."""
-    ordered = sorted(events, key=lambda e: e.time)  # stable: a writer's own order stays
+    """Apply events in their order, inside the caller's transaction."""
+    names = _Names(con)
+    part: list[AnyEvent] = []
+    for event in events:
+        part.append(event)
+        if _turns(event):
+            _part(con, part, names)
+            part = []
+    _part(con, part, names)
+
+
+def _turns(event: AnyEvent) -> bool:
+    """Tell whether what comes after an event must find its effect: a name is free or taken, an object gone or back."""
+    return isinstance(event, schema.Trashed | schema.Restored | schema.Purged) or (
+        isinstance(event, schema.Changed) and event.kind in {"project", "dataset"}
+    )
+
+
+def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _Names) -> None:
+    """Apply events whose kinds may be taken together: all of one kind at once, then one by one what changes things."""
     by_type: dict[type, list[Any]] = {}
     for event in ordered:
         by_type.setdefault(type(event), []).append(event)
-    names = _Names(con)
     for event in by_type.get(schema.ProjectAdded, []):
         _project(con, event, names)
     for event in by_type.get(schema.DatasetAdded, []):
@@ -143,6 +167,13 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
 
 
 def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted], names: _Names) -> None:
+    for project, event in {names.id(e.project_id): e for e in events}.items():  # emptied from the trash meanwhile?
+        con.execute(
+            """INSERT INTO projects SELECT $id, $name, '', make_timestamp($at), make_timestamp($at), NULL
+            WHERE NOT EXISTS (SELECT 1 FROM projects WHERE project_id = $id)
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = $run)""",
+            {"id": project, "name": f"recovered-{project[-6:]}", "at": micros(event.time), "run": event.run_id},
+        )
     _load(
         con,
         """INSERT INTO runs BY NAME
@@ -168,7 +199,7 @@ def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted]
     )
 
 
-def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
+def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
     """Apply what changes the life of a run; the last word of each run counts."""
     lives: dict[str, dict[str, Any]] = {}
     found: dict[str, schema.RunDescribed] = {}
@@ -187,6 +218,12 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
                 found[event.run_id] = event
             case _:
                 pass
+    for event in events:
+        if isinstance(event, schema.RunResumed) and event.seed is not None:
+            con.execute(
+                "UPDATE runs SET seed = ?, seeded = ? WHERE run_id = ?",
+                [event.seed, json.dumps(event.seeded), event.run_id],
+            )
     resumed = [(run, life["resumed"]) for run, life in lives.items() if "resumed" in life]
     for run, event in resumed:
         con.execute(
@@ -258,10 +295,16 @@ def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) ->
 
 def _environments(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EnvironmentCaptured]) -> None:
     for event in {e.digest: e for e in events}.values():
+        at = micros(event.time)
         con.execute(
             "INSERT INTO environments SELECT ?, ?, make_timestamp(?) "
             "WHERE NOT EXISTS (SELECT 1 FROM environments WHERE digest = ?)",
-            [event.digest, json.dumps(event.content, ensure_ascii=False), micros(event.time), event.digest],
+            [event.digest, json.dumps(event.content, ensure_ascii=False), at, event.digest],
+        )
+        con.execute(
+            "UPDATE environments SET captured_at = make_timestamp($at) "
+            "WHERE digest = $digest AND captured_at < make_timestamp($at)",
+            {"at": at, "digest": event.digest},
         )
 
 
@@ -477,8 +520,9 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
     con.execute("DELETE FROM run_datasets WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
-    con.execute(
-        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL)"
+    con.execute(  # the run that a young one is for may name it only afterwards
+        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL) "
+        f"AND captured_at < make_timestamp({micros(at)}) - INTERVAL 1 HOUR"
     )
     con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM run_sessions)")
 
@@ -541,5 +585,7 @@ def _load(con: duckdb.DuckDBPyConnection, sql: str, columns: dict[str, Any]) -> 
     if not len(next(iter(columns.values()))):
         return
     con.register("fresh", _arrow(columns))
-    con.execute(sql)
-    con.unregister("fresh")
+    try:
+        con.execute(sql)
+    finally:
+        con.unregister("fresh")

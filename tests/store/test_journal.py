@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
+from modellab_jupyter.errors import InputError
 from modellab_jupyter.journal import Journal
 from modellab_jupyter.store import Store
 from tests.conftest import answer
@@ -79,6 +80,25 @@ def test_half_a_surrogate_pair_is_written_as_an_escape() -> None:
     """A text that UTF-8 has no bytes for does not cost its record."""
     event = schema.decode(schema.encode(schema.TagsSet(time=1, run_id="r", tags={"a\ud800": "\udfffb"})))
     assert event.tags == {"a\\ud800": "\\udfffb"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        schema.LatencyLogged(time=1, run_id="r", name="l", seconds=[0.1], warmup=1),  # type: ignore[arg-type]
+        schema.RunEnded(time=1, run_id="r", status="over", duration=1.0),  # type: ignore[arg-type]
+        schema.RunEnded(time=1, run_id="r", status="failed", duration=1.0, error=ValueError("x")),  # type: ignore[arg-type]
+        schema.TagsSet(time=1, run_id="r", tags={}, removed=[1]),  # type: ignore[list-item]
+        schema.Changed(time=1, kind="run", id="r", fields={"note": object()}),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_could_not_be_read_is_not_written(event: schema.Event, tmp_path: Path) -> None:
+    """An event that `decode` would refuse is refused before a byte is written."""
+    journal = Journal(tmp_path)
+    with pytest.raises(InputError, match="what is logged must be texts, numbers and truth values"):
+        journal.append(event)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_journal_cut_at_any_byte_gives_its_whole_records(tmp_path: Path) -> None:

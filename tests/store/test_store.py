@@ -7,13 +7,16 @@ import shutil
 import signal
 import sys
 import time
+import warnings
+import zlib
 from pathlib import Path
 
 import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import journal as journals
-from modellab_jupyter import schema
+from modellab_jupyter import schema, session
+from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.journal import Journal
 from modellab_jupyter.store import Store, backends, migrations, queries
 from tests.conftest import answer, content, python
@@ -227,11 +230,111 @@ def test_a_summary_is_what_its_series_says() -> None:
     assert run.status == "finished"
 
 
+def put(folder: Path, *events: schema.Event) -> Path:
+    """Write events as one segment of a writer of their own; return its path."""
+    journal = Journal(folder)
+    for event in events:
+        journal.append(event)
+    path = journal.path
+    journal.close()
+    return path
+
+
+def begun(run: str, project: str, at: int) -> schema.RunStarted:
+    return schema.RunStarted(
+        time=at, run_id=run, project_id=project, name=run, host="h", pid=1, started=0.0, session_id="s"
+    )
+
+
+def test_the_store_is_what_becomes_of_events_in_order(store: Store) -> None:
+    """Taken in one by one or all at once, events of several writers leave the same rows."""
+    events = [
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        begun("run_1", "proj_1", 2),
+        schema.Trashed(time=3, kind="project", ids=["proj_1"]),
+        schema.ProjectAdded(time=4, project_id="proj_1", name="P"),
+        begun("run_2", "proj_1", 5),
+        schema.Changed(time=6, kind="project", id="proj_1", fields={"name": "Q"}),
+        schema.ProjectAdded(time=7, project_id="proj_2", name="P"),
+        begun("run_3", "proj_2", 8),
+        schema.Trashed(time=9, kind="run", ids=["run_3"]),
+        schema.Purged(time=10),
+        begun("run_4", "proj_2", 11),
+    ]
+    one_by_one = Store(None, store.files / "other")
+    for event in events:
+        put(one_by_one.journals, event)
+        one_by_one.ingest()
+        put(store.journals, event)
+    query = "SELECT run, project FROM (SELECT r.name AS run, p.name AS project FROM runs r JOIN projects p "
+    query += "USING (project_id) WHERE p.deleted_at IS NULL) ORDER BY run"
+    rows = store.read(queries.rows, query)
+    assert rows == one_by_one.read(queries.rows, query)
+    assert [tuple(row.values()) for row in rows] == [("run_1", "Q"), ("run_2", "Q"), ("run_4", "P")]
+
+
+def test_a_writers_own_order_stays_where_its_clock_was_set_back(store: Store) -> None:
+    """What a writer wrote later comes later, also with an earlier time."""
+    put(
+        store.journals,
+        schema.ProjectAdded(time=10**18, project_id="proj_1", name="P"),
+        schema.Trashed(time=10**18 + 1, kind="project", ids=["proj_1"]),
+        schema.Restored(time=10**18 - 5, kind="project", ids=["proj_1"]),
+    )
+    assert store.projects()["name"].to_pylist() == ["P"]
+
+
+def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_not(store: Store) -> None:
+    """Values that no table holds stop neither ingest nor reading; the line is kept with its reason."""
+    bad = schema.DatasetAdded(time=4, dataset_id="ds_1", name="d", digest="0", source="frame", rows=2**70)
+    path = put(
+        store.journals,
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        *(begun(f"run_{i}", "proj_1", 2) for i in range(5)),
+        bad,
+        begun("run_5", "proj_1", 5),
+        schema.TagsSet(time=6, run_id="run_5", tags={"t": None}),
+        schema.RunEnded(time=7, run_id="run_5", status="finished", duration=1.0, lost=2**64),
+    )
+    with pytest.warns(RuntimeWarning, match=f"{path.name} cannot be read .its values do not fit the tables"):
+        store.ingest()
+    assert len(store.runs()) == 6
+    assert store.sql("SELECT tag FROM tags")["tag"].to_pylist() == ["t"]
+    kept = store.sql("SELECT segment, line, reason FROM unreadable ORDER BY position").to_pylist()
+    assert kept[0]["line"][9:] == schema.encode(bad)
+    assert len(kept) == 2
+    assert {row["segment"] for row in kept} == {path.name}
+    assert store.ingest() == 0
+
+
+def test_an_event_of_a_later_version_is_set_aside_as_such(store: Store) -> None:
+    """A kind of event that is not known says in its reason that a later version wrote it."""
+    body = b'{"event":"sung","time":1}'
+    store.journals.mkdir(parents=True)
+    (store.journals / "seg_1.jsonl").write_bytes(b"%08x %b\n" % (zlib.crc32(body), body))
+    with pytest.warns(RuntimeWarning, match="a later version of ModelLab wrote an event"):
+        store.ingest()
+
+
+def test_segments_that_are_gone_are_forgotten_in_time(store: Store) -> None:
+    """A segment that was removed is known for a week, should it come back, and no longer."""
+    for _ in range(3):
+        put(store.journals, schema.Beat(time=1, run_id="r"))
+        store.ingest()
+    assert store.sql("SELECT count(*) AS n FROM segments")["n"].to_pylist() == [3]
+    with store._backend.connect(write=True) as con:
+        con.execute("UPDATE segments SET taken_at = taken_at - INTERVAL 8 DAY")
+    put(store.journals, schema.Beat(time=2, run_id="r"))
+    store.ingest()
+    assert store.sql("SELECT count(*) AS n FROM segments")["n"].to_pylist() == [1]
+
+
 # -- held, killed, damaged ---------------------------------------------------------------------------
 
 
 def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting, logging and ending go on at once; reading names the holder; everything arrives later."""
+    monkeypatch.setattr(session, "HELD_FOR", 0.0)
     log_some()
     holder = python(HOLD)
     assert holder.stdout.readline() == "held\n"
@@ -248,6 +351,129 @@ def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch
     holder.communicate("\n", timeout=30)
     assert ml.runs.list()["name"].tolist() == ["some", "some"]
     assert ml.runs.get(run.id).status == "finished"
+
+
+def test_a_store_that_others_take_turns_at_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a run is silent where another program has the store for a moment, and tells what lasts, once."""
+    log_some()
+    holder = python(HOLD)
+    assert holder.stdout.readline() == "held\n"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        log_some(1)
+        assert told == []
+        monkeypatch.setattr(session, "HELD_FOR", 0.0)
+        log_some(1)
+        log_some(1)
+        assert ["Nothing is lost" in str(one.message) for one in told] == [True]
+        session.current().journal.folder.rename("elsewhere")
+        session.current().journal.folder.write_text("no folder")
+        log_some(1)
+        assert ["cannot write" in str(one.message) for one in told[1:]] == [True]
+        session.current().journal.folder.unlink()
+        Path("elsewhere").rename(session.current().journal.folder)
+    holder.communicate("\n", timeout=30)
+    session.current().journal.flush()
+    assert len(ml.runs.list()) == 5
+
+
+def test_a_purge_leaves_what_a_live_run_is_about_to_name(store: Store) -> None:
+    """An environment captured within the hour stays; one that nobody named for longer goes."""
+    hour = 3600 * 10**9
+    now = time.time_ns()
+    put(
+        store.journals,
+        schema.EnvironmentCaptured(time=now - 2 * hour, digest="old", content={}),
+        schema.EnvironmentCaptured(time=now - 2 * hour, digest="again", content={}),
+        schema.ProjectAdded(time=now, project_id="proj_1", name="P"),
+        begun("run_1", "proj_1", now),
+        schema.EnvironmentCaptured(time=now, digest="again", content={}),
+        schema.EnvironmentCaptured(time=now, digest="new", content={}),
+        schema.Purged(time=now),
+        schema.RunDescribed(time=now, run_id="run_1", environment="new"),
+    )
+    assert store.sql("SELECT digest FROM environments ORDER BY 1")["digest"].to_pylist() == ["again", "new"]
+
+
+def test_a_run_of_a_project_that_was_purged_is_shown(store: Store) -> None:
+    """A run that starts in a project which is gone for good meanwhile stands in one that says so."""
+    put(
+        store.journals,
+        schema.ProjectAdded(time=1, project_id="proj_1", name="P"),
+        schema.Trashed(time=2, kind="project", ids=["proj_1"]),
+        schema.Purged(time=3),
+        begun("run_1", "proj_1", 4),
+        begun("run_2", "proj_1", 5),
+    )
+    assert store.projects()["name"].to_pylist() == ["recovered-proj_1"]
+    assert sorted(store.runs()["name"].to_pylist()) == ["run_1", "run_2"]
+
+
+# -- blobs -------------------------------------------------------------------------------------------
+
+
+def test_good_content_heals_a_damaged_blob(tmp_path: Path) -> None:
+    """A blob whose bytes were changed is whole again once its content is put again."""
+    blobs = Blobs(tmp_path / "blobs")
+    digest = blobs.put(b"content")
+    blobs.path(digest).write_bytes(b"CONTENT")
+    assert blobs.put(b"content") == digest
+    assert blobs.get(digest) == b"content"
+    assert [path.name for path in blobs.folder.glob(".*")] == []
+
+
+def test_a_blob_that_is_put_while_it_is_removed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever empties the trash looks at a blob again after moving it aside; a put in between wins."""
+    blobs, other = Blobs(tmp_path / "blobs"), Blobs(tmp_path / "blobs")
+    digest, gone = blobs.put(b"content"), blobs.put(b"gone")
+    for one in (digest, gone):
+        os.utime(blobs.path(one), (1, 1))
+    move = Path.replace
+    for moment in ("before", "after"):
+
+        def replace(path: Path, target: Path, moment: str = moment) -> Path:
+            if target.suffix != ".aside" or digest not in target.name:
+                return move(path, target)
+            monkeypatch.setattr(Path, "replace", move)
+            if moment == "before":
+                other.put(b"content")
+            moved = move(path, target)
+            if moment == "after":
+                other.put(b"content")
+            return moved
+
+        monkeypatch.setattr(Path, "replace", replace)
+        blobs.discard(set(), time.time() - 3600)
+        assert other.get(digest) == b"content"
+        os.utime(blobs.path(digest), (1, 1))
+    assert not blobs.path(gone).exists()
+    blobs.path(digest).rename(blobs.folder / f".{digest}.aside")  # killed in between
+    assert blobs.discard({digest}, time.time()) == (0, 0)
+    assert blobs.get(digest) == b"content"
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_lost_list_of_a_folder_keeps_its_members(tmp_path: Path, harm: str) -> None:
+    """Where the list of a stored folder cannot be read, its bytes stay and a warning names the list."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.txt").write_text("a")
+    with ml.start_run("r") as run:
+        artifact = ml.artifacts.get(run.log_artifact("sub"))
+    store = session.current().store
+    member = store.blobs.members(artifact.digest)[0]["digest"]
+    for path in store.blobs.folder.glob("*/*"):
+        os.utime(path, (1, 1))
+    path = store.blobs.path(artifact.digest)
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"[]")
+    with pytest.warns(RuntimeWarning, match=f"stored bytes were kept.*{artifact.digest[:12]}"):
+        assert ml.trash.empty() is not None
+    assert store.blobs.get(member) == b"a"
+    ml.artifacts.delete(artifact.artifact_id)
+    ml.trash.empty()
+    assert not store.blobs.path(member).exists()
 
 
 def test_a_store_that_this_process_holds_is_told_as_such() -> None:
