@@ -206,7 +206,7 @@ function saved(spec: JsonObject, { name, kind, part }: Spec, rows: number): Colu
  * Throws Unreadable, with the sentence to show, where rows and columns do not agree.
  */
 export function readTable(payload: JsonObject, buffers: DataView[] = []): Table {
-  const rows = payload.rows ?? 0;
+  const rows = payload.rows;
   const specs = Array.isArray(payload.columns) ? payload.columns.filter(isObject) : [];
   if (typeof rows !== 'number' || !Number.isInteger(rows) || rows < 0 || rows > 2 ** 31 - 2 || (rows > 0 && specs.length === 0)) {
     throw new Unreadable('This table is damaged: its number of rows is not that of its columns; run the cell again.');
