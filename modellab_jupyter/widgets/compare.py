@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
-EVIDENCE = ("better", "worse", "no evidence of a difference")
+UNDEFINED = "not comparable"
+EVIDENCE = ("better", "worse", "different", "no evidence of a difference", UNDEFINED)
 _COLORS = {"better": figures.PALETTE[2], "worse": figures.PALETTE[1]}
 
 
@@ -25,7 +29,9 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     differences
         A table with ``run, metric, estimate, baseline, difference, low, high, p_value, q_value, evidence``,
         one row for each run and metric judged on the same rows as the baseline; None where nothing could be
-        paired. ``evidence`` is ``better``, ``worse`` or ``no evidence of a difference``.
+        paired. ``evidence`` is ``better``, ``worse``, ``different`` (where no direction is better) or ``no
+        evidence of a difference``. A row without a ``difference`` is shown as ``not comparable``, and
+        why, if there is a column ``reason``.
     title
         Heading of the page.
 
@@ -68,9 +74,10 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
     lacking = [n for n in wanted if n not in paired.column_names]
     if lacking:
         raise ValueError(f"differences must have the column {lacking[0]!r}, found {', '.join(paired.column_names)}")
+    paired = _told(paired.select([n for n in (*wanted, "reason") if n in paired.column_names]))
     rows = paired.to_pylist()
     sections[:0] = [_conclusion(rows)]
-    drawn = [r for r in rows if r["difference"] is not None]
+    drawn = [r for r in rows if r["evidence"] != UNDEFINED]
     for metric in list(dict.fromkeys(r["metric"] for r in drawn))[:6]:
         mine = [
             {
@@ -90,13 +97,19 @@ def compare(runs: pa.Table, differences: Any = None, *, title: str = "Comparison
         sections.append(
             saved.Picture(str(metric), figure, f"Paired differences in {metric}: {said}", 110 + 34 * min(30, len(mine)))
         )
-    titles = {"p_value": "p", "q_value": "q (corrected)", "difference": "difference [interval]"}
+    titles = {
+        "p_value": "p",
+        "q_value": "q (corrected)",
+        "difference": "difference [interval]",
+        "reason": "what is missing, and why",
+    }
     sections.append(
         saved.Grid(
             "Paired differences to the baseline",
-            paired.select(list(wanted)),
+            paired,
             titles,
             {"difference": ("low", "high")},
+            forms={"p_value": "p", "q_value": "p", "evidence": "evidence"},
             note="Intervals and p-values are of the difference on the same rows; "
             "q-values are corrected for the number of comparisons.",
         )
@@ -114,11 +127,9 @@ def _names(runs: pa.Table) -> list[str]:
 def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -> saved.Grid:
     import pyarrow as pa
 
-    parts = {f"{n}{end}" for n in runs.column_names if n.startswith("metrics.") for end in (".low", ".high", ".n")}
+    parts = saved.metric_parts(runs)
     rows = []
-    for name in runs.column_names:
-        if not name.startswith(prefix) or (prefix == "metrics." and name in parts):
-            continue
+    for name in parts if prefix == "metrics." else [n for n in runs.column_names if n.startswith(prefix)]:
         values = runs.column(name).to_pylist()
         if len({json.dumps(v, default=str) for v in values}) > 1:
             rows.append((name, values))
@@ -127,10 +138,10 @@ def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -
     ends: dict[str, tuple[str, str]] = {}
     for name, _ in rows:
         table[name] = runs.column(name).combine_chunks()
-        low, high = f"{name}.low", f"{name}.high"
-        if prefix == "metrics." and low in runs.column_names and high in runs.column_names:
-            table[low], table[high] = runs.column(low).combine_chunks(), runs.column(high).combine_chunks()
-            ends[name] = (low, high)
+        mine = parts.get(name, {})
+        if "low" in mine and "high" in mine:
+            ends[name] = (mine["low"], mine["high"])
+            table |= {end: runs.column(end).combine_chunks() for end in ends[name]}
     made = pa.table(table) if rows else pa.table({"run": pa.array([], pa.string())})
     word = prefix.removesuffix(".")
     return saved.Grid(
@@ -139,6 +150,32 @@ def _what_differs(runs: pa.Table, prefix: str, caption: str, names: list[str]) -
 
 
 def _conclusion(rows: list[dict[str, Any]]) -> saved.Text:
-    better, worse, none = (sum(r["evidence"] == word for r in rows) for word in EVIDENCE)
+    counts = [(sum(r["evidence"] == word for r in rows), word) for word in EVIDENCE]
+    # Of a metric without a better direction there may be none at all; the other counts are said also when zero.
+    shown = [(n, word) for n, word in counts if n or word not in ("different", UNDEFINED)]
+    words = {"no evidence of a difference": "without evidence of a difference"}
+    said = ", ".join(f"{n} {words.get(word, word)}" for n, word in shown)
+    undefined = next((n for n, word in shown if word == UNDEFINED), 0)
+    why = " (the difference is undefined; the table says why)" if undefined and any(map(_reason, rows)) else ""
     pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline"
-    return saved.Text(f"Of {pairs}: {better} better, {worse} worse, {none} without evidence of a difference.", "lede")
+    return saved.Text(f"Of {pairs}: {said}{why}.", "lede")
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    return str(row.get("reason") or "")
+
+
+def _told(paired: pa.Table) -> pa.Table:
+    """Say of each row without a difference that nothing was compared; keep reasons if there is one."""
+    import pyarrow as pa
+
+    rows = paired.to_pylist()
+    evidence = [UNDEFINED if _is_undefined(r["difference"]) else r["evidence"] for r in rows]
+    made = paired.set_column(paired.column_names.index("evidence"), "evidence", pa.array(evidence, pa.string()))
+    if "reason" in made.column_names and not any(map(_reason, rows)):
+        made = made.drop_columns(["reason"])
+    return made
+
+
+def _is_undefined(value: Any) -> bool:
+    return not isinstance(value, int | float) or not math.isfinite(value)

@@ -28,6 +28,7 @@ SAVED_POINTS = 100
 
 _ORDER = ("name", "status")
 _TAIL = ("started_at", "duration", "dataset", "tags", "note", "run_id")
+_FORMS = {"duration": "duration"}
 _TITLES = {"started_at": "started (UTC)", "run_id": "run id"}
 
 
@@ -119,6 +120,7 @@ class Dashboard:
             return Answer({"changed": False, "token": token})
         project, runs = self._read()
         table, block = saved.binary_table(runs)
+        saved.marked_parts(runs, table["columns"])
         if token is None:
             head = json.dumps(saved.plain([dict(project), table]), sort_keys=True)
             token = hashlib.sha256(head.encode() + block).hexdigest()[:16]
@@ -171,15 +173,12 @@ def _greater(runs: pa.Table) -> dict[str, bool | None]:
 
 def _metrics(runs: pa.Table) -> list[str]:
     """Names of metric columns, without the ends of intervals and the supports that belong to one."""
-    names = set(runs.column_names)
+    return list(saved.metric_parts(runs))
 
-    def is_part(name: str) -> bool:
-        base, _, end = name.rpartition(".")
-        if base not in names or base == "metrics":
-            return False
-        return end == "n" or (end in ("low", "high") and f"{base}.low" in names and f"{base}.high" in names)
 
-    return [n for n in runs.column_names if n.startswith("metrics.") and not is_part(n)]
+def _ends(runs: pa.Table) -> dict[str, tuple[str, str]]:
+    """Columns of both ends of the interval of each metric that has one."""
+    return {m: (p["low"], p["high"]) for m, p in saved.metric_parts(runs).items() if "low" in p and "high" in p}
 
 
 def _best(runs: pa.Table) -> dict[str, int]:
@@ -241,7 +240,8 @@ def _curves(source: Source, kept: pa.Table, metric: str) -> tuple[pa.Table, dict
 def _stepped(source: Source, kept: pa.Table) -> Curves:
     """Return the curves worth saving: of the first metrics that have steps, which evaluated ones rarely have."""
     found: Curves = {}
-    asked = sorted(_metrics(kept), key=lambda metric: f"{metric}.n" in kept.column_names)
+    parts = saved.metric_parts(kept)
+    asked = sorted(parts, key=lambda metric: "n" in parts[metric])
     for metric in asked[:ASKED_METRICS]:
         series, names = _curves(source, kept, metric)
         if len(set(series.column("step").to_pylist())) > 1:
@@ -256,9 +256,11 @@ def _snapshot(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves
     # Rounded as the columns are, so that the best value is found among them.
     best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
+    table = saved.json_table(kept)
+    saved.marked_parts(kept, table["columns"])
     data = {
         "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},
-        "runs": {**saved.json_table(kept), "greater_is_better": _greater(runs)},
+        "runs": {**table, "greater_is_better": _greater(runs)},
         "total": runs.num_rows,
         "best": best,
         "counts": {word: status.count(word) for word in dict.fromkeys(status)},
@@ -276,7 +278,7 @@ def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str,
     filled = [n for n in plain if any(v not in (None, "", []) for v in kept.column(n).to_pylist())]
     names = [*_ORDER, *metrics, *params, *filled]
     shown = names[:columns]
-    ends = {m: (f"{m}.low", f"{m}.high") for m in metrics if m in shown and f"{m}.low" in kept.column_names}
+    ends = {m: both for m, both in _ends(kept).items() if m in shown}
     extra = [end for pair in ends.values() for end in pair]
     return kept.select([*shown, *extra]), ends, len(names) - len(shown)
 
@@ -315,7 +317,7 @@ def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Cu
         told.append(f"{left_out:,} more columns are left out.")
     if told:
         parts.append(saved.html_text(" ".join(told)))
-    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs))))
+    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs), _FORMS)))
     picture = _picture(rows, curves)
     if picture is not None:
         parts.append(saved.html_picture(picture))
@@ -328,15 +330,12 @@ def _picture(rows: pa.Table, curves: Curves) -> saved.Picture | None:
         figure = figures.curves(series, names, key)
         alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
         return saved.Picture(f"{key} by step", figure, alt)
-    for metric in _metrics(rows):
-        if f"{metric}.low" in rows.column_names:
-            key = metric.removeprefix("metrics.")
-            parts = {"label": "name", "value": metric, "low": f"{metric}.low", "high": f"{metric}.high"}
-            dots = [{part: row[column] for part, column in parts.items()} for row in rows.slice(0, 20).to_pylist()]
-            said = "; ".join(
-                f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])}" for d in dots
-            )
-            return saved.Picture(key, figures.estimates(dots, key), f"{key}: {said}", 110 + 34 * len(dots))
+    for metric, (low, high) in _ends(rows).items():
+        key = metric.removeprefix("metrics.")
+        parts = {"label": "name", "value": metric, "low": low, "high": high}
+        dots = [{part: row[column] for part, column in parts.items()} for row in rows.slice(0, 20).to_pylist()]
+        said = "; ".join(f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])}" for d in dots)
+        return saved.Picture(key, figures.estimates(dots, key), f"{key}: {said}", 110 + 34 * len(dots))
     return None
 
 
@@ -346,4 +345,4 @@ def _text(project: Mapping[str, Any], kept: pa.Table) -> str:
     if kept.num_rows == 0:
         return f"{head}\nNo runs yet."
     table, ends, _ = _shown(_marked(kept), 7)
-    return f"{head}\n{saved.Page('', [saved.Grid('', table, _titles(table), ends)])}".rstrip()
+    return f"{head}\n{saved.Page('', [saved.Grid('', table, _titles(table), ends, forms=_FORMS)])}".rstrip()

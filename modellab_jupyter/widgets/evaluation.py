@@ -16,6 +16,7 @@ _CURVES: dict[str, tuple[str, Callable[[Mapping[str, Any]], figures.Figure]]] = 
     "calibration": ("Calibration", figures.calibration),
 }
 KEYS = ("title", "takeaway", "task_type", "n", "metrics", "slices", "failures", "curves", "notes")
+P_VALUES = {"p_value": "p", "q_value": "p"}
 SLICES = 200
 FAILURES = 100
 
@@ -29,9 +30,8 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         A mapping with any of
 
         - ``title`` and ``takeaway`` (texts), ``n`` (rows judged), ``notes`` (texts);
-        - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a
-        number is
-          missing);
+        - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a number
+          is missing);
         - ``slices``: rows with ``slice, support, metric, estimate, low, high, q_value`` and more if there is;
         - ``failures``: rows, whatever their columns;
         - ``curves``: ``roc`` (``fpr, tpr``), ``pr`` (``recall, precision``) and ``calibration`` (``predicted,
@@ -81,7 +81,7 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
     if rows:
         ends = {"estimate": ("low", "high")} if {"low", "high"} <= set(metrics.column_names) else {}
         titles = {"estimate": "estimate [interval]"} if ends else {}
-        sections.append(saved.Grid("Metrics", metrics, titles, ends))
+        sections.append(saved.Grid("Metrics", metrics, titles, ends, forms=P_VALUES))
     sections += _slices(report.get("slices"))
     if report.get("failures") is not None:
         sections.append(_limited("Failures", saved.as_table(report["failures"]), FAILURES, "No failures were listed."))
@@ -99,7 +99,7 @@ def _slices(given: Any) -> list[saved.Section]:
     table = saved.as_table(given)
     grid = _limited("Slices", table, SLICES, "No slices were computed.")
     if not {"slice", "estimate", "low", "high"} <= set(table.column_names) or table.num_rows == 0:
-        return [grid]
+        return [dataclasses.replace(grid, forms=P_VALUES)]
     rows = table.to_pylist()
     metric = rows[0].get("metric")
     mine = [r for r in rows if r.get("metric") == metric]
@@ -119,7 +119,7 @@ def _slices(given: Any) -> list[saved.Section]:
     alt = f"{metric or 'Estimate'} of {len(dots)} slices with intervals; the table below has the numbers"
     picture = saved.Picture(f"{metric or 'Estimate'} by slice", figure, alt, 120 + 24 * len(dots))
     titles = {"estimate": "estimate [interval]", "q_value": "q (corrected)"}
-    return [picture, dataclasses.replace(grid, titles=titles, intervals={"estimate": ("low", "high")})]
+    return [picture, dataclasses.replace(grid, titles=titles, intervals={"estimate": ("low", "high")}, forms=P_VALUES)]
 
 
 def _limited(caption: str, table: Any, most: int, empty: str) -> saved.Grid:

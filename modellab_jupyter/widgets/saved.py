@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.modellab.v1+json"
 MISSING = "–"
+PART = b"modellab.part"
+"""Metadata of a column that belongs to a metric: ``low``, ``high`` or ``n``."""
 LONGEST = 400
 """Characters of one text that are saved; the whole of it stays in the store."""
 
@@ -64,7 +66,8 @@ class Grid:
     """A table.
 
     `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the value of a
-    column that gets a star.
+    column that gets a star; `forms` the columns that are written in a way of their own: ``p`` (a p-value),
+    ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may be called anything.
     """
 
     caption: str
@@ -72,6 +75,7 @@ class Grid:
     titles: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     best: Mapping[str, float] = field(default_factory=dict)
+    forms: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     empty: str = "Nothing to show."
 
@@ -175,7 +179,7 @@ def as_table(rows: Any) -> pa.Table:
         raise TypeError(
             f"rows must be an Arrow table, a DataFrame, a list of dicts or columns by name, got {type(rows).__name__}"
         )
-    return pa.table({name: _array(values) for name, values in named.items()})
+    return pa.table({_utf8(name): _array(values) for name, values in named.items()})
 
 
 def _array(values: Any) -> pa.Array:
@@ -183,8 +187,50 @@ def _array(values: Any) -> pa.Array:
 
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([None if v is None or v != v else str(v) for v in values], pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeEncodeError):
+        # Nothing in common, a whole number beyond 64 bits, or half of a letter: as text it can be shown.
+        return pa.array([None if _is_missing(v) else _utf8(str(v)) for v in values], pa.string())
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NaTType", "NAType")
+    )
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def metric_parts(runs: pa.Table) -> dict[str, dict[str, str]]:
+    """Return each metric column of a runs table with those that belong to it, by ``low``, ``high`` and ``n``.
+
+    Fields that carry :data:`PART` say so themselves. In a table where none does, names tell: ``.low`` and
+    ``.high`` beside each other and beside their metric, and ``.n`` beside it.
+    """
+    columns = dict.fromkeys(n for n in runs.column_names if n.startswith("metrics."))
+    marks = {f.name: f.metadata[PART].decode() for f in runs.schema if f.metadata and PART in f.metadata}
+
+    def is_part(owner: str, end: str) -> bool:
+        name = f"{owner}.{end}"
+        if name not in columns or owner not in columns:
+            return False
+        if marks:
+            return marks.get(name) == end
+        return end == "n" or (f"{owner}.low" in columns and f"{owner}.high" in columns)
+
+    ends = ("low", "high", "n")
+    found = {owner: {end: f"{owner}.{end}" for end in ends if is_part(owner, end)} for owner in columns}
+    parts = {name for mine in found.values() for name in mine.values()}
+    return {owner: mine for owner, mine in found.items() if owner not in parts}
+
+
+def marked_parts(runs: pa.Table, columns: Sequence[dict[str, Any]]) -> None:
+    """Write into the descriptions of the columns of a runs table which of them are parts of a metric."""
+    parts = {name for mine in metric_parts(runs).values() for name in mine.values()}
+    for column in columns:
+        if column["name"].startswith("metrics."):
+            column["part"] = column["name"] in parts
 
 
 def kind_of(type_: pa.DataType) -> str:
@@ -339,6 +385,8 @@ def _section_json(section: Section) -> dict[str, Any]:
         name = column["name"]
         if name in section.titles:
             column["title"] = section.titles[name]
+        if name in section.forms:
+            column["form"] = section.forms[name]
         if name in ends:
             column["part"] = True
         if name in section.intervals:
@@ -364,6 +412,13 @@ def number(value: float | None) -> str:
     if abs(value) >= 1e6 or abs(value) < 1e-4:
         return f"{value:.2e}"
     return f"{value:.4g}"
+
+
+def p_value(value: float | None) -> str:
+    """Return three significant digits, and never zero: no finite test shows that."""
+    if value is None or not 0 <= value <= 1:
+        return number(value)
+    return "< 0.001" if value < 0.001 else f"{value:.3g}"
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -392,13 +447,11 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def _cell(name: str, kind: str, value: Any) -> str:
+def _cell(form: str | None, kind: str, value: Any) -> str:
     if value is None or value == "":
         return MISSING
-    if name == "duration" and kind == "number":
-        return duration(value)
     if kind == "number":
-        return number(value)
+        return {"p": p_value, "duration": duration}.get(form or "", number)(value)
     if kind == "time":
         return f"{value:%Y-%m-%d %H:%M}"
     if kind == "bool":
@@ -430,7 +483,9 @@ def _section_text(section: Section) -> str:
         cells = []
         for name, _, kind in columns:
             ends = section.intervals.get(name)
-            shown = _cell(name, kind, row[name]) + (f" {interval(row[ends[0]], row[ends[1]])}" if ends else "")
+            shown = _cell(section.forms.get(name), kind, row[name]) + (
+                f" {interval(row[ends[0]], row[ends[1]])}" if ends else ""
+            )
             cells.append(cut(one_line(shown), 32).strip())
         lines.append(cells)
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
@@ -517,7 +572,7 @@ def html_table(grid: Grid) -> str:
         cells = []
         for name, _, kind in columns:
             value = row[name]
-            shown = _cell(name, kind, value)
+            shown = _cell(grid.forms.get(name), kind, value)
             if not shown.isascii() or not shown.isprintable() or len(shown) > 20:
                 shown = f"<bdi>{escape(shown, 160)}</bdi>" if shown != MISSING else shown
             else:

@@ -277,3 +277,130 @@ def test_evaluation_refuses_parts_it_does_not_know():
         evaluation({"metric": []})
     with pytest.raises(ValueError, match="a curve needs a column 'tpr'"):
         evaluation({"curves": {"roc": {"fpr": [0, 1]}}})
+
+
+def test_p_values_are_never_written_as_zero():
+    """Zero and tiny p-values read "< 0.001" in every form, others keep three digits."""
+    assert [saved.p_value(v) for v in (0.0, 1e-300, 0.00099, 0.001, 0.04321, 0.5, 1, None)] == [
+        "< 0.001",
+        "< 0.001",
+        "< 0.001",
+        "0.001",
+        "0.0432",
+        "0.5",
+        "1",
+        "–",
+    ]
+    rows = [{**d, "p_value": 0.0, "q_value": 0.04321} for d in differences()]
+    page = compare(MemorySource(3).runs(None), rows)
+
+    assert page.to_html().count("&lt; 0.001") == 2
+    assert "0.0432" in page.to_html()
+    assert "< 0.001" in str(page)
+    columns = {c["name"]: c for c in json.loads(page.to_json()["data"])["sections"][-1]["columns"]}
+    assert [columns[n].get("form") for n in ("p_value", "q_value", "evidence", "difference")] == [
+        "p",
+        "p",
+        "evidence",
+        None,
+    ]
+    sliced = evaluation({**report(), "slices": [{**s, "q_value": 0.0} for s in report()["slices"]]})
+    assert sliced.to_html().count("&lt; 0.001") == 4
+
+
+@pytest.mark.parametrize("missing", [None, math.nan])
+def test_undefined_difference_is_not_lack_of_evidence(missing):
+    """What could not be compared says why, is drawn nowhere and is counted apart."""
+    better, none = differences()
+    undefined = {**none, "metric": "f1", "difference": missing, "low": None, "high": None, "p_value": None}
+    rows = [
+        {**better, "reason": None},
+        {**none, "reason": None},
+        {**undefined, "q_value": None, "reason": "the metric is undefined for dummy"},
+    ]
+    page = compare(MemorySource(3).runs(None), rows)
+
+    assert str(page).splitlines()[2] == (
+        "Of 3 paired comparisons with the baseline: 1 better, 0 worse, 1 without evidence of a difference, "
+        "1 not comparable (the difference is undefined; the table says why)."
+    )
+    table = page.sections[-1].table
+    assert table.column("evidence").to_pylist() == ["better", "no evidence of a difference", "not comparable"]
+    assert "the metric is undefined for dummy" in page.to_html()
+    assert [s.caption for s in page.sections if isinstance(s, saved.Picture)] == ["accuracy"]
+    plain = compare(MemorySource(3).runs(None), [better, {**undefined, "q_value": None}])
+    assert "1 not comparable." in str(plain)
+    assert "reason" not in plain.sections[-1].table.column_names
+
+
+def test_differences_without_a_better_direction_are_counted():
+    """A metric that has no better direction may differ, and the conclusion says so."""
+    rows = [{**d, "evidence": "different"} for d in differences()]
+
+    assert "0 better, 0 worse, 2 different, 0 without" in str(compare(MemorySource(3).runs(None), rows))
+
+
+def test_failures_may_have_columns_of_any_name():
+    """Names of features mean nothing: they are shown as they are, in every form."""
+    names = ["label", "row", "prediction", "p_value", "duration", "evidence", "part", "low", "high", "undefined"]
+    names += ["constructor", "__proto__", "", "estimate", "a" * 900, "\ud800", "<b>", "title", "form", "reason"]
+    row = {
+        "category": "confident",
+        **dict.fromkeys(names, 0.0001),
+        **{f"feature {n}": 90 + i for i, n in enumerate(names)},
+    }
+    odd = {"category": 2**70, "row": "\ud800", "label": {"a": {1, 2}}, "prediction": [1, "x"], "reason": object}
+    page = evaluation({"failures": [row, odd]})
+    html_, text = page.to_html(), str(page)
+    section = json.loads(page.to_json()["data"])["sections"][0]
+
+    assert section["rows"] == 2
+    assert len(section["columns"]) == 2 * len(names) + 1
+    assert not [c for c in section["columns"] if "part" in c or "form" in c]
+    assert "&lt; 0.001" not in html_
+    assert "1 min" not in html_
+    assert "confident" in text
+
+
+def marked(**columns):
+    """Return a runs table whose metric columns say what they are, where told."""
+    fields = {
+        n: pa.field(f"metrics.{n}", pa.float64(), metadata={saved.PART: p} if p else None) for n, p in columns.items()
+    }
+    head = MemorySource(2).runs(None).select(["run_id", "name", "status", "baseline", "started_at", "duration", "note"])
+    for i, field in enumerate(fields.values()):
+        head = head.append_column(field, pa.array([float(i), i + 0.5]))
+    return head
+
+
+NAMED = ["accuracy", "accuracy.low", "accuracy.high", "accuracy.n"]
+
+
+def test_metrics_are_told_from_their_parts_by_metadata_first():
+    """A metric that a person called accuracy.low stays one where the table says what is a part."""
+    ours = marked(**dict.fromkeys(NAMED), f1=None, **{"f1.low": b"low", "f1.high": b"high", "f1.n": b"n"})
+    named = marked(**dict.fromkeys([*NAMED, "shift.low"]))
+
+    assert list(saved.metric_parts(ours)) == [f"metrics.{n}" for n in [*NAMED, "f1"]]
+    assert saved.metric_parts(ours)["metrics.accuracy"] == {}
+    assert set(saved.metric_parts(ours)["metrics.f1"]) == {"low", "high", "n"}
+    assert list(saved.metric_parts(named)) == ["metrics.accuracy", "metrics.shift.low"]
+
+
+def test_saved_and_live_tables_say_what_is_a_part():
+    """The browser is told which columns are parts, and comparisons show a metric with such a name."""
+
+    class Named(MemorySource):
+        def runs(self, project_id):
+            return marked(**dict.fromkeys(NAMED), f1=None, **{"f1.low": b"low", "f1.high": b"high"})
+
+    board = Dashboard(Named(2), live=False)
+    data = json.loads(board._repr_mimebundle_()[saved.MIME]["data"])
+    live = board._open({}).payload["runs"]["columns"]
+    wanted = {f"metrics.{n}": n in ("f1.low", "f1.high") for n in [*NAMED, "f1", "f1.low", "f1.high"]}
+
+    assert {c["name"]: c["part"] for c in data["runs"]["columns"] if "part" in c} == wanted
+    assert {c["name"]: c["part"] for c in live if "part" in c} == wanted
+    grid = compare(Named(2).runs(None)).sections[1]
+    assert grid.table.column_names[1:6] == [f"metrics.{n}" for n in [*NAMED, "f1"]]
+    assert grid.intervals == {"metrics.f1": ("metrics.f1.low", "metrics.f1.high")}

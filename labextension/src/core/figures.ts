@@ -44,7 +44,8 @@ export function curves(series: Table, runs: Table, rows: readonly number[], metr
       y: line.y,
       line: { width: 2, color: PALETTE[i % PALETTE.length], dash: DASHES[Math.floor(i / PALETTE.length) % DASHES.length] },
       marker: { size: 5 },
-      hovertemplate: `${name}<br>step %{x}: %{y:.5g}<extra></extra>`,
+      // By reference: a name may look like a placeholder itself.
+      hovertemplate: '%{fullData.name}<br>step %{x}: %{y:.5g}<extra></extra>',
     });
   });
   return {
@@ -116,7 +117,7 @@ export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: str
         name: p.name,
         x: p.rows.map(row => {
           const value = xs?.get(row) ?? null;
-          if (levels) return place.get(String(value))! + (((row * 0.618034) % 1) - 0.5) * 0.4;
+          if (levels) return (place.get(String(value)) ?? 0) + (((row * 0.618034) % 1) - 0.5) * 0.4;
           return xs?.kind === 'time' ? new Date(value as number).toISOString() : value;
         }),
         y: p.rows.map(row => ys?.number(row) ?? null),

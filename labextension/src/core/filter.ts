@@ -47,11 +47,11 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-const UNITS: Record<string, number> = { us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, min: 60, m: 60, h: 3600, d: 86400 };
+const UNITS = new Map(Object.entries({ us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, min: 60, m: 60, h: 3600, d: 86400 }));
 
 function seconds(text: string): number {
   const m = /^([-+]?[\d.]+(?:e[-+]?\d+)?)\s*([a-zµ]*)$/iu.exec(text);
-  const unit = m && m[2] ? UNITS[m[2].toLowerCase()] : 1;
+  const unit = m && m[2] ? UNITS.get(m[2].toLowerCase()) : 1;
   return m && unit !== undefined ? Number(m[1]) * unit : NaN;
 }
 
@@ -59,6 +59,8 @@ function seconds(text: string): number {
 function instant(text: string): number {
   return Date.parse(/^\d{4}-\d{2}-\d{2}$/u.test(text) ? `${text}T00:00` : text.replace(' ', 'T'));
 }
+
+const ALIASES = new Map(Object.entries({ started: 'started_at', tag: 'tags', id: 'run_id' }));
 
 class Parser {
   #all: Token[];
@@ -173,8 +175,7 @@ class Parser {
   #column(token: Token): Column {
     const table = this.#table;
     const wanted = token.text;
-    const aliases: Record<string, string> = { started: 'started_at', tag: 'tags', id: 'run_id' };
-    const names = [wanted, aliases[wanted] ?? '', `metrics.${wanted}`, `params.${wanted}`];
+    const names = [wanted, ALIASES.get(wanted) ?? '', `metrics.${wanted}`, `params.${wanted}`];
     for (const name of names) {
       const column = table.column(name);
       if (column) return column;

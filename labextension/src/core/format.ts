@@ -12,6 +12,12 @@ export function number(value: number | null): string {
   return String(Number(value.toPrecision(4)));
 }
 
+/** A probability under the null hypothesis: never zero, which no finite test shows. */
+export function pValue(value: number | null): string {
+  if (value === null || !(value >= 0 && value <= 1)) return number(value);
+  return value < 0.001 ? '< 0.001' : String(Number(value.toPrecision(3)));
+}
+
 /** Both ends with the same number of decimals as the digits of the width ask for. */
 export function interval(low: number, high: number): string {
   const width = Math.abs(high - low);

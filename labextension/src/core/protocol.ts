@@ -41,13 +41,14 @@ export function readSnapshot(value: unknown): Snapshot | string {
     return 'This saved output is not a ModelLab view; run the cell again.';
   }
   if (value.protocol !== PROTOCOL) {
-    return `This output was saved by another version of ModelLab (form ${String(value.protocol)}, this one reads ${PROTOCOL}); run the cell again.`;
+    return `This output was saved by another version of ModelLab (form ${typeof value.protocol === 'number' ? value.protocol : 'unknown'}, this one reads ${PROTOCOL}); run the cell again.`;
   }
   try {
     const data: unknown = JSON.parse(value.data);
-    if (isObject(data)) return { protocol: PROTOCOL, view: value.view, title: String(value.title ?? ''), data };
+    if (isObject(data)) return { protocol: PROTOCOL, view: value.view, title: typeof value.title === 'string' ? value.title : '', data };
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    // Text that is no JSON, or that nests deeper than can be read.
+    if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
   }
   return 'This saved output is damaged; run the cell again.';
 }

@@ -1,6 +1,7 @@
 // The saved connector: answers the questions of a view from what the notebook keeps.
 import type { Answer, Connector, JsonObject, Snapshot } from './protocol.ts';
 import { isObject } from './protocol.ts';
+import { own } from './safe.ts';
 
 export class SnapshotConnector implements Connector {
   readonly live = false;
@@ -14,8 +15,7 @@ export class SnapshotConnector implements Connector {
   async call(verb: string, payload: JsonObject = {}): Promise<Answer> {
     if (verb === 'open') return { payload: this.#data, buffers: [] };
     if (verb === 'series') {
-      const all = this.#data.series;
-      const one = isObject(all) ? all[String(payload.key)] : undefined;
+      const one = own(this.#data.series, String(payload.key));
       return { payload: isObject(one) ? one : { rows: 0, columns: [] }, buffers: [] };
     }
     throw new Error('This is a saved view; run the cell again to change runs.');

@@ -1,7 +1,8 @@
 // A Plotly figure in the colours of the page, drawn when it is first seen and again when its size or the theme changes.
-import type { Figure } from '../core/figures.ts';
 import { loadAsset } from '../core/assets.ts';
+import type { Figure } from '../core/figures.ts';
 import type { Connector } from '../core/protocol.ts';
+import { Unreadable, safeFigure } from '../core/safe.ts';
 import { h } from './dom.ts';
 
 interface Plotly {
@@ -15,6 +16,8 @@ const CONFIG = {
   responsive: false,
   showSendToCloud: false,
   plotlyServerURL: '',
+  // A name with dollar signs is a name, also on a page that has MathJax.
+  typesetMath: false,
   // The chart stays on this machine: nothing that sends it away.
   modeBarButtonsToRemove: ['sendChartToCloud', 'lasso2d', 'select2d', 'autoScale2d', 'toggleSpikelines'],
 };
@@ -30,11 +33,11 @@ function merge(base: Record<string, unknown>, over: Record<string, unknown>): Re
 }
 
 /** Dark colours of the palette have lighter twins for dark pages, of the same hue. */
-const ON_DARK: Record<string, string> = { '#0072B2': '#56B4E9', '#56B4E9': '#B3DDF7', '#8C6D31': '#C9A55B', '#D55E00': '#F08A3C', '#009E73': '#2FC79A' };
+const ON_DARK = new Map([['#0072B2', '#56B4E9'], ['#56B4E9', '#B3DDF7'], ['#8C6D31', '#C9A55B'], ['#D55E00', '#F08A3C'], ['#009E73', '#2FC79A']]);
 
 function recolour(value: unknown, dark: boolean): unknown {
   if (!dark) return value;
-  if (typeof value === 'string') return ON_DARK[value] ?? value;
+  if (typeof value === 'string') return ON_DARK.get(value) ?? value;
   if (Array.isArray(value)) return typeof value[0] === 'number' ? value : value.map(v => recolour(v, dark));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, recolour(v, dark)]));
@@ -78,11 +81,19 @@ export class Chart {
   }
 
   /** Show a figure, or the sentence that says why there is none. */
-  show(figure: Figure | null, message = ''): void {
-    this.#figure = figure;
-    this.#message.textContent = message;
-    this.#message.hidden = message === '';
-    this.#plot.hidden = figure === null;
+  show(figure: unknown, message = ''): void {
+    this.#figure = null;
+    let told = message;
+    try {
+      // The one door to Plotly: whoever made the figure, only what we know goes through.
+      if (figure !== null) this.#figure = safeFigure(figure);
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      told = error.message;
+    }
+    this.#message.textContent = told;
+    this.#message.hidden = told === '';
+    this.#plot.hidden = this.#figure === null;
     void this.#draw();
   }
 

@@ -4,6 +4,7 @@ import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { Connector, JsonObject, Snapshot } from '../core/protocol.ts';
 import { isObject, readSnapshot } from '../core/protocol.ts';
+import { Unreadable, finite, own, words } from '../core/safe.ts';
 import { Table, readTable } from '../core/table.ts';
 import { Chart } from './chart.ts';
 import { choices, h, uniqueId } from './dom.ts';
@@ -12,7 +13,7 @@ import type { GridColumn } from './grid.ts';
 import { mountReport } from './report.ts';
 
 /** Status as a shape and a word; colour only repeats them. */
-const STATUS: Record<string, string> = { running: '▶', finished: '✓', failed: '✕', interrupted: '■', stale: '◌' };
+const STATUS = new Map(Object.entries({ running: '▶', finished: '✓', failed: '✕', interrupted: '■', stale: '◌' }));
 const FIXED: Record<string, string> = {
   name: 'name', status: 'status', started_at: 'started', duration: 'duration', dataset: 'dataset', tags: 'tags', note: 'note', run_id: 'run id',
 };
@@ -203,10 +204,11 @@ class Dashboard {
   }
 
   #take(payload: JsonObject, buffers: DataView[]): void {
-    this.#token = String(payload.token ?? '');
+    this.#token = words(payload.token);
     this.#project = isObject(payload.project) ? payload.project : {};
-    this.#verbs = Array.isArray(payload.verbs) ? payload.verbs.map(String) : [];
-    this.#table = readTable(isObject(payload.runs) ? payload.runs : {}, buffers);
+    this.#verbs = Array.isArray(payload.verbs) ? payload.verbs.map(words) : [];
+    if (!isObject(payload.runs)) throw new Unreadable('These runs are damaged; run the cell again.');
+    this.#table = readTable(payload.runs, buffers);
     this.#seriesShown = '';
     const table = this.#table;
     this.#best = bests(table, payload);
@@ -233,15 +235,15 @@ class Dashboard {
   #drawHeader(payload: JsonObject): void {
     const p = this.#project;
     const table = this.#table;
-    this.#title.replaceChildren(h('bdi', {}, format.clip(String(p.name ?? 'Runs'), 300)));
+    this.#title.replaceChildren(h('bdi', {}, format.clip(words(p.name) || 'Runs', 300)));
     const now = Date.now();
     const last = typeof p.last_activity === 'string' ? Date.parse(p.last_activity) : NaN;
-    const items: [string, string, string?][] = [['runs', format.number(Number(p.runs ?? table.rows))]];
+    const items: [string, string, string?][] = [['runs', format.number(finite(p.runs) ?? table.rows)]];
     for (const word of ['running', 'failed', 'stale']) {
       const n = this.#counts.get(word) ?? 0;
-      if (n > 0) items.push([word, `${STATUS[word]} ${format.number(n)}`]);
+      if (n > 0) items.push([word, `${STATUS.get(word)} ${format.number(n)}`]);
     }
-    items.push(['datasets', format.number(typeof p.datasets === 'number' ? p.datasets : null)]);
+    items.push(['datasets', format.number(finite(p.datasets))]);
     if (!Number.isNaN(last)) items.push(['last activity', this.#connector.live ? format.ago(last, now) : format.time(last)]);
     const ids = table.column('run_id');
     const best = typeof p.best_run === 'string' && ids ? Array.from({ length: table.rows }, (_, i) => i).find(i => ids.get(i) === p.best_run) : undefined;
@@ -252,7 +254,7 @@ class Dashboard {
     this.#stats.replaceChildren(
       ...items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, format.clip(more, 60)) : null))),
     );
-    const cut = typeof payload.notice === 'string' ? payload.notice : '';
+    const cut = format.clip(words(payload.notice), 1000);
     this.#notice.hidden = cut === '';
     this.#notice.textContent = cut;
     this.#say(this.#connector.live ? 'live' : 'saved with the notebook');
@@ -313,7 +315,7 @@ class Dashboard {
     const value = column.get(row);
     if (value === null || value === '') return name === 'name' ? this.#table.text('run_id', row) : format.MISSING;
     if (name === 'duration') return format.duration(value as number);
-    if (name === 'status') return `${STATUS[String(value)] ?? '?'} ${String(value)}`;
+    if (name === 'status') return `${STATUS.get(String(value)) ?? '?'} ${String(value)}`;
     if (column.kind === 'time') return format.time(value as number);
     if (column.kind === 'number') return format.number(value as number);
     return Array.isArray(value) ? value.join(', ') || format.MISSING : String(value);
@@ -324,8 +326,8 @@ class Dashboard {
     const text = this.#text(name, row);
     if (name === 'status') {
       const word = t.text('status', row);
-      const known = word in STATUS ? word : 'unknown';
-      cell.append(h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS[word] ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30))));
+      const known = STATUS.has(word) ? word : 'unknown';
+      cell.append(h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30))));
       return;
     }
     if (name.startsWith('metrics.')) {
@@ -671,7 +673,10 @@ class Dashboard {
 function bests(table: Table, payload: JsonObject): Map<string, number> {
   const found = new Map<string, number>();
   if (isObject(payload.best)) {
-    for (const [metric, value] of Object.entries(payload.best)) if (typeof value === 'number') found.set(metric, value);
+    for (const metric of table.keys('metrics.')) {
+      const value = finite(own(payload.best, metric));
+      if (value !== null) found.set(metric, value);
+    }
     return found;
   }
   // One run alone is not the best of anything.
@@ -685,7 +690,7 @@ function bests(table: Table, payload: JsonObject): Map<string, number> {
 }
 
 function counts(table: Table, payload: JsonObject): Map<string, number> {
-  if (isObject(payload.counts)) return new Map(Object.entries(payload.counts).map(([word, n]) => [word, Number(n)]));
+  if (isObject(payload.counts)) return new Map(Object.entries(payload.counts).map(([word, n]) => [word, finite(n) ?? 0]));
   const found = new Map<string, number>();
   for (let row = 0; row < table.rows; row++) {
     const word = table.text('status', row);

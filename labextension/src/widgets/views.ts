@@ -1,6 +1,8 @@
 // Every view, behind one door; the same for a live model and for what was saved.
+import { clip } from '../core/format.ts';
 import type { Connector } from '../core/protocol.ts';
 import { mountDashboard } from './dashboard.ts';
+import { words } from '../core/safe.ts';
 import { h } from './dom.ts';
 import { mountReport } from './report.ts';
 import css from './style.css';
@@ -14,10 +16,11 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
   let gone = false;
   if (view === 'dashboard') unmount = mountDashboard(el, connector);
   else if (view === 'report') {
-    void connector.call('open').then(({ payload }) => {
-      if (!gone) unmount = mountReport(el, connector, payload, String(payload.title ?? ''));
-    });
-  } else el.append(h('p', {}, `This version of ModelLab has no view named "${view}"; run the cell again.`));
+    const fail = (error: unknown): void => el.append(h('p', { class: 'modellab', role: 'alert' }, `This page could not be drawn: ${error instanceof Error ? error.message : 'no reason is known.'}`));
+    connector.call('open').then(({ payload }) => {
+      if (!gone) unmount = mountReport(el, connector, payload, words(payload.title));
+    }).catch(fail);
+  } else el.append(h('p', {}, `This version of ModelLab has no view named "${clip(view, 60)}"; run the cell again.`));
   return () => {
     gone = true;
     unmount();
