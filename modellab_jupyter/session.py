@@ -231,6 +231,16 @@ _session: Session | None = None
 _guard = threading.RLock()
 
 
+def _after_fork() -> None:
+    """Give a forked child a lock that nobody holds."""
+    global _guard
+    _guard = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def current() -> Session:
     """Return the session of this process; made on first use from the environment and the current folder."""
     global _session
