@@ -119,7 +119,9 @@ def _demo(args: argparse.Namespace) -> int:
 def _lab(args: argparse.Namespace) -> int:
     """Open JupyterLab where the notebooks and the store are; its own options are handed on."""
     if args.store is not None:
-        os.environ["MODELLAB_STORE"] = str(Path(args.store).absolute())  # for the kernels that JupyterLab starts
+        raise InputError(
+            f"--store cannot be given, found {args.store!r}; choose it in the notebook with %modellab init."
+        )
     folder = Path(args.folder or (DEMO if Path(DEMO).is_dir() else "."))
     if not folder.is_dir():
         raise InputError(f"folder must be there, found {str(folder)!r}; modellab demo makes one.")

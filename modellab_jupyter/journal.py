@@ -121,6 +121,12 @@ class Journal:
                 with contextlib.suppress(OSError):  # the record itself is written; the segment ends with its process
                     self.close()
 
+    def ready(self) -> None:
+        """Open the segment that the next record goes to; raise OSError where that cannot be done."""
+        with self._lock:
+            if self._fd < 0:
+                self._open()
+
     def flush(self) -> None:
         """Try again to write what the disk did not take before; raise OSError where it still does not."""
         with self._lock:

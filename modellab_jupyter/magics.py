@@ -218,16 +218,17 @@ class ModelLabMagics(Magics):
         run = session.current().run
         metrics, params = self._pairs(args.metrics), self._pairs(args.param, words=True)
         artifacts = [self._value(a, text=True) for a in args.artifact]
-        if metrics:
-            run.log_metrics(metrics, self._whole("--step", args.step))
-        if params:
-            run.log_params(params)
-        if args.tag:
-            run.set_tags([self._text(t) for t in args.tag])
-        if args.note is not None:
-            run.set_note(self._text(args.note))
-        for artifact in artifacts:
-            run.log_artifact(artifact)
+        with run.at_once():
+            if metrics:
+                run.log_metrics(metrics, self._whole("--step", args.step))
+            if params:
+                run.log_params(params)
+            if args.tag:
+                run.set_tags([self._text(t) for t in args.tag])
+            if args.note is not None:
+                run.set_note(self._text(args.note))
+            for artifact in artifacts:
+                run.log_artifact(artifact)
 
     @_verb(
         _PROJECT,

@@ -125,14 +125,31 @@ class Session:
                     stacklevel=4,
                 )
 
+    def ready(self) -> None:
+        """Make sure that something can be written at all.
+
+        Raises
+        ------
+        StoreError
+            It cannot, with the reason.
+        """
+        try:
+            self.journal.ready()
+        except OSError as error:
+            raise StoreError(
+                f"nothing can be recorded in {self.journal.folder} ({error.strerror or error}); "
+                "choose another store with ml.configure(store=...) or %modellab init."
+            ) from error
+
     def submit(self, event: schema.Event) -> None:
         """Record a change and make it visible at once; raise where the store cannot take it now.
 
         Raises
         ------
-        OSError, StoreError
+        StoreError
             The change could not be written, or is in the journal and not in the store yet.
         """
+        self.ready()
         self.journal.append(event)
         self.settle(wait=None)
 

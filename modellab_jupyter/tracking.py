@@ -11,7 +11,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -343,6 +344,22 @@ class Run:
         self._record(event)
         return report
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Log everything that a block logs when it ends, or nothing where it raises."""
+        record, params, steps = self._record, dict(self._params), dict(self._steps)
+        events: list[schema.Event] = []
+        self._record = events.append
+        try:
+            yield
+        except BaseException:
+            self._params, self._steps = params, steps
+            raise
+        finally:
+            self._record = record
+        for event in events:
+            record(event)
+
     # -- life ------------------------------------------------------------------------------------
 
     def end(self, status: schema.Status = "finished", error: str | BaseException | None = None) -> None:
@@ -510,6 +527,7 @@ def start_run(
         )  # fmt: skip
     for event in [*beginning, *described]:
         schema.encode(event)  # all of them or none
+    owner.ready()  # a run that cannot be recorded fails at its start, loudly; after that nothing stops it
     for event in [*beginning, *described]:
         owner.record(event)
     owner.enter(run)

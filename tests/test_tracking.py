@@ -622,3 +622,28 @@ def test_nothing_warns() -> None:
             ml.log_metrics({"m": np.float64(1)})
             ml.log_latency(np.array([0.1, 0.2]))
         ml.runs.list()
+
+
+def test_a_run_that_cannot_be_recorded_fails_at_its_start(tmp_path: Path) -> None:
+    """Where nothing can be written the start says so, once and loudly; no run seems to record."""
+    ml.configure(tmp_path / "modellab.duckdb")
+    (tmp_path / "modellab.files").write_text("a file where the folder should be")
+
+    with pytest.raises(ml.StoreError, match="nothing can be recorded in"):
+        ml.start_run("a")
+
+    assert ml.active_run() is None
+
+
+def test_at_once_is_all_or_nothing() -> None:
+    """What a block logged is there when it ends, and none of it when it raises; steps go on as if it had not been."""
+    with ml.start_run("a") as run:
+        with run.at_once():
+            run.log_metrics({"m": 1.0})
+            run.log_params({"p": 1})
+        with pytest.raises(ml.InputError), run.at_once():
+            run.log_metrics({"m": 2.0})
+            run.log_params({"p": 2})
+        run.log_metrics({"m": 3.0})
+
+    assert ml.runs.metrics("a", "m")[["step", "value"]].values.tolist() == [[0, 1.0], [1, 3.0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 import warnings
@@ -214,6 +215,13 @@ class Store:
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that has seen everything logged so far."""
         pending = bool(journals.segments(self.journals))
+        if pending and self.path is not None and not os.access(self.path.parent, os.W_OK):
+            pending = False
+            warnings.warn(
+                f"{self.path.parent} cannot be written, so what waits in its journals is not shown yet.",
+                RuntimeWarning,
+                stacklevel=5,
+            )
         with self._backend.connect(write=pending) as con:
             if pending:
                 self._take(con)
