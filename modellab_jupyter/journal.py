@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 import time
+import warnings
 import weakref
 import zlib
 from collections import deque
@@ -25,6 +26,7 @@ from modellab_jupyter import schema
 
 SEGMENT_BYTES = 8_000_000
 KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
+LOOK_EVERY = 1_000_000_000  # nanoseconds after which a writer looks whether its segment is still there
 QUIET = 60.0  # seconds without a record before a segment counts as over because its writer seems gone
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
@@ -80,6 +82,7 @@ class Journal:
         self._size = 0
         self._waiting: deque[bytes] = deque()
         self._dropped = 0
+        self._looked = 0
         self._lock = threading.RLock()
         _journals.add(self)
 
@@ -104,6 +107,8 @@ class Journal:
         body = schema.encode(event)
         line = b"%08x %b\n" % (zlib.crc32(body), body)
         with self._lock:
+            if event.time - self._looked > LOOK_EVERY:
+                self._look(event.time)
             if self._waiting:
                 self._retry(line)
             else:
@@ -126,12 +131,26 @@ class Journal:
     def close(self) -> None:
         """End the segment, so that whoever takes it in may remove it; the next record opens another."""
         with self._lock:
+            self._look(time.time_ns())
             if self._fd < 0:
                 return
             body = schema.encode(schema.SegmentClosed(time=time.time_ns()))
             try:
                 self._write(b"%08x %b\n" % (zlib.crc32(body), body))
             finally:
+                self._leave()
+
+    def _look(self, now: int) -> None:
+        """Go on in another segment where this one was removed: what is written to it no longer reaches anybody."""
+        self._looked = now
+        with contextlib.suppress(OSError):
+            if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
+                warnings.warn(
+                    f"somebody removed {self.path}, the journal of a run that is being recorded; what was logged in "
+                    "the moments before may be lost, and what follows goes into another file.",
+                    RuntimeWarning,
+                    stacklevel=5,
+                )
                 self._leave()
 
     def _retry(self, line: bytes) -> None:

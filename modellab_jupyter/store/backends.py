@@ -10,6 +10,7 @@ import random
 import re
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,9 @@ STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB read
 BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
+
+
+_backends: weakref.WeakSet[FileBackend] = weakref.WeakSet()
 
 
 class Backend(Protocol):
@@ -51,6 +55,7 @@ class FileBackend:
         self._turn = threading.RLock()
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._current = False
+        _backends.add(self)
 
     def exists(self) -> bool:
         """Tell whether the file is there."""
@@ -87,6 +92,10 @@ class FileBackend:
                 raise _translated(error, self.path) from error
             finally:
                 con.close()
+
+    def _forked(self) -> None:
+        """Give a forked child a turn that nobody has, since the thread that had it stayed with the parent."""
+        self._turn = threading.RLock()
 
     def _open(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
         if write:
@@ -132,6 +141,15 @@ class FileBackend:
                 pause = min(pause * 1.6, 0.2)
             else:
                 return con
+
+
+def _after_fork() -> None:
+    for backend in list(_backends):
+        backend._forked()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _empty() -> duckdb.DuckDBPyConnection:

@@ -273,6 +273,56 @@ print(ml.runs.list()[["name", "status"]].values.tolist(), ml.runs.metrics(run.id
     assert out.strip() == "[['parent', 'finished']] [0, 1, 2, 3]"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_forked_while_a_thread_reads_does_not_wait_for_it() -> None:
+    """Locks that another thread held at the fork are free in the child."""
+    out = answer("""
+import os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import modellab_jupyter as ml
+from modellab_jupyter import session
+ml.start_run("parent").end()
+held, over = threading.Event(), threading.Event()
+def hold():
+    with session._Guard.lock, session.current().store._backend._turn:
+        held.set()
+        over.wait(30)
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    import signal
+    signal.alarm(20)
+    ml.start_run("child").end()
+    os._exit(0 if len(ml.runs.list()) == 2 else 1)
+status = os.waitpid(pid, 0)[1]
+over.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status))
+""")
+    assert out.split() == ["0"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system removes no file that is open")
+def test_a_writer_whose_segment_was_removed_goes_on_in_another(store: Store) -> None:
+    """What is logged a second after the file went is kept, and somebody is told."""
+    journal = Journal(store.journals)
+    second = 10**9
+    now = time.time_ns()
+    journal.append(schema.Beat(time=now, run_id="r"))
+    first = journal.path
+    first.unlink()
+    with pytest.warns(RuntimeWarning, match=f"somebody removed {first}"):
+        journal.append(schema.TagsSet(time=now + 2 * second, run_id="r", tags={"kept": None}))
+    assert journal.path not in {None, first}
+    store.ingest()
+    assert store.sql("SELECT tag FROM tags")["tag"].to_pylist() == ["kept"]
+    journal.path.unlink()
+    with pytest.warns(RuntimeWarning, match="somebody removed"):
+        journal.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on the size of a file")
 def test_a_full_disk_costs_nothing_when_there_is_room_again() -> None:
     """What the disk refuses is kept, told once, and written in order when there is room."""
