@@ -245,13 +245,17 @@ def _ending() -> schema.Status:
 
 
 _session: Session | None = None
-_guard = threading.RLock()
+
+
+class _Guard:
+    """Who holds its lock may look at the session of this process and replace it."""
+
+    lock = threading.RLock()
 
 
 def _after_fork() -> None:
     """Give a forked child a lock that nobody holds."""
-    global _guard
-    _guard = threading.RLock()
+    _Guard.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -261,7 +265,7 @@ if hasattr(os, "register_at_fork"):
 def current() -> Session:
     """Return the session of this process; made on first use from the environment and the current folder."""
     global _session
-    with _guard:
+    with _Guard.lock:
         if _session is None:
             _session = Session(config.settings())
         return _session
@@ -288,7 +292,7 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
         `store` is no usable path; or a run is active, which stays where it was started.
     """
     global _session
-    with _guard:
+    with _Guard.lock:
         if _session is not None and _session.active:
             name = _session.run.name
             raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
@@ -302,7 +306,7 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
 def reset() -> None:
     """End everything and forget the session; tests start from here."""
     global _session
-    with _guard:
+    with _Guard.lock:
         if _session is not None:
             _session.finish()
         _session = None

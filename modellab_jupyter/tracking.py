@@ -11,7 +11,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +51,7 @@ class Run:
         self.status: schema.Status = "running"
         self._project_id = project_id
         self._session = owner
-        self._record = owner.record
+        self._record: Callable[[schema.Event], None] = owner.record
         self._began = time.perf_counter()
         self._params: dict[str, str] = {}
         self._steps: dict[str, int] = {}

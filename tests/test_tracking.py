@@ -641,7 +641,7 @@ def test_at_once_is_all_or_nothing() -> None:
         with run.at_once():
             run.log_metrics({"m": 1.0})
             run.log_params({"p": 1})
-        with pytest.raises(ml.InputError), run.at_once():
+        with pytest.raises(ml.InputError), run.at_once():  # noqa: PT012 - the block is what is tested
             run.log_metrics({"m": 2.0})
             run.log_params({"p": 2})
         run.log_metrics({"m": 3.0})

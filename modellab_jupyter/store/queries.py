@@ -203,7 +203,8 @@ def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
             columns[f"metrics.{key}.n"] = _scatter(n, places, count, whole=True), "n"
     for key, part in groups:
         name = f"metrics.{key}" if f"metrics.{key}" not in columns else f"metrics.{key} (logged)"
-        head = head.append_column(name, _scatter(metrics["value"][part], metrics["place"][part], count))
+        values = _scatter(metrics["value"][part], metrics["place"][part], count)
+        head = head.append_column(_part(name, values, ""), values)
         for end in ("low", "high", "n"):
             if f"metrics.{key}.{end}" in columns:
                 array, kind = columns[f"metrics.{key}.{end}"]
@@ -212,7 +213,7 @@ def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
 
 
 def _part(name: str, array: pa.Array, kind: str) -> pa.Field:
-    """Return a field that says of itself that it belongs to the column before it: its low, its high, or its n."""
+    """Return a field that says what it is of the metric before it: its low, its high, its n; or a metric, if empty."""
     import pyarrow as pa
 
     return pa.field(name, array.type, metadata={b"modellab.part": kind.encode()})

@@ -284,7 +284,7 @@ from modellab_jupyter import session
 ml.start_run("parent").end()
 held, over = threading.Event(), threading.Event()
 def hold():
-    with session._guard, session.current().store._backend._turn:
+    with session._Guard.lock, session.current().store._backend._turn:
         held.set()
         over.wait(30)
 thread = threading.Thread(target=hold)

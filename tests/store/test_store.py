@@ -366,9 +366,11 @@ def test_a_store_that_others_take_turns_at_is_no_trouble(monkeypatch: pytest.Mon
         log_some(1)
         log_some(1)
         assert ["Nothing is lost" in str(one.message) for one in told] == [True]
-        session.current().journal.folder.rename("elsewhere")
-        session.current().journal.folder.write_text("no folder")
-        log_some(1)
+        with ml.start_run("later") as run:
+            session.current().journal.close()
+            session.current().journal.folder.rename("elsewhere")
+            session.current().journal.folder.write_text("no folder")
+            run.log_metrics({"m": 1.0})
         assert ["cannot write" in str(one.message) for one in told[1:]] == [True]
         session.current().journal.folder.unlink()
         Path("elsewhere").rename(session.current().journal.folder)
