@@ -108,6 +108,11 @@ test('arrays of any size and shape are answered at once', () => {
   assert.throws(() => safeFigure({ data: [{ type: 'scatter', x: many, y: many }] }), /more than 400,000 values/u);
   assert.throws(() => safeFigure({ data: many.map(() => ({ type: 'scatter' })) }), Unreadable);
   assert.throws(() => safeFigure({ data: Array.from({ length: 50 }, () => ({ type: 'heatmap', z: [many.slice(0, 20_000)] })) }), Unreadable);
+  const some = many.slice(0, 30_000);
+  for (const trace of [{ type: 'scatter', mode: 'markers' }, { type: 'scatter' }, { type: 'bar' }, { type: 'box' }, { type: 'scatter', mode: 'lines', error_y: {} }]) {
+    assert.throws(() => safeFigure({ data: [{ ...trace, x: some, y: some }] }), /more than 20,000 points/u);
+  }
+  assert.equal((safeFigure({ data: [{ type: 'scatter', mode: 'lines', x: some, y: some }], layout: { xaxis: { tickvals: some } } }).layout.xaxis as { tickvals: unknown[] }).tickvals.length, 2000);
   safeFigure({ data: [{ type: 'scatter', name: '<'.repeat(5_000_000), hovertemplate: '%{'.repeat(1_000_000), x: [1], y: [1] }] });
   assert.ok(performance.now() - began < 1500);
 });

@@ -162,6 +162,9 @@ def test_hostile_figures_reach_nothing_and_leave_the_page_standing(lab, page):
                 }
             ]
         ),
+        figure([{"type": "histogram", "x": [1, 1e299, -1e299]}], {"barmode": "overlay"}),
+        figure([{"type": "histogram", "x": ["0001-01-01", "9999-12-31"]}], {"xaxis": {"type": "date"}}),
+        figure([{"type": "scatter", "x": many[:30_000], "y": many[:30_000]}]),
         figure([{"type": "scatter", "x": many, "y": [1]}]),
         figure(ODD, ODD),
         {"kind": "figure", "figure": IMAGE, "height": 1e9},
@@ -181,6 +184,7 @@ def test_hostile_figures_reach_nothing_and_leave_the_page_standing(lab, page):
     for plot in page.locator(f"{OUTPUT} .ml-chart").all():
         plot.scroll_into_view_if_needed()
         page.wait_for_timeout(400)
+    harmless(page)
     page.locator(f"{OUTPUT} .scatterlayer .point").first.hover(force=True)
     page.wait_for_selector(f"{OUTPUT} .hoverlayer text")
     shown = page.locator(OUTPUT).first.inner_text()
@@ -193,6 +197,7 @@ def test_hostile_figures_reach_nothing_and_leave_the_page_standing(lab, page):
     for sentence in (
         "holds nothing that can be drawn",
         "more than 400,000 values",
+        "more than 20,000 points",
         "This figure is damaged",
         "1 values for 1,000,000,000 rows",
         "a column has no name or no known kind",

@@ -12,6 +12,9 @@ export class Unreadable extends Error {
 
 /** Values in one figure; more would freeze the page. */
 const MOST_VALUES = 400_000;
+/** Points that are an element of the page each; lines and cells are not. */
+const MOST_MARKS = 20_000;
+const MOST_TICKS = 2000;
 const MOST_TRACES = 100;
 const LONGEST = 200;
 /** Beyond this Plotly's own sums are no longer finite. */
@@ -142,10 +145,10 @@ const TRACES: ReadonlyMap<string, Rule> = new Map([
   ['bar', object({ ...points, base: either(number, numbers), width: either(size, list(size)), error_x: bars, error_y: bars, textposition: oneOf('none', 'inside', 'outside', 'auto') })],
   ['histogram', object({ ...points, nbinsx: within(1, 1000), nbinsy: within(1, 1000), histnorm: oneOf('', 'percent', 'probability', 'density', 'probability density') })],
   ['box', object({ ...points, line, fillcolor: color, boxpoints: oneOf(false, 'all', 'outliers'), q1: numbers, median: numbers, q3: numbers, lowerfence: numbers, upperfence: numbers, mean: numbers })],
-  ['heatmap', object({ ...common, x: places, y: places, z: list(numbers), text: list(list(letter)), zmin: number, zmax: number, colorscale, showscale: flag, reversescale: flag, xgap: size, ygap: size, texttemplate: template })],
+  ['heatmap', object({ ...common, x: places, y: places, z: list(numbers), zmin: number, zmax: number, colorscale, showscale: flag, reversescale: flag, xgap: size, ygap: size })],
   ['parcoords', object({
     name: letters,
-    dimensions: objects({ label: letters, values: numbers, range: list(number, 2), tickvals: numbers, ticktext: list(letter), visible: flag }, 60),
+    dimensions: objects({ label: letters, values: numbers, range: list(number, 2), tickvals: list(number, MOST_TICKS), ticktext: list(letter, MOST_TICKS), visible: flag }, 60),
     line: object({ color: either(color, numbers), colorscale, cmin: number, cmax: number, showscale: flag }),
     labelangle: within(-90, 90),
   })],
@@ -158,8 +161,8 @@ const anyAxis = object({
   type: oneOf('-', 'linear', 'log', 'date', 'category'),
   range: list(either(number, letters), 2),
   autorange: oneOf(true, false, 'reversed'),
-  tickvals: places,
-  ticktext: list(letter),
+  tickvals: list(either(number, letters), MOST_TICKS),
+  ticktext: list(letter, MOST_TICKS),
   tickangle: within(-90, 90),
   zeroline: flag,
   showgrid: flag,
@@ -185,6 +188,13 @@ const LAYOUT = object({
   annotations: objects({ text: letters, x: either(number, letters), y: either(number, letters), xref: oneOf('x', 'paper'), yref: oneOf('y', 'paper'), showarrow: flag, font }, 50),
 });
 
+/** How many elements of the page a trace becomes. */
+function marks(trace: Trace): number {
+  if (trace.type === 'heatmap' || trace.type === 'histogram' || trace.type === 'parcoords') return 0;
+  const bare = trace.type === 'scatter' && (trace.mode === 'lines' || trace.mode === 'none') && trace.error_x === undefined && trace.error_y === undefined;
+  return bare ? 0 : Math.max(0, ...[trace.x, trace.y, trace.median].map(values => (Array.isArray(values) ? values.length : 0)));
+}
+
 /**
  * The figure that may be drawn: traces, layout keys and values that are known, every text escaped.
  * Throws Unreadable, with the sentence to show, where nothing can be.
@@ -201,6 +211,9 @@ export function safeFigure(figure: unknown): Figure {
     if (made !== undefined) traces.push({ type, ...(made as Trace) });
   }
   if (traces.length === 0) throw new Unreadable('This figure holds nothing that can be drawn; run the cell again.');
+  if (traces.reduce((sum, trace) => sum + marks(trace), 0) > MOST_MARKS) {
+    throw new Unreadable(`This figure has more than ${MOST_MARKS.toLocaleString('en-US')} points; it is not drawn.`);
+  }
   const kept = (LAYOUT(layout, budget) ?? {}) as Record<string, unknown>;
   return { data: traces, layout: kept };
 }
