@@ -35,7 +35,7 @@ FLOORS = [
 ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "duckdb": {"store"},
     "matplotlib": {"evalharness/plots", "widgets"},
-    "plotly": set(),
+    "plotly": {"widgets"},
     "IPython": {"magics", "cells", "widgets"},
     "ipywidgets": {"widgets", "magics"},
     "anywidget": {"widgets"},

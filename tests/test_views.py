@@ -67,6 +67,17 @@ def test_compare_leads_with_the_baseline_whatever_the_order():
         assert " 0 better" not in text
 
 
+def test_figures_are_handed_out_as_plotlys_own():
+    """What a page draws can be restyled or saved as a Plotly figure."""
+    judged("base", 30, baseline=True)
+    judged("good", 58)
+
+    figure = ml.compare("base", "good").figures()["accuracy"]
+
+    assert type(figure).__module__.startswith("plotly")
+    assert figure.layout.xaxis.title.text == "difference in accuracy to the baseline"
+
+
 def test_the_source_speaks_of_the_project_alone():
     """A dashboard's project has its own runs and statistics; without one it has all."""
     judged("a", 30, project="one")

@@ -297,7 +297,8 @@ def _marked(kept: pa.Table) -> pa.Table:
 
 
 def _facts(project: Mapping[str, Any]) -> str:
-    parts = [f"{project.get('runs', 0):,} runs", f"{project.get('datasets', 0):,} datasets"]
+    counts = {word: int(project.get(f"{word}s", 0)) for word in ("run", "dataset")}
+    parts = [f"{count:,} {word}{'s' * (count != 1)}" for word, count in counts.items()]
     if project.get("last_activity"):
         parts.append(f"last activity {str(project['last_activity'])[:16].replace('T', ' ')} UTC")
     return " · ".join(parts)

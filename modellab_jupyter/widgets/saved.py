@@ -25,6 +25,7 @@ MIME = "application/vnd.modellab.v1+json"
 MISSING = "–"
 PART = b"modellab.part"
 """Metadata of a column that belongs to a metric: ``low``, ``high`` or ``n``."""
+SVG_DPI = 94  # of still pictures: a page's pixels to an inch
 LONGEST = 400
 """Characters of one text that are saved; the whole of it stays in the store."""
 
@@ -104,6 +105,12 @@ class Page:
         """Return the saved form that the renderer of JupyterLab draws."""
         data = {"title": cut(self.title), "sections": [_section_json(s) for s in self.sections]}
         return snapshot("report", self.title, data)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the page's figures as `plotly.graph_objects.Figure` by caption, to restyle or save."""
+        import plotly.graph_objects as go
+
+        return {part.caption: go.Figure(dict(part.figure)) for part in self.sections if isinstance(part, Picture)}
 
     def to_html(self) -> str:
         """Return plain HTML that needs no script, no network and no kernel."""
@@ -586,7 +593,7 @@ def html_table(grid: Grid) -> str:
             if around:
                 shown += f" <small>{around}</small>"
             wide = kind == "text" and value is not None and len(str(value)) > 60
-            style = ' style="text-align:left;white-space:normal;min-width:180px"' if wide else left
+            style = ' style="text-align:left;white-space:normal;min-width:420px"' if wide else left
             cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")
         rows.append(f'<tr style="border-color:#ccc">{"".join(cells)}</tr>')
     kinds = json.dumps({"kinds": [kind for _, _, kind in columns]})
@@ -602,7 +609,7 @@ def html_picture(picture: Picture) -> str:
     """Return a figure as an SVG image inside the page."""
     from modellab_jupyter.widgets.figures import svg
 
-    data = base64.b64encode(svg(picture.figure)).decode("ascii")
+    data = base64.b64encode(svg(picture.figure, height=picture.height / SVG_DPI)).decode("ascii")
     caption = f'<figcaption style="font-weight:600">{escape(picture.caption)}</figcaption>' if picture.caption else ""
     return (
         f'<figure style="margin:8px 0">{caption}'
