@@ -114,6 +114,15 @@ class Projects(_Collection[schema.ProjectRecord]):
         super()._submit(event)
         session.current().forget_projects()
 
+    def update(self, id: str, **fields: Any) -> schema.ProjectRecord:  # noqa: A002
+        """Give ``name`` or ``description`` other values; a name that another project has is refused."""
+        store = session.current().store
+        found = store.resolve(self.kind, id)
+        taken = {row["name"]: row["project_id"] for row in store.projects().to_pylist()}
+        if taken.get(fields.get("name", ""), found) != found:
+            raise InputError(f"name must be one that no other project has, found {fields['name']!r}; give another.")
+        return super().update(found, **fields)
+
     def list(self, *, trash: bool = False) -> pd.DataFrame:
         """Return projects with their numbers of runs and datasets and last activity, the most recent first."""
         return frame(session.current().store.projects(trash=trash))

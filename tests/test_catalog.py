@@ -402,3 +402,22 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> str:
         "ml.runs.list()"
     )
     return store
+
+
+def test_a_project_cannot_take_the_name_of_another() -> None:
+    """Renaming to a name that is taken is refused; to its own name it is not."""
+    ml.projects.create("a")
+    ml.projects.create("b")
+    with pytest.raises(ml.InputError, match="no other project has"):
+        ml.projects.update("b", name="a")
+
+    assert ml.projects.update("b", name="b").name == "b"
+
+
+def test_a_description_reaches_a_content_that_is_known() -> None:
+    """Registering the same content again with a description sets it, and makes no version."""
+    frame = pd.DataFrame({"x": [1]})
+    ml.datasets.add(frame, "d")
+    record = ml.datasets.add(frame, "d", description="from the lake")
+
+    assert (record.version, record.description) == (1, "from the lake")

@@ -150,6 +150,8 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
             [event.dataset_id, project, event.name, event.description or "", at, at],
         )
     dataset = names.id(event.dataset_id)
+    if event.description is not None and same:
+        con.execute("UPDATE datasets SET description = ? WHERE dataset_id = ?", [event.description, dataset])
     last, there = con.execute(
         "SELECT coalesce(max(version), 0), count(*) FILTER (digest = ?) FROM dataset_versions WHERE dataset_id = ?",
         [event.digest, dataset],
@@ -162,8 +164,6 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
          json.dumps(event.fields, ensure_ascii=False), event.preview, at],
     )  # fmt: skip
     con.execute("UPDATE datasets SET updated_at = make_timestamp(?) WHERE dataset_id = ?", [at, dataset])
-    if event.description is not None and same:
-        con.execute("UPDATE datasets SET description = ? WHERE dataset_id = ?", [event.description, dataset])
 
 
 def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted], names: _Names) -> None:
