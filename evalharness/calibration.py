@@ -180,7 +180,10 @@ def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
     seen = float(np.sum(bins.share * bins.gap**2))
     u = bins.gap / np.sqrt(seen) if seen > 0 else np.ones(len(bins.count))
     draws = 4000
-    z = special.ndtri(resample.uniforms(resample.stream(seed, 2), draws * len(noise)).reshape(draws, -1)) * noise
+    z = (
+        special.ndtri(resample.Stream(seed, resample.CALIBRATION).uniforms(draws * len(noise)).reshape(draws, -1))
+        * noise
+    )
     own, cross = (z**2 * bins.share).sum(axis=1), (z * (bins.share * u)).sum(axis=1)
 
     def root(tail: float, target: float) -> float:

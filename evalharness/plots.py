@@ -409,7 +409,7 @@ def _some(sample: Sample, seed: int) -> Any:
     """Return the rows that are drawn as points: all, or 5,000 drawn once."""
     if sample.n <= MAX_POINTS:
         return np.arange(sample.n)
-    return np.sort(np.argsort(resample.uniforms(resample.stream(seed, 4), sample.n), kind="stable")[:MAX_POINTS])
+    return np.sort(np.argsort(resample.Stream(seed, 4).words(sample.n)[0], kind="stable")[:MAX_POINTS])
 
 
 def _points(report: Report) -> tuple[Any, dict[str, Any], str]:

@@ -12,7 +12,7 @@ import numpy as np
 from evalharness import inputs, intervals
 from evalharness.batch import Prepared
 from evalharness.metrics import METRICS
-from evalharness.resample import Plan, stream, uniforms
+from evalharness.resample import Plan, Stream
 from evalharness.schemas import InputError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, se
     notes: list[str] = []
     keep = np.arange(sample.n)
     if sample.n > MAX_ROWS:
-        keep = np.sort(np.argsort(uniforms(stream(seed, 3), sample.n), kind="stable")[:MAX_ROWS])
+        keep = np.sort(np.argsort(Stream(seed, 3).words(sample.n)[0], kind="stable")[:MAX_ROWS])
         notes.append(f"Stress tests use {MAX_ROWS:,} of {sample.n:,} rows, drawn once.")
     frame = sample.frame.iloc[keep].reset_index(drop=True)
     metrics = _chosen(sample)
@@ -96,7 +96,9 @@ def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, se
         )
     rows = [_row("none", 0.0, name, base[name], base[name], len(keep), config.confidence_level) for name in metrics]
     for number, (kind, severity, change) in enumerate(_perturbations(frame)):
-        changed = change(frame, severity, np.random.Generator(stream(seed, 100 + number)))
+        changed = change(
+            frame, severity, np.random.Generator(np.random.Philox(key=np.array([seed, 100 + number], dtype=np.uint64)))
+        )
         try:
             stressed = _judge(sample, keep, predict, changed)
         except Exception as error:  # noqa: BLE001  a user's model may raise anything, and is recorded

@@ -6,7 +6,6 @@ import pytest
 from evalharness import METRICS, evaluate
 from evalharness.intervals import SMALL, bca, percentile
 from evalharness.paired import mcnemar, score
-from evalharness.resample import Plan, integers, stream
 
 
 def coverage(truth, draw, runs, names, **given):
@@ -261,40 +260,6 @@ def test_score_interval_without_discordant_rows_is_wilsons():
 
 
 # Resampling ---------------------------------------------------------------------------------------
-
-
-def test_stream_is_that_of_philox():
-    """The words of Philox 4x64-10 with this key are what is used; they never change."""
-    assert integers(stream(7, 1), 1000, 6).tolist() == integers(stream(7, 1), 1000, 7).tolist()[:6]
-    assert integers(stream(7, 1), 1000, 6).tolist() != integers(stream(7, 2), 1000, 6).tolist()
-    assert integers(stream(0, 1), 10, 8).tolist() == [
-        int(w) * 10 >> 32
-        for w in np.asarray(np.random.Philox(key=np.array([0, 1], dtype=np.uint64)).random_raw(4), dtype="<u8").view(
-            "<u4"
-        )
-    ]
-
-
-def test_weights_draw_n_rows_evenly():
-    weights = np.concatenate(list(Plan(50, 2000, 3).draws()))
-    assert weights.shape == (2000, 50)
-    assert set(weights.sum(axis=1)) == {50}
-    # each row is drawn once on average; the standard error of a mean of 2,000 is sqrt(.98 / 2000) = .022
-    assert np.abs(weights.mean(axis=0) - 1).max() < 0.1
-
-
-def test_chunks_do_not_change_the_draws(monkeypatch):
-    whole = np.concatenate(list(Plan(300, 100, 3).draws()))
-    monkeypatch.setattr("evalharness.resample.CELLS", 301)
-    assert np.array_equal(whole, np.concatenate(list(Plan(300, 100, 3).draws())))
-
-
-def test_groups_are_drawn_whole():
-    groups = np.array([0, 0, 1, 2, 2, 2])
-    for weights in Plan(6, 100, 0, groups).draws():
-        assert np.array_equal(weights[:, 0], weights[:, 1])
-        assert np.array_equal(weights[:, 3], weights[:, 5])
-        assert set((weights[:, 0] + weights[:, 2] + weights[:, 3]).tolist()) == {3}
 
 
 def test_replicates_are_the_metric_on_repeated_rows():
