@@ -7,8 +7,8 @@ export type Key = readonly [number, number];
 
 const PARITY = 0x1bd11bda;
 
-/** What a stream is drawn for; streams of different purposes share nothing. */
-export const PURPOSE = { resamples: 1, calibration: 2 } as const;
+/** Purposes of streams; every use of random numbers has its own. */
+export const RESAMPLES = 1, CALIBRATION = 2;
 
 /**
  * Fill `out` with the words of one row, from pair `first` on: pair j is the block of counter (j, row), words 2j and 2j + 1.
@@ -71,7 +71,7 @@ export function integer(word: number, high: number): number {
 
 /** Turn two words into a number strictly between 0 and 1, with 53 bits. */
 export function uniform(a: number, b: number): number {
-  return ((a >>> 5) * 67108864 + (b >>> 6) + 0.5) / 9007199254740992;
+  return Math.min(((a >>> 5) * 67108864 + (b >>> 6) + 0.5) / 9007199254740992, 1 - 2 ** -53);
 }
 
 /** The first `count` uniform numbers of a purpose's plain stream. */
@@ -80,15 +80,4 @@ export function uniforms(key: Key, count: number): Float64Array {
   words(key, 0, raw);
   for (let i = 0; i < count; i++) out[i] = uniform(raw[2 * i]!, raw[2 * i + 1]!);
   return out;
-}
-
-/** Add the draws of one row to how often each of `counts.length` units came; `raw` holds one word for each unit. */
-export function tally(key: Key, row: number, raw: Uint32Array, counts: Int32Array): void {
-  const units = counts.length;
-  counts.fill(0);
-  words(key, row, raw);
-  if (units <= 0x200000) {
-    const scale = units / 0x100000000;
-    for (let i = 0; i < units; i++) counts[(raw[i]! * scale) | 0]!++;
-  } else for (let i = 0; i < units; i++) counts[integer(raw[i]!, units)]!++;
 }

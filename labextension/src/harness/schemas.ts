@@ -55,29 +55,54 @@ export interface Sample {
   readonly notes: readonly string[];
 }
 
+/** Settings of one evaluation, in the order in which they are written. */
 export interface Config {
   readonly compute_cis: boolean;
+  readonly run_stress_tests: boolean;
+  readonly n_failures_per_type: number;
   readonly n_resamples: number;
   readonly confidence_level: number;
+  readonly plots: boolean;
+  readonly min_support: number | null;
+  readonly max_slice_features: number;
 }
 
-const DEFAULTS: Config = { compute_cis: true, n_resamples: 1000, confidence_level: 0.95 };
+const DEFAULTS: Config = {
+  compute_cis: true,
+  run_stress_tests: false,
+  n_failures_per_type: 10,
+  n_resamples: 1000,
+  confidence_level: 0.95,
+  plots: true,
+  min_support: null,
+  max_slice_features: 2,
+};
+
+const WHOLE: Record<string, readonly [number, number]> = {
+  n_failures_per_type: [0, 1_000_000],
+  n_resamples: [100, 1_000_000],
+  min_support: [2, 1e12],
+  max_slice_features: [0, 2],
+};
 
 /** Check settings and fill in the defaults. */
 export function readConfig(given: Partial<Config> = {}): Config {
   const known = Object.keys(DEFAULTS);
-  for (const key of Object.keys(given)) {
+  for (const [key, value] of Object.entries(given)) {
     if (!known.includes(key)) throw new InputError(`config has the unknown key '${key}'; give one of ${known.join(', ')}.`);
+    const range = WHOLE[key];
+    if (key === 'min_support' && value === null) continue;
+    if (range) {
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < range[0] || value > range[1]) {
+        throw new InputError(`config['${key}'] is ${String(value)}; give a whole number from ${range[0]} to ${range[1]}.`);
+      }
+    } else if (key !== 'confidence_level') {
+      if (typeof value !== 'boolean') throw new InputError(`config['${key}'] is ${String(value)}; give true or false.`);
+    } else if (typeof value !== 'number' || !(value >= 0.5 && value < 1)) {
+      const percent = typeof value === 'number' && value >= 50 && value < 100;
+      const hint = percent ? `give ${value / 100}.` : 'give a number such as 0.95.';
+      throw new InputError(`config['confidence_level'] is ${String(value)}, outside [0.5, 1); ${hint}`);
+    }
   }
-  const config = { ...DEFAULTS, ...given };
-  const { compute_cis, n_resamples, confidence_level } = config;
-  if (typeof compute_cis !== 'boolean') throw new InputError(`config['compute_cis'] is ${String(compute_cis)}; give true or false.`);
-  if (!Number.isInteger(n_resamples) || n_resamples < 100 || n_resamples > 1_000_000) {
-    throw new InputError(`config['n_resamples'] is ${n_resamples}; give a whole number from 100 to 1000000.`);
-  }
-  if (!(confidence_level >= 0.5 && confidence_level < 1)) {
-    const hint = confidence_level >= 50 && confidence_level < 100 ? `give ${confidence_level / 100}.` : 'give a number such as 0.95.';
-    throw new InputError(`config['confidence_level'] is ${confidence_level}, outside [0.5, 1); ${hint}`);
-  }
-  return config;
+  return { ...DEFAULTS, ...given };
 }
