@@ -4,7 +4,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { equalMass, equalWidth } from '../src/harness/calibration.ts';
 import { Thresholds, tables } from '../src/harness/curves.ts';
-import { directions, evaluate } from '../src/harness/evaluate.ts';
+import { sha256 } from '../src/harness/digests.ts';
+import { evaluate } from '../src/harness/evaluate.ts';
 import type { Options } from '../src/harness/evaluate.ts';
 import { bca, fromReplicates, pValue, percentile, wilson } from '../src/harness/intervals.ts';
 import { TABLE } from '../src/harness/metrics.ts';
@@ -14,6 +15,7 @@ import { Draws, largestTotal } from '../src/harness/resample.ts';
 import type { Plan } from '../src/harness/resample.ts';
 import { InputError } from '../src/harness/schemas.ts';
 import { chiSquaredTail, erfc, normalCdf, normalQuantile } from '../src/harness/special.ts';
+import { documents, zip } from '../src/harness/writer.ts';
 
 type Json = Record<string, unknown>;
 const FOLDER = new URL('../../tests/golden/', import.meta.url);
@@ -44,10 +46,7 @@ function differences(found: unknown, held: unknown, where: string): string[] {
 function report(given: Json): Json {
   const { curves, ...options } = given;
   const r = evaluate(options as unknown as Options);
-  const out: Json = {
-    task: r.sample.task, n: r.sample.n, classes: r.sample.classes, positive: r.positive, metrics: r.metrics, undefined: r.undefined,
-    greater_is_better: directions(r), notes: r.notes, tests: r.tests, intervals: r.intervals,
-  };
+  const out = documents(r) as Json;
   if (r.replicates) out.first_resamples = Object.fromEntries([...r.replicates.resampled].map(([name, values]) => [name, values.slice(0, 3)]));
   if (r.confusion) out.confusion = r.confusion;
   if (curves) {
@@ -125,6 +124,12 @@ function refusal(given: Json): Json {
   return { sentence: null };
 }
 
+function archive(given: Json): Json {
+  const bytes = new TextEncoder();
+  const made = zip(new Map((given.files as [string, string][]).map(([name, content]) => [name, bytes.encode(content)])));
+  return { zip: Buffer.from(made).toString('hex'), sha256: sha256(made) };
+}
+
 function table(): Json {
   const fields = ['title', 'greater_is_better', 'unit', 'tasks', 'needs', 'interval', 'no_interval'] as const;
   return Object.fromEntries(TABLE.map(spec => [spec.name, Object.fromEntries(fields.map(field => [field, spec[field]]))]));
@@ -140,6 +145,7 @@ const COMPUTE: Record<string, (given: Json) => Json> = {
   intervals: interval,
   bins,
   refused: refusal,
+  archive,
 };
 
 for (const [name, compute] of Object.entries(COMPUTE)) {

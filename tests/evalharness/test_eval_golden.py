@@ -16,7 +16,7 @@ def differences(found, held, where=""):
     """Yield the places at which two values of JSON differ by more than rounding; only what is held is compared."""
     if isinstance(held, dict) and isinstance(found, dict):
         for key, value in held.items():
-            yield from differences(found[key], value, f"{where}.{key}") if key in found else [f"{where}.{key} is missing"]
+            yield from differences(found.get(key, "missing"), value, f"{where}.{key}")
     elif isinstance(held, list) and isinstance(found, list) and len(held) == len(found):
         for i, pair in enumerate(zip(found, held, strict=True)):
             yield from differences(*pair, f"{where}[{i}]")

@@ -6,8 +6,11 @@ results. A file is a list of cases; `COMPUTE` tells how the output of a case of 
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import NormalDist
@@ -30,21 +33,9 @@ def evaluation(given: Json) -> Json:
     """Return what a report says of the keywords of `evaluate`."""
     curves = given.get("curves", False)
     report = evaluate(**{name: value for name, value in given.items() if name != "curves"})
-    sample = report.sample
-    out: Json = {
-        "task": sample.task,
-        "n": report.n,
-        "classes": list(report.classes),
-        "positive": report.positive,
-        "metrics": dict(report.metrics),
-        "undefined": dict(report.undefined),
-        "greater_is_better": {name: METRICS[name].greater_is_better for name in report.metrics},
-        "notes": list(report.notes),
-        "tests": {name: dict(test) for name, test in report.tests.items()},
-        "intervals": {
-            name: {field: getattr(i, field) for field in i.__dataclass_fields__} for name, i in report.intervals.items()
-        },
-    }
+    sample, files = report.sample, report.documents()
+    out: Json = {name: files[name] for name in ("metrics.json", "confidence_intervals.json")}
+    del out["metrics.json"]["takeaway"]
     if report.replicates is not None:
         out["first_resamples"] = {name: values[:3].tolist() for name, values in report.replicates.resampled.items()}
     if sample.task != "regression":
@@ -137,15 +128,24 @@ def bins(given: Json) -> Json:
         "equal_mass": calibration.equal_mass(p, happened, weights),
         "equal_mass_5": calibration.equal_mass(p, happened, weights, least=5),
     }
-    return {
-        name: {field: getattr(b, field).tolist() for field in b.__dataclass_fields__} for name, b in found.items()
-    }
+    return {name: {field: getattr(b, field).tolist() for field in b.__dataclass_fields__} for name, b in found.items()}
 
 
 def table(_: Json) -> Json:
     """Return what is known about each metric, sources and formulas left out."""
     fields = ("title", "greater_is_better", "unit", "tasks", "needs", "interval", "no_interval")
     return {spec.name: {name: getattr(spec, name) for name in fields} for spec in METRICS.values()}
+
+
+def archive(given: Json) -> Json:
+    """Return the bytes of a ZIP of text files, in hexadecimal."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as target:
+        for name, content in given["files"]:
+            entry = zipfile.ZipInfo(name)  # dated 1980-01-01
+            entry.create_system, entry.external_attr = 3, 0o600 << 16
+            target.writestr(entry, content)
+    return {"zip": held.getvalue().hex(), "sha256": hashlib.sha256(held.getvalue()).hexdigest()}
 
 
 COMPUTE: Mapping[str, Callable[[Json], Json]] = {
@@ -158,6 +158,7 @@ COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "intervals": interval,
     "bins": bins,
     "refused": refusal,
+    "archive": archive,
 }
 
 
@@ -202,12 +203,8 @@ def binary() -> Iterator[tuple[str, Json]]:
     yield "groups and weights", weighted | {"groups": groups}
     yield "three groups", few | {"labels": y, "predictions": p, "groups": [i % 3 for i in range(60)]}
     yield "two groups", few | {"labels": y, "predictions": p, "groups": [i % 2 for i in range(60)]}
-    yield "level and threshold", few | {
-        "labels": y,
-        "predictions": p,
-        "threshold": 0.3,
-        "config": {"n_resamples": 100, "confidence_level": 0.8},
-    }
+    level = {"n_resamples": 100, "confidence_level": 0.8}
+    yield "level and threshold", few | {"labels": y, "predictions": p, "threshold": 0.3, "config": level}
     yield "no intervals", few | {"labels": y, "predictions": p, "config": {"compute_cis": False}}
     named = ["yes" if v else "no" for v in y]
     yield "the first class is positive", few | {"labels": named, "predictions": p, "positive": "no"}
@@ -223,11 +220,8 @@ def binary() -> Iterator[tuple[str, Json]]:
     yield "perfect labels in groups", few | {"labels": y, "predictions": y, "groups": groups}
     yield "constant prediction", few | {"labels": y, "predictions": [0.25] * 60}
     yield "certain and wrong", few | {"labels": [0, 1, 1, 0, 1, 0], "predictions": [1.0, 0.0, 1.0, 0.0, 0.5, 0.25]}
-    yield "missing rows dropped", few | {
-        "labels": [*y[:20], None],
-        "predictions": [None, *p[:20]],
-        "on_missing": "drop",
-    }
+    lacking = {"labels": [*y[:20], None], "predictions": [None, *p[:20]]}
+    yield "missing rows dropped", few | lacking | {"on_missing": "drop"}
     yield "classes with quotes", few | {"labels": ["it's", 'a "b"', "it's"], "predictions": ['a "b"', 'a "b"', "it's"]}
     rare = [1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 3
     yield "few positives", few | {"labels": rare, "predictions": scores(5, 42, 2)[1]}
@@ -253,11 +247,8 @@ def multiclass() -> Iterator[tuple[str, Json]]:
     yield "strings in an order of their own", few | {"labels": named, "predictions": p, "classes": ["ä", "b", "c"]}
     guess = [("ä", "b", "d")[int(np.argmax(row))] for row in p]
     yield "labels only, one class in predictions alone", few | {"labels": named, "predictions": guess}
-    yield "an absent class", few | {
-        "labels": [0 if v == 1 else v for v in y],
-        "predictions": p,
-        "classes": [0, 1, 2],
-    }
+    absent = [0 if v == 1 else v for v in y]
+    yield "an absent class", few | {"labels": absent, "predictions": p, "classes": [0, 1, 2]}
     y, p = simplex(24, 80, 5)
     yield "five classes", few | {"labels": y, "predictions": p}
     yield "five classes, tiny", few | {"labels": y[:4], "predictions": p[:4], "classes": [0, 1, 2, 3, 4]}
@@ -288,11 +279,8 @@ def regression() -> Iterator[tuple[str, Json]]:
     yield "perfect", few | {"labels": y.tolist(), "predictions": y.tolist()}
     for n in range(1, 6):
         yield f"{n} rows", few | {"labels": y[:n].tolist(), "predictions": p[:n].tolist()}
-    yield "missing rows dropped", few | {
-        "labels": [None, *y[:9].tolist()],
-        "predictions": p[:10].tolist(),
-        "on_missing": "drop",
-    }
+    lacking = {"labels": [None, *y[:9].tolist()], "predictions": p[:10].tolist()}
+    yield "missing rows dropped", few | lacking | {"on_missing": "drop"}
 
 
 def random() -> Iterator[tuple[str, Json]]:
@@ -402,6 +390,13 @@ def refused() -> Iterator[tuple[str, Json]]:
         yield f"regression: {name}", real | change
 
 
+def archived() -> Iterator[tuple[str, Json]]:
+    """No file, one, and some with names and content beyond ASCII."""
+    yield "empty", {"files": []}
+    yield "one", {"files": [["takeaway.txt", "123456789"]]}
+    yield "more", {"files": [["a/b.json", "{}"], ["ä €.txt", "é\n" * 40], ["empty", ""]]}
+
+
 INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "random": random,
     "special": functions,
@@ -412,6 +407,7 @@ INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "intervals": resampled,
     "bins": binned,
     "refused": refused,
+    "archive": archived,
 }
 
 
@@ -438,4 +434,4 @@ if __name__ == "__main__":
     for file in INPUTS:
         path = HERE / f"{file}.json"
         path.write_text(text(file), "utf-8")
-        print(f"{path.name:20} {path.stat().st_size:>9,} bytes")  # noqa: T201
+        print(f"{path.name:20} {path.stat().st_size:>9,} bytes")

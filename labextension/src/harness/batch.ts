@@ -5,7 +5,7 @@
 // holds one weighting; the estimate, every resample and every jackknife value go through this one path. As in the Python
 // package sums over resamples are of whole numbers: each row's value is rounded to a grid so fine that no partial sum
 // leaves the whole numbers below 2^53. So they are equal in both languages, whatever the order of summation.
-import { accurate } from './inputs.ts';
+import { accurate, descending, median, whole } from './columns.ts';
 import type { Sample } from './schemas.ts';
 
 /** Probabilities are kept this far from 0 and 1 in logarithms. */
@@ -158,18 +158,6 @@ function layout(s: Sample, named: ReadonlyMap<string, Float64Array>): Int32Array
   return all;
 }
 
-/** Rows from the highest score to the lowest, equal ones in their old order. */
-export function descending(rows: Int32Array, score: (row: number) => number): Int32Array {
-  const values = Float64Array.from(rows, score), at = Int32Array.from(rows, (_, i) => i);
-  at.sort((a, b) => values[b]! - values[a]! || a - b);
-  return at.map(i => rows[i]!);
-}
-
-export function median(values: Float64Array): number {
-  const sorted = values.slice().sort(), middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
 function ceilLog2(value: number): number {
   let bits = 0;
   while (2 ** bits < value) bits++;
@@ -188,12 +176,6 @@ function exponentOf(value: number): number {
 function halves(exponent: number): readonly [number, number] {
   const first = exponent >> 1;
   return [2 ** first, 2 ** (exponent - first)];
-}
-
-/** The nearest whole number, halves to the even one. */
-function whole(value: number): number {
-  const shift = 6755399441055744; // 1.5 * 2^52, beyond which there are no fractions
-  return value + shift - shift;
 }
 
 /** Statistics of one weighting of the rows; `weigh` sets the next. */

@@ -1,5 +1,5 @@
 // Agreement of predicted probabilities with frequencies: bins, calibration errors, interval and test.
-import { median } from './batch.ts';
+import { median, searchsorted } from './columns.ts';
 import { mostProbable } from './inputs.ts';
 import { CALIBRATION, subkey, uniforms } from './random.ts';
 import { between, noInterval } from './schemas.ts';
@@ -40,17 +40,6 @@ export function event(s: Sample): Judged {
     happened[i] = s.labels[i] === c ? 1 : 0;
   }
   return { p, happened };
-}
-
-/** How many of some ascending values are below `value`, or at most `value`. */
-export function searchsorted(sorted: ArrayLike<number>, value: number, orEqual = false): number {
-  let low = 0, high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1, found = sorted[middle]!;
-    if (found < value || (orEqual && found === value)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Cut [0, 1] into bins of one width: ((b - 1)/B, b/B], 0 in the first. */

@@ -1,7 +1,7 @@
 // Curves as columns, and metrics at every threshold: one sort, then any threshold costs a binary search.
-import { descending } from './batch.ts';
-import { equalMass, event, searchsorted } from './calibration.ts';
-import { quantile, wilson } from './intervals.ts';
+import { equalMass, event } from './calibration.ts';
+import { descending, quantile, searchsorted } from './columns.ts';
+import { wilson } from './intervals.ts';
 import { ofCounts } from './metrics.ts';
 import type { Sides } from './metrics.ts';
 import { Draws } from './resample.ts';

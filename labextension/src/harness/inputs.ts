@@ -1,4 +1,5 @@
 // The door: plain columns become one checked `Sample`, or one clear sentence. Nothing given is changed.
+import { accurate } from './columns.ts';
 import { InputError } from './schemas.ts';
 import type { Class, Sample, Task } from './schemas.ts';
 import { general, grouped, listing, literal, rows } from './wording.ts';
@@ -518,15 +519,4 @@ function groups(v: Vector, keep: Int32Array): Int32Array {
   });
   if (order.size < 2) throw new InputError('groups holds one group only; give at least two, or leave groups out.');
   return found;
-}
-
-/** A sum whose rounding does not grow with its length (Neumaier 1974, ZAMM 54). */
-export function accurate(count: number, value: (i: number) => number): number {
-  let sum = 0, lost = 0;
-  for (let i = 0; i < count; i++) {
-    const x = value(i), next = sum + x;
-    lost += Math.abs(sum) >= Math.abs(x) ? sum - next + x : x - next + sum;
-    sum = next;
-  }
-  return sum + lost;
 }

@@ -2,6 +2,7 @@
 // in `forMetric`, by the rules of the Python package, and said in `method`.
 import { Prepared, Weighing } from './batch.ts';
 import { debiasedInterval } from './calibration.ts';
+import { quantile } from './columns.ts';
 import { METRICS, wanted } from './metrics.ts';
 import { Draws, largestTotal, units } from './resample.ts';
 import type { Plan } from './resample.ts';
@@ -67,13 +68,6 @@ export function wilson(successes: number, trials: number, level: number): [numbe
 }
 
 // Resampling ----------------------------------------------------------------------------------------
-
-/** Quantile of ascending values by linear interpolation (Hyndman & Fan 1996, definition 7). */
-export function quantile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1), low = Math.min(sorted.length - 1, Math.max(0, Math.floor(at)));
-  const a = sorted[low]!, b = sorted[Math.min(sorted.length - 1, low + 1)]!, t = at - low;
-  return t >= 0.5 ? b - (b - a) * (1 - t) : a + (b - a) * t;
-}
 
 /** Percentile interval (Efron & Tibshirani 1993, chapter 13). */
 export function percentile(values: Float64Array, level: number): [number, number] {
