@@ -13,6 +13,7 @@ export function rows(count: number): string {
 /** Six significant digits at most, with an exponent from 1e6 on and below 1e-4. */
 export function general(value: number, digits = 6): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  if (Object.is(value, -0)) return '-0';
   const [mantissa, power] = value.toExponential(digits - 1).split('e') as [string, string];
   const exponent = Number(power);
   const trim = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/u, '') : text);
