@@ -212,13 +212,13 @@ def simulations(runs: int) -> Iterator[tuple[str, Callable[..., list[Share]], in
     yield "coverage, numbers, n = 60,000", partial(coverage, numbers, 60_000), runs // 4, 0.925, 0.975
     for n in (100, 500, 2000):
         for kind in ("true", "high", "sure", "three"):
-            yield f"calibration interval, n = {n:,}", partial(calibration, kind, n), runs, 0.90, 1.0
+            yield f"calibration interval, {kind}, n = {n:,}", partial(calibration, kind, n), runs, 0.90, 1.0
     for n in (500, 3000):
-        yield "slices", partial(null_slices, n), runs, 0.0, 0.075
-    yield "slices", partial(planted_slices, 3000), runs // 4, 0.8, 1.0
+        yield f"slices, null, n = {n:,}", partial(null_slices, n), runs, 0.0, 0.075
+    yield "slices, planted, n = 3,000", partial(planted_slices, 3000), runs // 4, 0.8, 1.0
     for task in ("classification", "regression"):
         for n in (100, 400):
-            yield f"null comparisons, {task}", partial(null_comparisons, task, n), runs, 0.02, 0.08
+            yield f"comparisons, null, {task}, n = {n:,}", partial(null_comparisons, task, n), runs, 0.02, 0.08
 
 
 def main() -> None:
