@@ -275,6 +275,6 @@ def test_interval_and_p_value_of_accuracy_agree():
             for p in (one, other)
         )
         row = next(row for row in a.compare(b).rows if row.metric == "accuracy")
-        assert row.method == "score test (McNemar)"
+        assert row.method == "exact McNemar"
         assert row.low < row.difference < row.high
         assert (row.p_value <= 0.05) == (row.low > 0 or row.high < 0)
