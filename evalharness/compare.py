@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from evalharness.evaluators import Report
     from evalharness.intervals import Replicates
-    from evalharness.resample import Plan
     from evalharness.schemas import Sample
 
     Drafts = tuple[list[dict[str, Any]], tuple[str, ...]]
@@ -186,7 +185,7 @@ def compare(report: Report, other: Report) -> Comparison:
         raise InputError(refused)
     level, mine = report.config.confidence_level, report.replicates
     theirs = None if mine is None else other.replicates_on(mine.plan)
-    return _corrected([_drafts(report, other, mine, theirs, level)], level, report.n, mine and mine.plan)[0]
+    return _corrected([_drafts(report, other, mine, theirs, level)], level, report.n, mine)[0]
 
 
 def _drafts(report: Report, other: Report, mine: Replicates | None, theirs: Replicates | None, level: float) -> Drafts:
@@ -200,23 +199,21 @@ def _drafts(report: Report, other: Report, mine: Replicates | None, theirs: Repl
     return drafts, notes
 
 
-def _corrected(found: list[Drafts], level: float, n: int, plan: Plan | None) -> list[Comparison]:
+def _corrected(found: list[Drafts], level: float, n: int, drawn: Replicates | None) -> list[Comparison]:
     """Correct the p-values of some comparisons together."""
     p_values = [draft["p_value"] for drafts, _ in found for draft in drafts]
     q_values = iter(adjusted(p_values))
     made = []
     for drafts, notes in found:
         rows = tuple(Row(**d, q_value=next(q_values), confidence_level=level, n=n) for d in drafts)
-        least = 0.0 if plan is None else 2 / (plan.n_resamples + 1)
+        least = 0.0 if drawn is None else 2 / (drawn.plan.n_resamples + 1)
         short = [r.metric for r in rows if r.p_value == least and r.q_value is not None and r.q_value > 1 - level]
-        if plan is not None and short:
-            tested = sum(p is not None for p in p_values)
-            notes = (
-                *notes,
-                f"{plan.n_resamples:,} resamples give no p-value below {least:.3g}, too large for {tested} tests "
-                f"together; raise n_resamples to judge {', '.join(short)}.",
-            )
-        made.append(Comparison(rows, n, level, notes))
+        tested = sum(p is not None for p in p_values)
+        said = (
+            f"Resamples give no p-value below {least:.3g}, too large for {tested} tests together; raise n_resamples "
+            f"to judge {', '.join(short)}."
+        )
+        made.append(Comparison(rows, n, level, (*notes, said) if short else notes))
     return made
 
 
@@ -331,7 +328,7 @@ def compare_models(reports: Mapping[str, Report], baseline: str | None = None) -
     level, drawn = head.config.confidence_level, head.replicates
     resampled = {name: None if drawn is None else reports[name].replicates_on(drawn.plan) for name in names}
     found = [_drafts(reports[a], reports[b], resampled[a], resampled[b], level) for a, b in pairs]
-    corrected = _corrected(found, level, head.n, drawn and drawn.plan)
+    corrected = _corrected(found, level, head.n, drawn)
     return Comparisons(
         MappingProxyType(dict(zip(pairs, corrected, strict=True))),
         baseline,
