@@ -69,6 +69,16 @@ class Row:
 class Comparison:
     """Paired differences between two reports on the same rows.
 
+    `Row.method` says how each was judged; interval and p-value are of one test, so they never disagree.
+
+    ========================  ====================================================================================
+    exact McNemar, McNemar    accuracy, recall, specificity: shares of rows that only one model gets right; exact
+                              below 25 such rows (McNemar 1947; Fay & Lumbard 2021; Tango 1998)
+    DeLong                    area under the ROC curve (DeLong et al. 1988)
+    paired jackknife t        other metrics, and all with weights or groups, up to 2,000 rows or groups
+    paired percentile         above 2,000, and the median absolute error: resamples shared by both models
+    ========================  ====================================================================================
+
     Attributes
     ----------
     rows : tuple of Row
@@ -441,7 +451,7 @@ def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float
             theirs.probabilities[:, theirs.positive],
         )
         if found is not None:
-            half = paired.normal_quantile((1 + level) / 2) * found.standard_error
+            half = intervals.normal_quantile((1 + level) / 2) * found.standard_error
             low, high = max(-1.0, draft["difference"] - half), min(1.0, draft["difference"] + half)
             return {**draft, "low": low, "high": high, "p_value": found.p_value, "method": "DeLong"}
     return draft

@@ -17,13 +17,6 @@ ENUMERATED = 50
 """Up to this many differences the signed-rank test goes through all assignments of signs."""
 
 
-def normal_quantile(share: float) -> float:
-    """Return the quantile of the standard normal distribution."""
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(share)
-
-
 # Two shares ---------------------------------------------------------------------------------------
 
 
@@ -121,8 +114,10 @@ def score(only_first: int, only_second: int, n: int, level: float) -> tuple[floa
 
     It leaves 0 out exactly where McNemar's chi-squared does, so it is what goes with that test.
     """
+    from scipy.special import ndtri
+
     b, c = only_first, only_second
-    z2 = normal_quantile((1 + level) / 2) ** 2
+    z2 = float(ndtri((1 + level) / 2)) ** 2
 
     def rejected(delta: float) -> bool:
         """Judge a difference by the share of `only_second` rows that is likeliest with it."""
@@ -323,7 +318,7 @@ def signed_rank(differences: Floats, level: float) -> Signed:
     variance of these ranks and a continuity correction of one half. The interval is made of the means of two
     differences (Hodges & Lehmann 1963, Ann. Math. Stat. 34(2)) that the same distribution leaves.
     """
-    from scipy.special import ndtr
+    from scipy.special import ndtr, ndtri
 
     d = np.asarray(differences, dtype=np.float64)
     if int(np.sum(d == 0)) % 2:
@@ -347,7 +342,7 @@ def signed_rank(differences: Floats, level: float) -> Signed:
     else:
         middle, spread = n * (n + 1) / 4, float(np.sqrt(np.sum(signed**2))) / 2
         p_value = min(1.0, 2 * float(ndtr((smaller + 0.5 - middle) / spread)))
-        critical = middle - 0.5 + normal_quantile(tail) * spread
+        critical = middle - 0.5 + float(ndtri(tail)) * spread
     one, other = np.triu_indices(n)
     means = np.sort((d[one] + d[other]) / 2)
     place = int(np.floor(critical))
