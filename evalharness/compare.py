@@ -10,6 +10,7 @@ import numpy as np
 
 from evalharness import intervals, paired
 from evalharness.metrics import METRICS
+from evalharness.resample import Plan
 from evalharness.schemas import InputError, nearest
 
 if TYPE_CHECKING:
@@ -193,8 +194,8 @@ def compare(report: Report, other: Report) -> Comparison:
     refused = comparable(report, other)
     if refused is not None:
         raise InputError(refused)
-    level, mine = report.config.confidence_level, report.replicates
-    theirs = None if mine is None else other.replicates_on(mine.plan)
+    level = report.config.confidence_level
+    mine, theirs = report.replicates_with(other) or (None, None)
     return _corrected([_drafts(report, other, mine, theirs, level)], level, report.n, mine)[0]
 
 
@@ -335,10 +336,9 @@ def compare_models(reports: Mapping[str, Report], baseline: str | None = None) -
         if refused is not None:
             raise InputError(f"reports {a!r} and {b!r} cannot be compared: {refused}")
     head = reports[names[0] if baseline is None else baseline]
-    level, drawn = head.config.confidence_level, head.replicates
-    resampled = {name: None if drawn is None else reports[name].replicates_on(drawn.plan) for name in names}
-    found = [_drafts(reports[a], reports[b], resampled[a], resampled[b], level) for a, b in pairs]
-    corrected = _corrected(found, level, head.n, drawn)
+    level, drawn = head.config.confidence_level, _resamples(reports, head, pairs)
+    found = [_drafts(reports[a], reports[b], *both, level) for (a, b), both in zip(pairs, drawn, strict=True)]
+    corrected = _corrected(found, level, head.n, drawn[0][0])
     return Comparisons(
         MappingProxyType(dict(zip(pairs, corrected, strict=True))),
         baseline,
@@ -346,6 +346,19 @@ def compare_models(reports: Mapping[str, Report], baseline: str | None = None) -
         level,
         tuple(dict.fromkeys(note for one in corrected for note in one.notes)),
     )
+
+
+def _resamples(
+    reports: Mapping[str, Report], head: Report, pairs: list[tuple[str, str]]
+) -> list[tuple[Replicates | None, Replicates | None]]:
+    """Return the metrics of both models of each pair on the resamples of one plan; each model once, if it can be."""
+    if not head.config.compute_cis:
+        return [(None, None)] * len(pairs)
+    plan = Plan(head.n, head.config.n_resamples, head.seed, head.sample.groups)
+    if any(intervals.gathered(report.sample, plan) for report in reports.values()):
+        return [intervals.together(reports[a].sample, reports[b].sample, plan) for a, b in pairs]
+    each = {name: (head.replicates_with(report) or (None, None))[1] for name, report in reports.items()}
+    return [(each[a], each[b]) for a, b in pairs]
 
 
 def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:

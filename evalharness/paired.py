@@ -27,7 +27,7 @@ class Shares:
     low: float
     high: float
     p_value: float
-    exact: bool
+    exact: bool = False
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -50,8 +50,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def shares(only_first: int, only_second: int, n: int, level: float) -> Shares:
     """Compare how often two models are right: McNemar's test, and the interval that goes with it.
 
-    Below 25 discordant rows both are exact (`melded`), otherwise both are of the score test (`score`); the
-    interval leaves 0 out exactly where the p-value of `mcnemar` is below ``1 - level``.
+    Below 25 discordant rows both are exact (`melded`), otherwise both are of the score test (`score`), and the
+    p-value is that of `mcnemar`; the interval leaves 0 out exactly where it is at most ``1 - level``.
 
     Parameters
     ----------
@@ -61,19 +61,23 @@ def shares(only_first: int, only_second: int, n: int, level: float) -> Shares:
     level : float
         Nominal coverage, for example 0.95.
     """
-    exact = only_first + only_second < EXACT_BELOW
-    low, high = (melded if exact else score)(only_first, only_second, n, level)
-    return Shares(low, high, mcnemar(only_first, only_second), exact)
+    if only_first + only_second < EXACT_BELOW:
+        return melded(only_first, only_second, n, level)
+    return score(only_first, only_second, n, level)
 
 
-def melded(only_first: int, only_second: int, n: int, level: float) -> tuple[float, float]:
-    """Exact interval for the difference of two shares, compatible with the exact test of McNemar.
+def melded(only_first: int, only_second: int, n: int, level: float) -> Shares:
+    """Compare two shares by McNemar's exact test and the exact interval that is compatible with it.
 
     The difference is ``t (2 b - 1)``, t the share of discordant rows and b the part of them that is the
     first model's; the beta distributions behind the Clopper-Pearson intervals of t and b are combined so that
     each end errs on the safe side (Fay & Lumbard 2021, Stat. Med. 40(5)).
     """
-    return _melded_low(only_first, only_second, n, level), -_melded_low(only_second, only_first, n, level)
+    from scipy.special import bdtr
+
+    low, high = _melded_low(only_first, only_second, n, level), -_melded_low(only_second, only_first, n, level)
+    p_value = min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
+    return Shares(low, high, p_value, exact=True)
 
 
 def _melded_low(x: int, other: int, n: int, level: float) -> float:
@@ -109,12 +113,12 @@ def _melded_low(x: int, other: int, n: int, level: float) -> float:
     return high if positive else low
 
 
-def score(only_first: int, only_second: int, n: int, level: float) -> tuple[float, float]:
-    """Interval of all differences of two shares that the score test does not reject (Tango 1998, Stat. Med. 17(8)).
+def score(only_first: int, only_second: int, n: int, level: float) -> Shares:
+    """Compare two shares by McNemar's chi-squared and the interval of all differences its score test lets stand.
 
-    It leaves 0 out exactly where McNemar's chi-squared does, so it is what goes with that test.
+    The interval leaves 0 out exactly where the test rejects (Tango 1998, Stat. Med. 17(8)).
     """
-    from scipy.special import ndtri
+    from scipy.special import chdtrc, ndtri
 
     b, c = only_first, only_second
     z2 = float(ndtri((1 + level) / 2)) ** 2
@@ -133,7 +137,7 @@ def score(only_first: int, only_second: int, n: int, level: float) -> tuple[floa
             middle = (inner + outer) / 2
             inner, outer = (inner, middle) if rejected(middle) else (middle, outer)
         ends.append(inner)
-    return ends[0], ends[1]
+    return Shares(ends[0], ends[1], float(chdtrc(1, (b - c) ** 2 / (b + c))) if b + c else 1.0)
 
 
 # Two areas ----------------------------------------------------------------------------------------

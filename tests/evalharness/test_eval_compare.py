@@ -416,8 +416,8 @@ def test_melded_interval_covers():
     for p, q in ((0.1, 0.1), (0.3, 0.1), (0.02, 0.3), (0.5, 0.45), (0.0, 0.2)):
         covered = sum(
             comb(n, b) * comb(n - b, c) * p**b * q**c * (1 - p - q) ** (n - b - c)
-            for (b, c), (low, high) in ends.items()
-            if low <= p - q <= high
+            for (b, c), found in ends.items()
+            if found.low <= p - q <= found.high
         )
         assert covered >= 0.95
 
@@ -430,7 +430,8 @@ def test_recall_and_specificity_are_judged_on_their_own_rows():
     a, b = (evaluate(task_type="classification", labels=y, predictions=p, config=few) for p in (one, other))
     rows = {row.metric: row for row in a.compare(b).rows}
     assert rows["recall"].p_value == mcnemar(9, 1) == pytest.approx(22 / 1024)
-    assert (rows["recall"].low, rows["recall"].high) == melded(9, 1, 30, 0.95)
+    exact = melded(9, 1, 30, 0.95)
+    assert (rows["recall"].low, rows["recall"].high) == (exact.low, exact.high)
     assert rows["specificity"].p_value == mcnemar(2, 0)
     assert rows["accuracy"].p_value == mcnemar(11, 1)
 
@@ -534,6 +535,23 @@ def test_each_model_is_resampled_once(monkeypatch):
     compare_models({name: r for name, r in reports.items() if name != "good"})
     assert once == 4
     assert len(drawn) <= once + 3
+
+
+def test_large_samples_are_compared_in_pairs():
+    """Where cells are resampled in place of rows, both models of a pair are drawn together, on one plan."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=60_000)
+    reports = {
+        name: evaluate(task_type="regression", labels=y, predictions=y + s * rng.normal(size=60_000), config=few)
+        for name, s in (("a", 1.0), ("b", 1.0), ("c", 1.1))
+    }
+    found = compare_models(reports, baseline="a")
+    assert [found.evidence("mean_squared_error", m) for m in "bc"] == [NO_EVIDENCE, "worse"]
+    for name in "bc":
+        single = reports[name].compare(reports["a"])
+        for one, other in zip(found.pairs[name, "a"].rows, single.rows, strict=True):
+            assert (one.low, one.high, one.p_value) == (other.low, other.high, other.p_value)
+    assert {row.p_value for row in reports["a"].compare(reports["a"]).rows} <= {1.0, None}
 
 
 def test_resamples_too_few_for_many_tests_are_told():
