@@ -201,6 +201,8 @@ def compare(report: Report, other: Report) -> Comparison:
 
 def _drafts(report: Report, other: Report, mine: Replicates | None, theirs: Replicates | None, level: float) -> Drafts:
     """Return the rows of a comparison before correction, and notes."""
+    if _alike(report.sample, other.sample):
+        theirs = mine
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:
@@ -359,6 +361,15 @@ def _resamples(
         return [intervals.together(reports[a].sample, reports[b].sample, plan) for a, b in pairs]
     each = {name: (head.replicates_with(report) or (None, None))[1] for name, report in reports.items()}
     return [(each[a], each[b]) for a, b in pairs]
+
+
+def _alike(one: Sample, other: Sample) -> bool:
+    """Whether two models of one set of classes answer every row alike."""
+    if (one.classes, one.positive) != (other.classes, other.positive):
+        return False
+    p, q = one.probabilities, other.probabilities
+    told_alike = p is q if p is None or q is None else np.array_equal(p, q)
+    return told_alike and np.array_equal(one.predictions, other.predictions)
 
 
 def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
