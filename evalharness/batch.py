@@ -27,12 +27,13 @@ class Order(NamedTuple):
     """Positives and negatives of one score, sorted from high to low.
 
     ``above[s]`` and ``upto[s]`` count negatives that score more than, and at least as much as, the positives
-    of slot s; a slot holds the positives of one score, ``slots`` their first places (None when no two tie).
+    of slot s (`above` is None where these are the same); a slot holds the positives of one score, ``slots`` their
+    first places (None when no two tie).
     """
 
     positives: Integers
     negatives: Integers
-    above: Integers
+    above: Integers | None
     upto: Integers
     slots: Integers | None
 
@@ -102,6 +103,13 @@ class Prepared:
         """Return the cell of the confusion matrix that each row falls into: actual * k + predicted."""
         return np.asarray(self.sample.labels * self.k + self.sample.predictions, dtype=np.int64)
 
+    @cached_property
+    def indicators(self) -> np.ndarray[Any, np.dtype[np.float32]] | None:
+        """Return the cells of the confusion matrix as columns of 0 and 1; None where their sums were not exact."""
+        if self.sample.weights is not None or self.k > 3 or self._bound >= 2**24:
+            return None
+        return np.asarray(self.cells[:, None] == np.arange(self.k * self.k), dtype=np.float32)
+
     def order(self, scored: int, against: int = -1) -> Order:
         """Sort the rows of class `scored`, and all others or those of `against`, by its probability."""
         key = (scored, against)
@@ -118,7 +126,8 @@ class Prepared:
             low = -score[negatives]
             above = np.searchsorted(low, -high[first], side="left")
             upto = np.searchsorted(low, -high[first], side="right")
-            self._orders[key] = Order(positives, negatives, above, upto, None if len(first) == len(high) else first)
+            apart = None if np.array_equal(above, upto) else above
+            self._orders[key] = Order(positives, negatives, apart, upto, None if len(first) == len(high) else first)
         return self._orders[key]
 
     @cached_property
@@ -167,6 +176,9 @@ class Batch:
     def confusion(self) -> Floats:
         """Return confusion matrices (b, k, k): actual class by predicted class."""
         k, cells = self.k, self.prepared.cells
+        if self.exact and self.prepared.indicators is not None:
+            counts = self.weights.astype(np.float32) @ self.prepared.indicators
+            return counts.astype(np.float64).reshape(-1, k, k)
         out = np.empty((len(self.weights), k, k))
         for i, row in enumerate(self.weights):
             weights = row if self.sample.weights is None else row * self.sample.weights
@@ -196,7 +208,7 @@ class Batch:
             if order.slots is not None:
                 up = np.add.reduceat(up, order.slots, axis=1)
             upto = below[:, order.upto]
-            above = upto if np.array_equal(order.above, order.upto) else below[:, order.above]
+            above = upto if order.above is None else below[:, order.above]
             hits = np.cumsum(up, axis=1)
             n_up = hits[:, -1].astype(np.float64) if hits.shape[1] else np.zeros(len(up))
             n_down = below[:, -1].astype(np.float64)

@@ -37,6 +37,9 @@ RANKING = ("roc_auc", "average_precision", "roc_auc_ovr", "roc_auc_ovo")
 MAX_UNDEFINED = 0.05
 """With a larger share of undefined resamples the rest says nothing about the whole."""
 
+ALIKE = 1e-9
+"""Values this near, as a share of the spread of the resamples, differ by rounding only."""
+
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
@@ -145,7 +148,8 @@ def _bias_and_acceleration(estimate: float, values: Floats, left_out: Floats) ->
     defined = left_out[~np.isnan(left_out)]
     if len(defined) < max(3, (1 - MAX_UNDEFINED) * len(left_out)):
         return None
-    below = (np.sum(values < estimate) + 0.5 * np.sum(values == estimate)) / len(values)
+    tied = np.abs(values - estimate) <= ALIKE * np.ptp(values)
+    below = (np.sum((values < estimate) & ~tied) + 0.5 * np.sum(tied)) / len(values)
     if not 0 < below < 1:
         return None
     pull = defined.mean() - defined

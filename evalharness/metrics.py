@@ -85,8 +85,8 @@ class MetricSpec:
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1.0), np.nan))
+    good = bottom > 0
+    return np.asarray(np.where(good, top / np.where(good, bottom, 1.0), np.nan))
 
 
 def _diagonal(batch: Batch) -> Floats:

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     Words = np.ndarray[Any, np.dtype[np.uint32]]
 
-CELLS = 1 << 20
-"""Weights held at once; with the arrays derived from them this bounds the extra memory below 150 MB."""
+CELLS = 1 << 16
+"""Weights held at once: as many as stay in a processor's cache with the arrays derived from them."""
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
-AT_ONCE = 1 << 14
+AT_ONCE = 1 << 15
 """Pairs of words made together, so that they stay in the processor's cache."""
 
 RESAMPLES, CALIBRATION = 1, 2
@@ -175,14 +175,12 @@ class Plan:
             drawn = np.empty((min(step, self.n_resamples - start), units), dtype=small)
             for top in range(0, len(drawn), few):
                 part = drawn[top : top + few]
-                unit = scaled(source.words(units, len(part), start + top), size)
-                unit += first
-                unit += np.arange(len(part))[:, None] * units
-                counted = np.bincount(unit.ravel(), minlength=part.size).reshape(part.shape)
-                if member is None:
-                    part[:] = counted
-                else:
-                    part[:, member] = counted
+                place = scaled(source.words(units, len(part), start + top), size)
+                for row, places in zip(part, place, strict=True):
+                    if member is None:
+                        row[:] = np.bincount(places, minlength=units)
+                    else:
+                        row[member] = np.bincount(places + first, minlength=units)
             yield drawn if self.groups is None else drawn[:, self.groups]
 
     def _strata(self) -> tuple[Any, Any, Integers | None]:

@@ -1,0 +1,228 @@
+// Intervals from an estimate, its resamples and its jackknife; closed forms for proportions. Which one is used when is decided
+// in `forMetric`, by the rules of the Python package, and said in `method`.
+import { Prepared, Weighing } from './batch.ts';
+import { debiasedInterval } from './calibration.ts';
+import { quantile } from './columns.ts';
+import { METRICS, wanted } from './metrics.ts';
+import { Draws, largestTotal, units } from './resample.ts';
+import type { Plan } from './resample.ts';
+import { between, noInterval } from './schemas.ts';
+import type { Interval, Sample } from './schemas.ts';
+import { normalCdf, normalQuantile } from './special.ts';
+import { grouped, literal } from './wording.ts';
+
+/** Up to this many units intervals are BCa, by the jackknife; above, percentiles do as well. */
+const SMALL = 2000;
+/** One-against-one areas are resampled up to this many classes. */
+const MAX_RESAMPLED_PAIRS = 50;
+/** Fewer rows of a class than this cannot show how metrics that mix both classes vary. */
+const FEW = 5;
+/** Metrics in which each class of the labels counts alike, however rare. */
+const RANKING = ['roc_auc', 'average_precision', 'roc_auc_ovr', 'roc_auc_ovo'];
+/** With a larger share of undefined resamples the rest says nothing about the whole. */
+const MAX_UNDEFINED = 0.05;
+
+/** Values of each metric on each resample, and with each unit left out (small samples only). */
+export interface Replicates {
+  readonly plan: Plan;
+  readonly resampled: ReadonlyMap<string, Float64Array>;
+  readonly left_out: ReadonlyMap<string, Float64Array>;
+}
+
+/** Compute every bootstrapped metric, or only some, on every resample of one plan. */
+export function replicate(sample: Sample, plan: Plan, only?: readonly string[]): Replicates {
+  const specs = wanted(sample).filter(
+    spec => (spec.interval === 'bootstrap' || spec.interval === 'proportion') && (!only || only.includes(spec.name)) && !tooManyPairs(spec.name, sample),
+  );
+  const weighing = new Weighing(new Prepared(sample, largestTotal(plan)), plan.groups);
+  const made = (rows: number): Map<string, Float64Array> => new Map(specs.map(spec => [spec.name, new Float64Array(rows)]));
+  const fill = (into: Map<string, Float64Array>, at: number, drawn: Int32Array): void => {
+    weighing.weigh(drawn);
+    for (const spec of specs) into.get(spec.name)![at] = spec.compute(weighing);
+  };
+  const resampled = made(plan.n_resamples), draws = new Draws(plan);
+  for (let r = 0; r < plan.n_resamples; r++) fill(resampled, r, draws.draw(r));
+  const size = units(plan);
+  if (size < 3 || size > SMALL) return { plan, resampled, left_out: new Map() };
+  const left_out = made(size), drawn = new Int32Array(size).fill(1);
+  for (let u = 0; u < size; u++) {
+    drawn[u] = 0;
+    fill(left_out, u, drawn);
+    drawn[u] = 1;
+  }
+  return { plan, resampled, left_out };
+}
+
+function tooManyPairs(name: string, sample: Sample): boolean {
+  return name === 'roc_auc_ovo' && sample.classes.length > MAX_RESAMPLED_PAIRS;
+}
+
+// Closed forms --------------------------------------------------------------------------------------
+
+/** Score interval for a proportion (Wilson 1927, JASA 22(158); Newcombe 1998, Stat. Med. 17(8)). */
+export function wilson(successes: number, trials: number, level: number): [number, number] {
+  const z = normalQuantile((1 + level) / 2), share = successes / trials, z2 = z * z;
+  const middle = (share + z2 / (2 * trials)) / (1 + z2 / trials);
+  const half = (z / (1 + z2 / trials)) * Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials ** 2));
+  return [successes <= 0 ? 0 : middle - half, successes >= trials ? 1 : middle + half];
+}
+
+// Resampling ----------------------------------------------------------------------------------------
+
+/** Percentile interval (Efron & Tibshirani 1993, chapter 13). */
+export function percentile(values: Float64Array, level: number): [number, number] {
+  const sorted = values.slice().sort();
+  return [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
+}
+
+/** The constants of a BCa interval; null where they are undefined. */
+function biasAndAcceleration(estimate: number, values: Float64Array, leftOut: Float64Array): [number, number] | null {
+  const known = leftOut.filter(v => !Number.isNaN(v));
+  if (known.length < Math.max(3, (1 - MAX_UNDEFINED) * leftOut.length)) return null;
+  let lowest = Infinity, highest = -Infinity, below = 0;
+  for (const v of values) [lowest, highest] = [Math.min(lowest, v), Math.max(highest, v)];
+  const near = ALIKE * (highest - lowest);
+  for (const v of values) below += Math.abs(v - estimate) <= near ? 0.5 : v < estimate ? 1 : 0;
+  below /= values.length;
+  if (!(below > 0 && below < 1)) return null;
+  const mean = known.reduce((sum, v) => sum + v, 0) / known.length;
+  let squares = 0, cubes = 0;
+  for (const v of known) {
+    const pull = mean - v;
+    squares += pull ** 2;
+    cubes += pull ** 3;
+  }
+  return [normalQuantile(below), squares > 0 ? cubes / (6 * squares ** 1.5) : 0];
+}
+
+/** Values this near, as a share of the spread of the resamples, differ by rounding only. */
+const ALIKE = 1e-9;
+
+/** BCa interval (Efron 1987, JASA 82(397)); null where its constants are undefined. */
+export function bca(estimate: number, values: Float64Array, leftOut: Float64Array, level: number): [number, number] | null {
+  const constants = biasAndAcceleration(estimate, values, leftOut);
+  if (!constants) return null;
+  const [bias, acceleration] = constants, ends: number[] = [];
+  for (const share of [(1 - level) / 2, (1 + level) / 2]) {
+    const z = bias + normalQuantile(share);
+    if (1 - acceleration * z <= 0) return null;
+    ends.push(normalCdf(bias + z / (1 - acceleration * z)));
+  }
+  const sorted = values.slice().sort();
+  return [quantile(sorted, ends[0]!), quantile(sorted, ends[1]!)];
+}
+
+/**
+ * Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0 (Efron & Tibshirani
+ * 1993, section 15.4 and chapter 14); never below 2 / (resamples + 1).
+ */
+export function pValue(estimate: number, values: Float64Array, leftOut: Float64Array | null): number {
+  const m = values.length;
+  let lowest = Infinity, highest = -Infinity, under = 0;
+  for (const v of values) {
+    [lowest, highest] = [Math.min(lowest, v), Math.max(highest, v)];
+    under += v < 0 ? 1 : v === 0 ? 0.5 : 0;
+  }
+  if (lowest > 0 || highest < 0) return 2 / (m + 1);
+  const below = (under + 0.5) / (m + 1);
+  let share = below;
+  const constants = leftOut && biasAndAcceleration(estimate, values, leftOut);
+  if (constants) {
+    const [bias, acceleration] = constants, z = normalQuantile(below) - bias, bottom = 1 + acceleration * z;
+    if (bottom > 0) share = normalCdf(z / bottom - bias);
+  }
+  return Math.min(1, Math.max(2 * Math.min(share, 1 - share), 2 / (m + 1)));
+}
+
+/** Choose the interval that the resamples of one number allow. */
+export function fromReplicates(estimate: number, values: Float64Array, leftOut: Float64Array | null, level: number): Interval {
+  const known = values.filter(v => !Number.isNaN(v)), m = values.length, lost = m - known.length;
+  if (lost > MAX_UNDEFINED * m) {
+    return noInterval(level, `the metric is undefined on ${grouped(lost)} of ${grouped(m)} resamples, more than 5%`, m, lost);
+  }
+  let lowest = Infinity, highest = -Infinity;
+  for (const v of known) [lowest, highest] = [Math.min(lowest, v), Math.max(highest, v)];
+  if (highest - lowest <= 1e-12 * Math.max(Math.abs(lowest), Math.abs(highest))) {
+    const why = `all ${grouped(m)} resamples give the same value, so they cannot show how far off it may be`;
+    return noInterval(level, why, m, lost);
+  }
+  const ends = leftOut && bca(estimate, known, leftOut, level);
+  return ends ? between(ends, level, 'bca', m, lost) : between(percentile(known, level), level, 'percentile', m, lost);
+}
+
+// Choice --------------------------------------------------------------------------------------------
+
+/** Successes and trials of a metric that is a share of counted rows. */
+function counted(name: string, s: Sample): [number, number] {
+  let successes = 0, trials = 0;
+  for (let i = 0; i < s.n; i++) {
+    const label = s.labels[i]!, guess = s.predictions[i]!;
+    const chosen =
+      name === 'precision' ? guess === s.positive
+      : name === 'recall' ? label === s.positive
+      : name === 'specificity' ? label !== s.positive
+      : true;
+    if (!chosen) continue;
+    trials++;
+    if (label === guess) successes++;
+  }
+  return [successes, trials];
+}
+
+/**
+ * The interval of one metric. Shares of counted rows get Wilson's score interval; with weights or groups they are resampled
+ * like all others, and where every resample agrees Wilson's interval for the effective number of rows or for the number of
+ * groups. Other metrics get BCa intervals up to 2,000 rows (or groups), percentile intervals above.
+ */
+export function forMetric(
+  name: string, estimate: number, sample: Sample, replicates: Replicates | null, level: number, seed: number | bigint,
+): Interval {
+  const spec = METRICS.get(name)!;
+  if (spec.interval === 'none') return noInterval(level, spec.no_interval!);
+  if (spec.interval === 'calibration') return debiasedInterval(sample, level, seed);
+  if (spec.interval === 'proportion' && !sample.weights && !sample.groups) return between(wilson(...counted(name, sample), level), level, 'wilson');
+  if (!replicates) return noInterval(level, 'resampling was not run');
+  if (tooManyPairs(name, sample)) {
+    return noInterval(level, `it is resampled for up to ${MAX_RESAMPLED_PAIRS} classes, and there are ${sample.classes.length}`);
+  }
+  const few = withheld(name, sample);
+  if (few !== null) return noInterval(level, few);
+  const leftOut = name === 'median_absolute_error' ? null : (replicates.left_out.get(name) ?? null);
+  const found = fromReplicates(estimate, replicates.resampled.get(name)!, leftOut, level);
+  if (found.low === null && spec.interval === 'proportion' && found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples) {
+    const size = effective(sample);
+    return between(wilson(estimate * size, size, level), level, 'wilson, effective rows');
+  }
+  return found;
+}
+
+/** Say that one class is too rare for resamples to show how a metric varies; null where all are met enough. */
+export function withheld(name: string, s: Sample): string | null {
+  const spec = METRICS.get(name)!;
+  const sources: (readonly [Float64Array, string])[] = [];
+  if (RANKING.includes(name)) sources.push([s.labels, 'labelled']);
+  else if (spec.needs === 'labels' && spec.interval === 'bootstrap' && s.task === 'binary') {
+    sources.push([s.labels, 'labelled'], [s.predictions, 'predicted as']);
+  }
+  for (const [codes, how] of sources) {
+    const counts = new Int32Array(s.classes.length);
+    for (const code of codes) counts[code]!++;
+    const code = counts.findIndex(count => count > 0 && count < FEW);
+    if (code >= 0) {
+      const count = counts[code]!;
+      return `only ${count} ${count === 1 ? 'row is' : 'rows are'} ${how} ${literal(s.classes[code]!)}; an interval needs ${FEW}`;
+    }
+  }
+  return null;
+}
+
+/** Kish's effective number of rows (1965, section 11.7), at most the number of groups. */
+function effective(s: Sample): number {
+  let sum = s.n, squares = s.n;
+  if (s.weights) {
+    [sum, squares] = [0, 0];
+    for (const w of s.weights) [sum, squares] = [sum + w, squares + w * w];
+  }
+  const size = sum ** 2 / squares;
+  return s.groups ? Math.min(size, units({ n: s.n, n_resamples: 0, seed: 0, groups: s.groups, strata: null })) : size;
+}

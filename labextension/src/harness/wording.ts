@@ -1,0 +1,50 @@
+// How values are written in sentences: as the Python package writes them, so that reasons and notes are the same text.
+import type { Class } from './schemas.ts';
+
+/** 1234567 -> 1,234,567. */
+export function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/gu, ',');
+}
+
+export function rows(count: number): string {
+  return count === 1 ? '1 row' : `${grouped(count)} rows`;
+}
+
+/** Six significant digits at most, with an exponent from 1e6 on and below 1e-4. */
+export function general(value: number, digits = 6): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  if (Object.is(value, -0)) return '-0';
+  const [mantissa, power] = value.toExponential(digits - 1).split('e') as [string, string];
+  const exponent = Number(power);
+  const trim = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/u, '') : text);
+  if (exponent >= -4 && exponent < digits) return trim(value.toFixed(Math.max(0, digits - 1 - exponent)));
+  return `${trim(mantissa)}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** A class as a literal: quoted text, a number, True or False. */
+export function literal(value: Class): string {
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (typeof value === 'number') return String(value);
+  const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
+  let text = '';
+  for (const c of value) {
+    const code = c.codePointAt(0)!;
+    if (c === quote) text += `\\${c}`;
+    else if (c in ESCAPES) text += ESCAPES[c];
+    else if (/[\p{C}\p{Zl}\p{Zp}]/u.test(c) || (/\p{Zs}/u.test(c) && c !== ' ')) {
+      text += code < 0x100 ? `\\x${hex(code, 2)}` : code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
+    } else text += c;
+  }
+  return quote + text + quote;
+}
+
+function hex(code: number, width: number): string {
+  return code.toString(16).padStart(width, '0');
+}
+
+export function listing(classes: readonly Class[]): string {
+  const shown = classes.slice(0, 6).map(literal).join(', ');
+  return classes.length <= 6 ? shown : `${shown}, ... ${classes.length} in all`;
+}
