@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EPSILON = float(np.finfo(np.float64).eps)
 """Probabilities are kept this far from 0 and 1 in logarithms, as scikit-learn does for float64."""
 
+ROUNDING = 1e-14
+"""Less than this is what rounding leaves of 0 in a difference of shares."""
+
 
 class Order(NamedTuple):
     """Positives and negatives of one score, sorted from high to low.
@@ -219,6 +222,7 @@ class Batch:
                 bottom = hits + upto
                 np.maximum(bottom, 1 if bottom.dtype.kind == "i" else np.finfo(float).tiny, out=bottom)
                 precision = np.einsum("ij,ij->i", up, hits / bottom) / n_up
+            auc[auc < ROUNDING] = 0.0  # of weighted rows, where no pair is won
             auc[(n_up == 0) | (n_down == 0)] = np.nan
             self._ranked[key] = Ranked(auc, precision)
         return self._ranked[key]
@@ -245,7 +249,7 @@ class Batch:
         tolerance = 0.0 if self.sample.weights is None else 1e-12 * below[:, -1:]
         lower = np.argmax(below >= half - tolerance, axis=1)
         upper = np.argmax(below > half + tolerance, axis=1)
-        return np.asarray((size[lower] + size[upper]) / 2)
+        return np.asarray(np.where(below[:, -1] > 0, (size[lower] + size[upper]) / 2, np.nan))
 
     def largest_size(self) -> Floats:
         """Return the largest absolute error among rows with weight."""
