@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from evalharness import intervals, paired
 from evalharness.metrics import METRICS
-from evalharness.schemas import InputError
+from evalharness.resample import Plan
+from evalharness.schemas import InputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from evalharness.evaluators import Report
+    from evalharness.intervals import Replicates
     from evalharness.schemas import Sample
+
+    Drafts = tuple[list[dict[str, Any]], tuple[str, ...]]
 
 COLUMNS = (
     "metric", "estimate", "other", "difference", "low", "high", "p_value", "q_value", "confidence_level", "n",
@@ -65,6 +70,16 @@ class Row:
 class Comparison:
     """Paired differences between two reports on the same rows.
 
+    `Row.method` says how each was judged; interval and p-value are of one test, so they never disagree.
+
+    ========================  ====================================================================================
+    exact McNemar, McNemar    accuracy, recall, specificity: shares of rows that only one model gets right; exact
+                              below 25 such rows (McNemar 1947; Fay & Lumbard 2021; Tango 1998)
+    DeLong                    area under the ROC curve (DeLong et al. 1988)
+    paired jackknife t        other metrics, and all with weights or groups, up to 2,000 rows or groups
+    paired percentile         above 2,000, and the median absolute error: resamples shared by both models
+    ========================  ====================================================================================
+
     Attributes
     ----------
     rows : tuple of Row
@@ -100,8 +115,6 @@ class Comparison:
             if row.metric == metric:
                 break
         else:
-            from evalharness.schemas import nearest
-
             raise InputError(
                 f"the comparison has no metric {metric!r}; {nearest(metric, tuple(r.metric for r in self.rows))}"
             )
@@ -183,17 +196,180 @@ def compare(report: Report, other: Report) -> Comparison:
         raise InputError(refused)
     level = report.config.confidence_level
     mine, theirs = report.replicates_with(other) or (None, None)
+    return _corrected([_drafts(report, other, mine, theirs, level)], level, report.n, mine)[0]
+
+
+def _drafts(report: Report, other: Report, mine: Replicates | None, theirs: Replicates | None, level: float) -> Drafts:
+    """Return the rows of a comparison before correction, and notes."""
+    if _alike(report.sample, other.sample):
+        theirs = mine
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:
         few = intervals.withheld(name, report.sample) or intervals.withheld(name, other.sample)
         draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level, few)
-        drafts.append(_sharpened(draft, report.sample, other.sample, level))
-    q_values = adjusted([draft["p_value"] for draft in drafts])
-    rows = tuple(
-        Row(**draft, q_value=q, confidence_level=level, n=report.n) for draft, q in zip(drafts, q_values, strict=True)
+        drafts.append(draft if mine is None else _sharpened(draft, report.sample, other.sample, level))
+    return drafts, notes
+
+
+def _corrected(found: list[Drafts], level: float, n: int, drawn: Replicates | None) -> list[Comparison]:
+    """Correct the p-values of some comparisons together."""
+    p_values = [draft["p_value"] for drafts, _ in found for draft in drafts]
+    q_values = iter(adjusted(p_values))
+    made = []
+    for drafts, notes in found:
+        rows = tuple(Row(**d, q_value=next(q_values), confidence_level=level, n=n) for d in drafts)
+        least = 0.0 if drawn is None else 2 / (drawn.plan.n_resamples + 1)
+        short = [r.metric for r in rows if r.p_value == least and r.q_value is not None and r.q_value > 1 - level]
+        tested = sum(p is not None for p in p_values)
+        said = (
+            f"Resamples give no p-value below {least:.3g}, too large for {tested} tests together; raise n_resamples "
+            f"to judge {', '.join(short)}."
+        )
+        made.append(Comparison(rows, n, level, (*notes, said) if short else notes))
+    return made
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Several models on the same rows, two at a time, with q-values over all metrics and all pairs.
+
+    Attributes
+    ----------
+    pairs : mapping of (model, against) to Comparison
+        Differences are of the first model minus the second.
+    baseline : str or None
+        What every model is compared with; None where all are compared with each other.
+    n : int
+        Rows all models were judged on.
+    confidence_level : float
+    notes : tuple of str
+    """
+
+    pairs: Mapping[tuple[str, str], Comparison]
+    baseline: str | None
+    n: int
+    confidence_level: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> Any:
+        """All rows as one pandas DataFrame, with the columns ``model`` and ``against`` in front."""
+        import pandas as pd
+
+        rows = [(*pair, *(getattr(row, c) for c in COLUMNS)) for pair, one in self.pairs.items() for row in one.rows]
+        return pd.DataFrame(rows, columns=["model", "against", *COLUMNS])
+
+    def evidence(self, metric: str, model: str, against: str | None = None) -> str:
+        """Say in words what the comparison shows about one metric of `model`, as `Comparison.evidence` does.
+
+        Parameters
+        ----------
+        metric, model : str
+        against : str, optional
+            By default the baseline.
+        """
+        other = self.baseline if against is None else against
+        if other is None:
+            raise InputError("against is missing and there is no baseline; name the model to compare with.")
+        if (model, other) in self.pairs:
+            return self.pairs[model, other].evidence(metric)
+        if (other, model) in self.pairs:
+            said = self.pairs[other, model].evidence(metric)
+            return {"better": "worse", "worse": "better"}.get(said, said)
+        known = "; ".join(f"{a!r} and {b!r}" for a, b in list(self.pairs)[:5])
+        raise InputError(f"{model!r} was not compared with {other!r}; the pairs are {known}.")
+
+
+def compare_models(reports: Mapping[str, Report], baseline: str | None = None) -> Comparisons:
+    """Compare several models on the same rows: each with a baseline, or all with each other.
+
+    Every model is resampled once, on one plan, and the q-values (Benjamini & Hochberg 1995) count all metrics of
+    all pairs, so that of the differences called real at 95 % about one in twenty is not.
+
+    Parameters
+    ----------
+    reports : mapping of str to Report
+        At least two, of the same labels in the same order.
+    baseline : str, optional
+        Name of the report every other is compared with; without it all pairs are compared.
+
+    Returns
+    -------
+    Comparisons
+
+    Raises
+    ------
+    InputError
+        For fewer than two reports, an unknown baseline, or reports of other rows; see `comparable`.
+
+    Examples
+    --------
+    >>> from evalharness import compare_models, evaluate
+    >>> y = [0, 1] * 20
+    >>> guesses = {"good": y, "constant": [0] * 40, "poor": [0, 1, 1, 0] * 10}
+    >>> found = compare_models(
+    ...     {name: evaluate(task_type="classification", labels=y, predictions=p) for name, p in guesses.items()},
+    ...     baseline="constant",
+    ... )
+    >>> found.evidence("accuracy", "good"), found.evidence("accuracy", "poor")
+    ('better', 'no evidence of a difference')
+    """
+    from collections.abc import Mapping as Named
+
+    from evalharness.evaluators import Report as Kind
+
+    if not isinstance(reports, Named):
+        raise InputError(f"reports is a {type(reports).__name__}; give a mapping of names to reports from evaluate().")
+    if len(reports) < 2:
+        raise InputError(f"reports has {len(reports)} of them; give at least two to compare.")
+    for name, report in reports.items():
+        if not isinstance(report, Kind):
+            raise InputError(f"reports[{name!r}] is a {type(report).__name__}; give a report from evaluate().")
+    names = list(reports)
+    if baseline is not None and baseline not in reports:
+        raise InputError(f"baseline {baseline!r} is not among the reports; {nearest(baseline, tuple(map(str, names)))}")
+    if baseline is None:
+        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    else:
+        pairs = [(name, baseline) for name in names if name != baseline]
+    for a, b in pairs:
+        refused = comparable(reports[b], reports[a])
+        if refused is not None:
+            raise InputError(f"reports {a!r} and {b!r} cannot be compared: {refused}")
+    head = reports[names[0] if baseline is None else baseline]
+    level, drawn = head.config.confidence_level, _resamples(reports, head, pairs)
+    found = [_drafts(reports[a], reports[b], *both, level) for (a, b), both in zip(pairs, drawn, strict=True)]
+    corrected = _corrected(found, level, head.n, drawn[0][0])
+    return Comparisons(
+        MappingProxyType(dict(zip(pairs, corrected, strict=True))),
+        baseline,
+        head.n,
+        level,
+        tuple(dict.fromkeys(note for one in corrected for note in one.notes)),
     )
-    return Comparison(rows, report.n, level, notes)
+
+
+def _resamples(
+    reports: Mapping[str, Report], head: Report, pairs: list[tuple[str, str]]
+) -> list[tuple[Replicates | None, Replicates | None]]:
+    """Return the metrics of both models of each pair on the resamples of one plan; each model once, if it can be."""
+    if not head.config.compute_cis:
+        return [(None, None)] * len(pairs)
+    plan = Plan(head.n, head.config.n_resamples, head.seed, head.sample.groups)
+    if any(intervals.gathered(report.sample, plan) for report in reports.values()):
+        return [intervals.together(reports[a].sample, reports[b].sample, plan) for a, b in pairs]
+    each = {name: (head.replicates_with(report) or (None, None))[1] for name, report in reports.items()}
+    return [(each[a], each[b]) for a, b in pairs]
+
+
+def _alike(one: Sample, other: Sample) -> bool:
+    """Whether two models of one set of classes answer every row alike."""
+    if (one.classes, one.positive) != (other.classes, other.positive):
+        return False
+    p, q = one.probabilities, other.probabilities
+    told_alike = p is q if p is None or q is None else np.array_equal(p, q)
+    return told_alike and np.array_equal(one.predictions, other.predictions)
 
 
 def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
@@ -218,8 +394,8 @@ def _difference(
     name: str,
     estimate: float | None,
     against: float | None,
-    mine: Any,
-    theirs: Any,
+    mine: Replicates | None,
+    theirs: Replicates | None,
     level: float,
     few: str | None,
 ) -> dict[str, Any]:
@@ -255,33 +431,44 @@ def _difference(
             "difference has no interval",
         }
     values = mine.resampled[name] - theirs.resampled[name]
-    if not np.any(values):
+    defined = values[~np.isnan(values)]
+    if len(defined) and not np.any(defined):
         return {**draft, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": "identical on every resample"}
-    jack = None
-    if name in mine.left_out and name != "median_absolute_error":
-        jack = mine.left_out[name] - theirs.left_out[name]
-    found = intervals.from_replicates(draft["difference"], values, jack, level)
+    found = intervals.from_replicates(draft["difference"], values, None, level)
     if found.low is None:
         return {**draft, "reason": found.reason}
-    defined = values[~np.isnan(values)]
-    p = intervals.p_value(draft["difference"], defined, jack if found.method == "bca" else None)
-    return {**draft, "low": found.low, "high": found.high, "p_value": p, "method": f"paired {found.method}"}
+    if name in mine.left_out and name != "median_absolute_error":
+        test = paired.jackknife(draft["difference"], mine.left_out[name] - theirs.left_out[name], level)
+        if test is not None:
+            ends = {"low": test.low, "high": test.high}
+            return {**draft, **ends, "p_value": test.p_value, "method": "paired jackknife t"}
+    ends = {"low": found.low, "high": found.high}
+    return {**draft, **ends, "p_value": paired.percentile_p(defined), "method": "paired percentile"}
 
 
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
-    """Replace resampling by what is made for the metric: the score test for accuracy, DeLong for ROC AUC."""
-    if draft["p_value"] is None or mine.weights is not None or mine.groups is not None:
+    """Replace resampling by what is made for the metric: McNemar for shares of rows, DeLong for ROC AUC."""
+    name = draft["metric"]
+    if draft["difference"] is None or mine.weights is not None or mine.groups is not None:
         return draft
-    if draft["metric"] == "accuracy":
+    if name in ("accuracy", "recall", "specificity"):
+        asked = np.ones(mine.n, dtype=bool)
+        if name != "accuracy":
+            asked = (mine.labels == mine.positive) == (name == "recall")
         right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
-        ours, others = int(np.sum(right & ~other)), int(np.sum(other & ~right))
+        ours, others = int(np.sum(asked & right & ~other)), int(np.sum(asked & other & ~right))
         if ours + others == 0:
             return draft
-        test = paired.score(ours, others, len(right), level)
-        return {**draft, "low": test.low, "high": test.high, "p_value": test.p_value, "method": "score test (McNemar)"}
-    if draft["metric"] == "roc_auc" and mine.probabilities is not None and theirs.probabilities is not None:
+        test = paired.shares(ours, others, int(asked.sum()), level)
+        method = "exact McNemar" if test.exact else "McNemar"
+        return {
+            **draft, "low": test.low, "high": test.high, "p_value": test.p_value, "method": method, "reason": None
+        }  # fmt: skip
+    if name == "roc_auc" and draft["p_value"] is not None:
         assert mine.positive is not None
         assert theirs.positive is not None
+        assert mine.probabilities is not None
+        assert theirs.probabilities is not None
         found = paired.delong(
             mine.labels == mine.positive,
             mine.probabilities[:, mine.positive],
@@ -289,6 +476,6 @@ def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float
         )
         if found is not None:
             half = intervals.normal_quantile((1 + level) / 2) * found.standard_error
-            ends = {"low": draft["difference"] - half, "high": draft["difference"] + half}
-            return {**draft, **ends, "p_value": found.p_value, "method": "DeLong"}
+            low, high = max(-1.0, draft["difference"] - half), min(1.0, draft["difference"] + half)
+            return {**draft, "low": low, "high": high, "p_value": found.p_value, "method": "DeLong"}
     return draft

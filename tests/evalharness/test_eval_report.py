@@ -629,13 +629,19 @@ def test_public_names():
     assert evalharness.__all__ == [
         "METRICS",
         "Comparison",
+        "Comparisons",
         "Config",
+        "DataSetComparison",
+        "FoldComparison",
         "InputError",
         "Interval",
         "MetricSpec",
         "Report",
         "adjusted",
         "comparable",
+        "compare_data_sets",
+        "compare_folds",
+        "compare_models",
         "evaluate",
     ]
     assert all(hasattr(evalharness, name) for name in evalharness.__all__)

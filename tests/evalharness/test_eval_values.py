@@ -7,8 +7,9 @@ import pytest
 
 from evalharness import evaluate
 from evalharness.compare import adjusted
-from evalharness.intervals import wilson
-from evalharness.paired import delong, mcnemar
+from evalharness.intervals import bca, wilson
+from evalharness.paired import corrected_t, delong, jackknife, mcnemar, melded, score, signed_rank
+from evalharness.resample import Plan
 
 QUICK = {"compute_cis": False}
 
@@ -213,3 +214,258 @@ def test_delong_by_hand():
     assert (found.first, found.second) == (1.0, 0.75)
     assert found.standard_error == pytest.approx(math.sqrt(1 / 8))
     assert found.p_value == pytest.approx(math.erfc(0.25 / math.sqrt(1 / 8) / math.sqrt(2)))
+
+
+def test_exact_mcnemar_of_bentur_2009():
+    """Fagerland et al. 2013, BMC Med. Res. Methodol. 13:91, Table 1: 1 against 7 of 21 children, exact p 0.070."""
+    assert mcnemar(1, 7) == pytest.approx(0.0703, abs=5e-5)
+
+
+def test_score_interval_of_tango():
+    """Fagerland et al. 2014, Stat. Med. 33(16), the same children: Tango's interval is -0.517 to -0.026."""
+    found = score(1, 7, 21, 0.95)
+    assert (found.low, found.high) == (pytest.approx(-0.517, abs=5e-4), pytest.approx(-0.026, abs=5e-4))
+
+
+def test_melded_interval_without_discordant_rows_is_that_of_clopper_and_pearson():
+    """Newcombe 1998, Stat. Med. 17, Table I, method 5: 0 of 20 gives 0 to 0.1684."""
+    found = melded(0, 0, 20, 0.95)
+    assert (found.low, found.high) == (pytest.approx(-0.1684, abs=5e-5), pytest.approx(0.1684, abs=5e-5))
+
+
+def test_delong_error_of_hanley_and_mcneil():
+    """Stata Base Reference Manual, roctab, hanley.dta: area .8932, error .0307, interval .83295 to .95339.
+
+    Against a model that gives all rows one score, whose area is 1/2 without error.
+    """
+    ratings = np.arange(1, 6)
+    s = np.r_[np.repeat(ratings, [33, 6, 6, 11, 2]), np.repeat(ratings, [3, 2, 2, 11, 33])].astype(float)
+    found = delong(np.repeat([False, True], [58, 51]), s, np.zeros(109))
+    assert found is not None
+    assert found.first == pytest.approx(0.8932, abs=5e-5)
+    assert found.standard_error == pytest.approx(0.0307, abs=5e-5)
+    ends = found.first + np.array([-1, 1]) * 1.959963984540054 * found.standard_error
+    assert ends == pytest.approx([0.83295, 0.95339], abs=5e-6)
+
+
+def test_area_of_hollander_and_wolfe():
+    """Permeability of amnion (1973, p. 69; R's help of wilcox.test): W = 35 of 10 * 5 pairs."""
+    term = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46]
+    early = [1.15, 0.88, 0.90, 0.74, 1.21]
+    found = classified(labels=[1] * 10 + [0] * 5, predictions=np.array(term + early) / 2)
+    assert found["roc_auc"] == pytest.approx(35 / 50)
+
+
+def test_fawcett_2006_figure_3():
+    """Pattern Recognit. Lett. 27(8): at 0.54 the curve is at (0.1, 0.5), its highest accuracy, 70 %."""
+    p = [
+        0.9,
+        0.8,
+        0.7,
+        0.6,
+        0.55,
+        0.54,
+        0.53,
+        0.52,
+        0.51,
+        0.505,
+        0.4,
+        0.39,
+        0.38,
+        0.37,
+        0.36,
+        0.35,
+        0.34,
+        0.33,
+        0.3,
+        0.1,
+    ]
+    y = [c == "p" for c in "ppnpppnnpnpnpnnnpnpn"]
+    found = classified(labels=y, predictions=p, threshold=0.54)
+    assert (found["accuracy"], found["recall"], found["specificity"]) == (0.7, 0.5, 0.9)
+
+
+def test_average_precision_of_manning_2008():
+    """Introduction to Information Retrieval, exercise 8.8: RRNNNNNNRNRNNNRNNNNR, all six relevant: 0.555."""
+    y = [int(c == "R") for c in "RRNNNNNNRNRNNNRNNNNR"]
+    found = classified(labels=y, predictions=np.linspace(0.95, 0.05, 20))
+    assert found["average_precision"] == pytest.approx(0.555, abs=5e-4)
+
+
+def test_brier_1950_table_1():
+    """Monthly Weather Review 78(1): ten forecasts of rain score 0.19, over both classes, so half of it over one."""
+    rain = [0.7, 0.9, 0.8, 0.4, 0.2, 0, 0, 0, 0, 0.1]
+    found = classified(labels=[0, 1, 1, 1, 0, 0, 0, 0, 0, 0], predictions=rain)
+    assert 2 * found["brier_score"] == pytest.approx(0.19)
+
+
+def counted(table, classes):
+    """Labels and predictions of a table of counts: actual by predicted."""
+    pairs = [
+        (a, b)
+        for a, row in zip(classes, table, strict=True)
+        for b, k in zip(classes, row, strict=True)
+        for _ in range(k)
+    ]
+    return {"labels": [a for a, _ in pairs], "predictions": [b for _, b in pairs]}
+
+
+def test_finley_tornadoes():
+    """Murphy 1996, Weather and Forecasting 11(1): 28 hits, 23 misses, 72 false alarms in 2,803 forecasts of 1884.
+
+    Share correct 0.966 (0.982 by forecasting none), hits 0.549, false alarm ratio 0.720, Heidke's skill (which is
+    kappa) 0.355, Peirce's skill (twice the balanced accuracy less one) 0.523.
+    """
+    found = classified(**counted([[2680, 72], [23, 28]], [0, 1]))
+    assert found["accuracy"] == pytest.approx(0.966, abs=5e-4)
+    assert found["recall"] == pytest.approx(0.549, abs=5e-4)
+    assert 1 - found["precision"] == pytest.approx(0.720, abs=5e-4)
+    assert found["cohen_kappa"] == pytest.approx(0.355, abs=5e-4)
+    assert 2 * found["balanced_accuracy"] - 1 == pytest.approx(0.523, abs=5e-4)
+
+
+def test_liver_scans_of_altman_and_bland():
+    """BMJ 1994, 308:1552 and 309:102: 231 and 32 abnormal scans of 258 abnormal and 86 normal livers: .90, .63, .88."""
+    found = classified(**counted([[54, 32], [27, 231]], ["normal", "sick"]))
+    assert found["recall"] == pytest.approx(0.90, abs=0.005)
+    assert found["specificity"] == pytest.approx(0.63, abs=0.005)
+    assert found["precision"] == pytest.approx(0.88, abs=0.005)
+
+
+def test_kappa_of_cohen_1960():
+    """Educ. Psychol. Meas. 20(1), 200 cases, as in the help of psych::cohen.kappa: 0.492."""
+    found = classified(**counted([[88, 14, 18], [10, 40, 10], [2, 6, 12]], "abc"))
+    assert found["cohen_kappa"] == pytest.approx(0.492, abs=5e-4)
+
+
+def test_kappa_of_fleiss():
+    """Statistical Methods for Rates and Proportions, 1981, Table 13.1: 0.68."""
+    found = classified(**counted([[75, 1, 4], [5, 4, 1], [0, 0, 10]], ["organic", "neurotic", "psychotic"]))
+    assert found["cohen_kappa"] == pytest.approx(0.68, abs=0.005)
+
+
+def test_matthews_of_chicco_2017():
+    """BioData Mining 10:35, tip 8: TP 90, FP 4, TN 1, FN 5: accuracy 91 %, F1 95.24 %, MCC 0.14.
+
+    With all 100 called positive, 95 rightly: F1 97.44 %, MCC undefined.
+    """
+    found = classified(**counted([[1, 4], [5, 90]], [0, 1]))
+    assert found["accuracy"] == pytest.approx(0.91)
+    assert found["f1"] == pytest.approx(0.9524, abs=5e-5)
+    assert found["matthews_corrcoef"] == pytest.approx(0.14, abs=0.005)
+    found = classified(**counted([[0, 5], [0, 95]], [0, 1]))
+    assert found["f1"] == pytest.approx(0.9744, abs=5e-5)
+    assert found["matthews_corrcoef"] is None
+
+
+LONGLEY = """
+60323 83.0 234289 2356 1590 107608 1947  61122 88.5 259426 2325 1456 108632 1948
+60171 88.2 258054 3682 1616 109773 1949  61187 89.5 284599 3351 1650 110929 1950
+63221 96.2 328975 2099 3099 112075 1951  63639 98.1 346999 1932 3594 113270 1952
+64989 99.0 365385 1870 3547 115094 1953  63761 100.0 363112 3578 3350 116219 1954
+66019 101.2 397469 2904 3048 117388 1955  67857 104.6 419180 2822 2857 118734 1956
+68169 108.4 442769 2936 2798 120445 1957  66513 110.8 444546 4681 2637 121950 1958
+68655 112.6 482704 3813 2552 123366 1959  69564 114.2 502601 3931 2514 125368 1960
+69331 115.7 518173 4806 2572 127852 1961  70551 116.9 554894 4007 2827 130081 1962
+"""
+
+
+def test_nist_longley():
+    """NIST StRD, data set Longley: certified coefficients, R squared and residual standard deviation."""
+    table = np.array(LONGLEY.split(), dtype=float).reshape(-1, 7)
+    slopes = [
+        15.0618722713733,
+        -0.0358191792925910,
+        -2.02022980381683,
+        -1.03322686717359,
+        -0.0511041056535807,
+        1829.15146461355,
+    ]
+    found = regressed(labels=table[:, 0], predictions=-3482258.63459582 + table[:, 1:] @ slopes)
+    assert found["r2"] == pytest.approx(0.995479004577296, abs=1e-12)
+    assert found["root_mean_squared_error"] == pytest.approx(304.854073561965 * math.sqrt(9 / 16), rel=1e-9)
+
+
+def test_nist_wampler_4_and_5():
+    """NIST StRD, Wampler4 and Wampler5: the certified fit is 1 + x + ... + x^5; noise in 5 is a hundred times that."""
+    y = """75901 -204794 204863 -204436 253665 -200894 214131 -185192 221249 -138370 315911 -27644 455253 197434 783995
+    608816 1370781 1303798 2205519 2408860 3444321"""
+    four = np.array(y.split(), dtype=float)
+    fit = sum(np.arange(21.0) ** j for j in range(6))
+    for labels, r2, deviation in (
+        (four, 0.957478440825662, 236014.502379268),
+        (fit + 100 * (four - fit), 0.224668921574940e-2, 23601450.2379268),
+    ):
+        found = regressed(labels=labels, predictions=fit)
+        assert found["r2"] == pytest.approx(r2, abs=1e-14)
+        assert found["root_mean_squared_error"] == pytest.approx(deviation * math.sqrt(15 / 21), rel=1e-13)
+
+
+def test_nist_numerical_accuracy_4():
+    """NIST StRD, NumAcc4: 1,001 values, mean 10000000.2 and standard deviation 0.1; the mean predicts nothing."""
+    y = np.r_[10000000.2, np.tile([10000000.1, 10000000.3], 500)]
+    found = regressed(labels=y, predictions=np.full(1001, 10000000.2))
+    assert found["root_mean_squared_error"] == pytest.approx(0.1 * math.sqrt(1000 / 1001), rel=1e-7)
+    assert found["r2"] == pytest.approx(0, abs=1e-7)
+    assert found["mean_bias_error"] == pytest.approx(0, abs=1e-9)
+
+
+def test_jackknife_of_the_law_schools():
+    """Efron & Tibshirani 1993, Table 3.1 and R package bootstrap: correlation 0.776, jackknife error 0.1425."""
+    lsat = np.array([576, 635, 558, 578, 666, 580, 555, 661, 651, 605, 653, 575, 545, 572, 594])
+    gpa = np.array([3.39, 3.30, 2.81, 3.03, 3.44, 3.07, 3.00, 3.43, 3.36, 3.13, 3.12, 2.74, 2.76, 2.88, 2.96])
+    left = [np.corrcoef(np.delete(lsat, i), np.delete(gpa, i))[0, 1] for i in range(15)]
+    estimate = np.corrcoef(lsat, gpa)[0, 1]
+    found = jackknife(estimate, np.array(left), 0.95)
+    assert found is not None
+    assert found.statistic is not None
+    assert estimate == pytest.approx(0.776, abs=5e-4)
+    assert estimate / found.statistic == pytest.approx(0.1425, abs=5e-5)
+    assert found.df == 14
+
+
+def test_bca_of_the_spatial_data():
+    """Efron & Tibshirani 1993, Table 14.2: the variance of test A has the 90 % BCa interval 115.8 to 259.6.
+
+    Theirs is of 2,000 resamples, so that its ends are known to a few units.
+    """
+    a = [48, 36, 20, 29, 42, 42, 20, 42, 22, 41, 45, 14, 6, 0, 33, 28, 34, 4, 32, 24, 47, 41, 24, 26, 30, 41]
+    x = np.array(a, dtype=float)
+
+    def variance(weights):
+        mean = weights @ x / weights.sum(axis=1)
+        return weights @ x**2 / weights.sum(axis=1) - mean**2
+
+    plan = Plan(26, 20_000, 0)
+    drawn, left = (np.vstack(list(w)).astype(float) for w in (plan.draws(), plan.leave_one_out()))
+    ends = bca(float(x.var()), variance(drawn), variance(left), 0.90)
+    assert ends == (pytest.approx(115.8, abs=3), pytest.approx(259.6, abs=4))
+
+
+def test_paired_t_of_student_is_the_uncorrected_one():
+    """Student's sleep data, R's help of t.test: t = -4.0621, df 9, p 0.002833, interval -2.4598858 to -0.7001142."""
+    one = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
+    two = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+    found = corrected_t(one - two, 0, 0.95)
+    assert found.statistic == pytest.approx(-4.0621, abs=5e-5)
+    assert found.p_value == pytest.approx(0.002833, abs=5e-7)
+    assert (found.low, found.high) == (pytest.approx(-2.4598858, abs=5e-8), pytest.approx(-0.7001142, abs=5e-8))
+    corrected = corrected_t(one - two, 1 / 9, 0.95)
+    assert corrected.statistic == pytest.approx(found.statistic / math.sqrt(1 + 10 / 9))
+
+
+def test_signed_ranks_of_hollander_and_wolfe():
+    """Depression data (1973, p. 29; R's help of wilcox.test): V = 40, two-sided p 0.03906, .46 from .010 to .786."""
+    x = np.array([1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30])
+    y = np.array([0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29])
+    found = signed_rank(x - y, 0.96)
+    assert (found.plus, found.minus, found.exact) == (40, 5, True)
+    assert found.p_value == pytest.approx(0.03906, abs=5e-6)
+    assert (found.difference, found.low, found.high) == pytest.approx((0.46, 0.010, 0.786))
+
+
+def test_signed_ranks_of_darwins_maize():
+    """Cross- and self-fertilised Zea mays (1876), eighths of an inch: T = 24, exact p 0.0413 (R: V = 96, 0.04126)."""
+    found = signed_rank(np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48.0]), 0.95)
+    assert (found.plus, found.minus) == (96, 24)
+    assert found.p_value == pytest.approx(0.04126, abs=5e-6)
