@@ -10,7 +10,6 @@ import numpy as np
 
 from evalharness import intervals, paired
 from evalharness.metrics import METRICS
-from evalharness.resample import Plan
 from evalharness.schemas import InputError, nearest
 
 if TYPE_CHECKING:
@@ -356,7 +355,7 @@ def _resamples(
     """Return the metrics of both models of each pair on the resamples of one plan; each model once, if it can be."""
     if not head.config.compute_cis:
         return [(None, None)] * len(pairs)
-    plan = Plan(head.n, head.config.n_resamples, head.seed, head.sample.groups)
+    plan = head.plan
     if any(intervals.gathered(report.sample, plan) for report in reports.values()):
         return [intervals.together(reports[a].sample, reports[b].sample, plan) for a, b in pairs]
     each = {name: (head.replicates_with(report) or (None, None))[1] for name, report in reports.items()}

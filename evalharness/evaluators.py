@@ -235,7 +235,7 @@ class Report:
         """The metrics on every resample; None where ``compute_cis`` was off."""
         if not self.config.compute_cis:
             return None
-        return intervals.replicate(self.sample, self._plan)
+        return intervals.replicate(self.sample, self.plan)
 
     @cached_property
     def intervals(self) -> Mapping[str, Interval]:
@@ -433,17 +433,18 @@ class Report:
         """Return the metrics of both reports on the same resamples; None where ``compute_cis`` was off."""
         if not self.config.compute_cis:
             return None
-        plan = self._plan
+        plan = self.plan
         if intervals.gathered(self.sample, plan) or intervals.gathered(other.sample, plan):
             return intervals.together(self.sample, other.sample, plan)
         assert self.replicates is not None
-        if other.config.compute_cis and other._plan.same_as(plan):
+        if other.config.compute_cis and other.plan.same_as(plan):
             assert other.replicates is not None
             return self.replicates, other.replicates
         return self.replicates, intervals.replicate(other.sample, plan)
 
     @property
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
+        """Which rows each resample draws."""
         return Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups)
 
     def predictions_frame(self) -> Any:
