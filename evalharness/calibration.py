@@ -323,13 +323,14 @@ def recalibration_interval(fitted: Fitted, level: float) -> Interval:
 
 
 def squared_noise(bins: Bins) -> Floats:
-    """Return the squared standard error of each gap, the frequency drawn towards the probability.
+    """Return the squared standard error of each gap, no less than that of true probabilities.
 
-    A bin in which nothing (or everything) happened is not certain: two rows of what was predicted are added.
+    Where events are few what was seen spreads too little, and a bin in which nothing (or everything) happened is
+    not certain: the frequency is also drawn towards the probability by two rows of what was predicted.
     """
     drawn = (bins.count * bins.observed + 2 * bins.predicted) / (bins.count + 2)
-    fallback = drawn * (1 - drawn) / bins.count
-    return np.maximum(np.where(np.isnan(bins.noise), 0.0, bins.noise), fallback)
+    least = np.maximum(drawn * (1 - drawn), bins.predicted * (1 - bins.predicted)) / bins.count
+    return np.maximum(np.where(np.isnan(bins.noise), 0.0, bins.noise), least)
 
 
 def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:
