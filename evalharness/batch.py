@@ -211,6 +211,17 @@ class Batch:
             self._ranked[key] = Ranked(auc, precision)
         return self._ranked[key]
 
+    def one_vs_rest(self, how: str) -> Floats:
+        """Return the mean over classes, ``"macro"`` or ``"weighted"`` by support, of the area against the rest."""
+        each = np.column_stack([self.ranked(c).auc for c in range(self.k)])
+        weight = np.ones_like(each) if how == "macro" else self.confusion.sum(axis=2)
+        return np.asarray((each * weight).sum(axis=1) / weight.sum(axis=1))
+
+    def one_vs_one(self) -> Floats:
+        """Return the mean over pairs of classes of the area of either against the other."""
+        areas = [self.ranked(i, j).auc for i in range(self.k) for j in range(self.k) if i != j]
+        return np.asarray(np.mean(np.column_stack(areas), axis=1))
+
     def median_size(self) -> Floats:
         """Return weighted medians of the absolute errors; the middle of two where weight splits evenly."""
         order, size = self.prepared.by_size

@@ -182,8 +182,7 @@ def compare(report: Report, other: Report) -> Comparison:
     if refused is not None:
         raise InputError(refused)
     level = report.config.confidence_level
-    mine = report.replicates
-    theirs = None if mine is None else other.replicates_on(mine.plan)
+    mine, theirs = report.replicates_with(other) or (None, None)
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:

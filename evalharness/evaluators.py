@@ -239,8 +239,7 @@ class Report:
         """The metrics on every resample; None where ``compute_cis`` was off."""
         if not self.config.compute_cis:
             return None
-        plan = Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups)
-        return intervals.replicate(self.sample, plan)
+        return intervals.replicate(self.sample, self._plan)
 
     @cached_property
     def intervals(self) -> Mapping[str, Interval]:
@@ -444,11 +443,22 @@ class Report:
 
         return curves.tables(self)
 
-    def replicates_on(self, plan: Plan) -> Replicates:
-        """Return the values of the metrics on the resamples of a plan."""
-        if self.replicates is not None and self.replicates.plan.same_as(plan):
-            return self.replicates
-        return intervals.replicate(self.sample, plan)
+    def replicates_with(self, other: Report) -> tuple[Replicates, Replicates] | None:
+        """Return the metrics of both reports on the same resamples; None where ``compute_cis`` was off."""
+        if not self.config.compute_cis:
+            return None
+        plan = self._plan
+        if intervals.gathered(self.sample, plan) or intervals.gathered(other.sample, plan):
+            return intervals.together(self.sample, other.sample, plan)
+        assert self.replicates is not None
+        if other.config.compute_cis and other._plan.same_as(plan):
+            assert other.replicates is not None
+            return self.replicates, other.replicates
+        return self.replicates, intervals.replicate(other.sample, plan)
+
+    @property
+    def _plan(self) -> Plan:
+        return Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups)
 
     def predictions_frame(self) -> Any:
         """Return one row for each judged row: label, prediction, probabilities, weight and group where given.

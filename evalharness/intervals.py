@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalharness import calibration
+from evalharness import calibration, cells
 from evalharness.batch import Prepared
-from evalharness.metrics import METRICS, wanted
+from evalharness.metrics import METRICS, MetricSpec, wanted
 from evalharness.schemas import Interval
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SMALL = 2000
 """Up to this many units intervals are BCa, by the jackknife; above, percentiles do as well."""
+
+LARGE = 50_000
+"""With more rows (times passes over them) than this, cells are resampled in place of rows."""
 
 MAX_RESAMPLED_PAIRS = 50
 """One-against-one areas are resampled up to this many classes."""
@@ -53,13 +56,9 @@ class Replicates:
 
 def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -> Replicates:
     """Compute every bootstrapped metric, or only some, on every resample of one plan."""
-    specs = [
-        spec
-        for spec in wanted(sample)
-        if spec.interval in ("bootstrap", "proportion")
-        and (only is None or spec.name in only)
-        and not _too_many_pairs(spec.name, sample)
-    ]
+    if gathered(sample, plan):
+        return _by_cells((sample,), plan, only)[0]
+    specs = _resampled(sample, only)
     prepared = Prepared(sample, plan.largest_total)
     resampled: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
     left_out: dict[str, list[Floats]] = {spec.name: [] for spec in specs}
@@ -78,6 +77,43 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
         {name: np.concatenate(parts) for name, parts in resampled.items()},
         {name: np.concatenate(parts) for name, parts in left_out.items() if parts},
     )
+
+
+def together(one: Sample, other: Sample, plan: Plan) -> tuple[Replicates, Replicates]:
+    """Compute the metrics of two samples of the same rows on the same resamples."""
+    if gathered(one, plan) or gathered(other, plan):
+        mine, theirs = _by_cells((one, other), plan, None)
+        return mine, theirs
+    return replicate(one, plan), replicate(other, plan)
+
+
+def gathered(sample: Sample, plan: Plan) -> bool:
+    """Whether a sample is so large that cells are resampled in place of rows."""
+    k = len(sample.classes)
+    passes = 1 if k <= 2 or sample.probabilities is None else 3 * min(k, MAX_RESAMPLED_PAIRS)
+    plain = sample.weights is None and plan.groups is None and plan.strata is None
+    return plain and sample.n > SMALL and sample.n * passes > LARGE
+
+
+def _resampled(sample: Sample, only: tuple[str, ...] | None) -> list[MetricSpec]:
+    return [
+        spec
+        for spec in wanted(sample)
+        if spec.interval in ("bootstrap", "proportion")
+        and (only is None or spec.name in only)
+        and not _too_many_pairs(spec.name, sample)
+    ]
+
+
+def _by_cells(samples: tuple[Sample, ...], plan: Plan, only: tuple[str, ...] | None) -> list[Replicates]:
+    specs = [_resampled(sample, only) for sample in samples]
+    found: list[dict[str, list[Floats]]] = [{spec.name: [] for spec in each} for each in specs]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for batches in cells.batches(samples, plan):
+            for batch, each, values in zip(batches, specs, found, strict=True):
+                for spec in each:
+                    values[spec.name].append(spec.compute(batch))
+    return [Replicates(plan, {name: np.concatenate(parts) for name, parts in values.items()}) for values in found]
 
 
 def _too_many_pairs(name: str, sample: Sample) -> bool:

@@ -173,20 +173,11 @@ def _average_precision(batch: Batch) -> Floats:
 
 
 def _one_vs_rest(how: str) -> Compute:
-    def compute(batch: Batch) -> Floats:
-        each = np.column_stack([batch.ranked(c).auc for c in range(batch.k)])
-        weight = np.ones_like(each) if how == "macro" else batch.confusion.sum(axis=2)
-        return np.asarray((each * weight).sum(axis=1) / weight.sum(axis=1))
-
-    return compute
+    return lambda batch: batch.one_vs_rest(how)
 
 
 def _one_vs_one(batch: Batch) -> Floats:
-    k = batch.k
-    if k > MAX_PAIRED_CLASSES:
-        return np.full(len(batch.weights), np.nan)
-    pairs = [(batch.ranked(i, j).auc + batch.ranked(j, i).auc) / 2 for i in range(k) for j in range(i + 1, k)]
-    return np.asarray(np.mean(np.column_stack(pairs), axis=1)) if pairs else np.full(len(batch.weights), np.nan)
+    return batch.one_vs_one() if 2 <= batch.k <= MAX_PAIRED_CLASSES else np.full(len(batch.weights), np.nan)
 
 
 def _of_column(name: str) -> Compute:

@@ -30,6 +30,7 @@ AT_ONCE = 1 << 14
 """Pairs of words made together, so that they stay in the processor's cache."""
 
 RESAMPLES, CALIBRATION = 1, 2
+DRAWS_OF_CELLS, NOISE = 7, 8
 """Purposes of streams; every use of random numbers has its own."""
 
 
@@ -104,9 +105,13 @@ class Stream:
 
     def uniforms(self, count: int) -> Floats:
         """Draw `count` numbers strictly between 0 and 1, with 53 bits each from two words."""
-        pairs = self.words(2 * count)[0].reshape(count, 2)
-        whole = (pairs[:, 0] >> np.uint32(5)) * 2.0**26 + (pairs[:, 1] >> np.uint32(6))
-        return np.asarray(np.minimum((whole + 0.5) * 2.0**-53, 1 - 2.0**-53))
+        return fractions(self.words(2 * count)).ravel()
+
+
+def fractions(words: Words) -> Floats:
+    """Turn pairs of words, shape (rows, 2 * count), into numbers strictly between 0 and 1, shape (rows, count)."""
+    whole = (words[:, 0::2] >> np.uint32(5)) * 2.0**26 + (words[:, 1::2] >> np.uint32(6))
+    return np.asarray(np.minimum((whole + 0.5) * 2.0**-53, 1 - 2.0**-53))
 
 
 def scaled(words: Words, high: int | Integers) -> Integers:
