@@ -76,8 +76,10 @@ def residual_tests(sample: Sample, level: float) -> dict[str, ResidualTest]:
     if sample.weights is not None or sample.groups is not None:
         given = "weights" if sample.weights is not None else "groups"
         refused = f"the test needs independent rows of one weight, and {given} were given"
-    elif len(error) and float(np.ptp(error)) <= 1e-12 * max(float(np.abs(sample.labels).max()), 1e-300):
+    elif not float(np.ptp(error)) > 1e-14 * float(np.abs(sample.labels).max()):
         refused = "all residuals are equal"
+    # no test knows the unit, and squares of very large or small numbers leave the range of floats
+    error, guess = (v / (float(np.abs(v).max()) or 1.0) for v in (error, guess))
     return {
         "residual_normality": _normality(error, level, refused),
         "residual_autocorrelation": _autocorrelation(error, level, refused),
@@ -134,7 +136,7 @@ def _normality(error: Floats, level: float, refused: str | None) -> ResidualTest
     """
     method = "D'Agostino-Pearson K squared"
     n = len(error)
-    why = refused or _too_few(n, FEWEST_NORMAL)
+    why = _too_few(n, FEWEST_NORMAL) or refused
     if why is not None:
         return _none(method, n, why)
     from scipy.special import chdtrc
@@ -165,7 +167,7 @@ def _autocorrelation(error: Floats, level: float, refused: str | None) -> Residu
     """
     method = "Ljung-Box"
     n = len(error)
-    why = refused or _too_few(n, FEWEST_ROWS)
+    why = _too_few(n, FEWEST_ROWS) or refused
     if why is not None:
         return _none(method, n, why)
     from scipy.special import chdtrc
@@ -195,7 +197,7 @@ def _heteroscedasticity(error: Floats, guess: Floats, level: float, refused: str
     """
     method = "Breusch-Pagan, studentised (Koenker)"
     n = len(error)
-    why = refused or _too_few(n, FEWEST_ROWS)
+    why = _too_few(n, FEWEST_ROWS) or refused
     if why is None and not float(np.ptp(guess)) > 1e-12 * float(np.abs(guess).max()):
         why = "all predictions are equal"
     if why is not None:

@@ -259,10 +259,10 @@ def for_metric(
         return _of_area(name, estimate, sample, replicates, level)
     if plain and name == "average_precision" and _rarest(sample) < RARE_PRECISION:
         return precision_score(estimate, _positives(sample), replicates.resampled[name], level)
-    return _resampled(name, estimate, sample, replicates, level)
+    return _bootstrapped(name, estimate, sample, replicates, level)
 
 
-def _resampled(name: str, estimate: float, sample: Sample, replicates: Replicates, level: float) -> Interval:
+def _bootstrapped(name: str, estimate: float, sample: Sample, replicates: Replicates, level: float) -> Interval:
     smooth = name not in ("median_absolute_error",)
     left_out = replicates.left_out.get(name) if smooth else None
     found = from_replicates(estimate, replicates.resampled[name], left_out, level)
@@ -309,7 +309,7 @@ def _of_area(name: str, estimate: float, sample: Sample, replicates: Replicates,
     values = replicates.resampled[name]
     lost = int(np.sum(np.isnan(values)))
     if counts.min() >= RARE or lost > MAX_UNDEFINED * len(values):
-        found = _resampled(name, estimate, sample, replicates, level)
+        found = _bootstrapped(name, estimate, sample, replicates, level)
     elif name == "roc_auc":
         found = Interval(*area(estimate, delong, compared(name, counts), level), level, "score")
     else:
@@ -433,7 +433,7 @@ def withheld(name: str, sample: Sample) -> str | None:
     """Say that one class is too rare for resamples to show how a metric varies; None where all are met enough.
 
     Metrics of labels mix what was labelled and what was predicted, metrics of ranks the classes of the labels.
-    With fewer than five rows of a class their intervals miss the true value far too often.
+    With fewer than five rows of a class, or five groups that hold it, intervals miss the true value too often.
     """
     if name in RANKING:
         sources = [(sample.labels, "labelled")]
@@ -442,11 +442,21 @@ def withheld(name: str, sample: Sample) -> str | None:
     else:
         return None
     for codes, how in sources:
-        for code, count in enumerate(np.bincount(codes, minlength=len(sample.classes))):
+        for code, count in enumerate(_units(codes, sample)):
             if 0 < count < FEW:
-                rows = "row is" if count == 1 else "rows are"
-                return f"only {count} {rows} {how} {sample.classes[code]!r}; an interval needs {FEW}"
+                which = ("row is " if count == 1 else "rows are ") + how
+                if sample.groups is not None:
+                    which = ("group has rows " if count == 1 else "groups have rows ") + how
+                return f"only {count} {which} {sample.classes[code]!r}; an interval needs {FEW}"
     return None
+
+
+def _units(codes: Integers | Floats, sample: Sample) -> list[int]:
+    """Return the rows of each class, or the groups that hold any."""
+    k = len(sample.classes)
+    if sample.groups is None:
+        return [int(count) for count in np.bincount(codes.astype(np.int64), minlength=k)]
+    return [len(np.unique(sample.groups[codes == code])) for code in range(k)]
 
 
 def _effective(sample: Sample) -> float:

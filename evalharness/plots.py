@@ -188,7 +188,7 @@ def _confusion_matrix(figure: Any, report: Report) -> None:
         exact = report.sample.weights is None
         for i in range(k):
             for j in range(k):
-                colour = "white" if share[i, j] > 0.55 else "black"
+                colour = "white" if share[i, j] > 0.9 else "black"
                 text = f"{counts[i, j]:,.0f}" if exact else f"{counts[i, j]:,.1f}"
                 percent = f"\n{share[i, j]:.0%}" if k <= 7 and total[i, 0] > 0 else ""
                 axes.text(j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8)
