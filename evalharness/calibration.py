@@ -17,8 +17,8 @@ N_BINS = 15
 FEWEST = 5
 """Rows that a bin of an interval holds at least."""
 
-FEWEST_UNITS = 8
-"""Degrees of freedom with which a robust standard error still gives intervals that cover."""
+FEWEST_UNITS = 10
+"""Rows, or groups, with which a robust standard error still gives intervals that cover."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +55,15 @@ class Bins:
 
 @dataclass(frozen=True)
 class Fitted:
-    """One number of a recalibration line with its standard error; `reason` says why there is none.
+    """One number of a recalibration line with its standard error, and the degrees of freedom of its t.
 
-    `degrees` are those of Student's t for its interval.
+    `reason` says why there is no value, or no error.
     """
 
     value: float | None
-    error: float | None
-    degrees: int
-    reason: str | None
+    error: float | None = None
+    degrees: int = 0
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,19 +188,19 @@ def slope(sample: Sample) -> Fitted:
     Cox 1958, Two further applications of a model for binary regression, Biometrika 45(3/4); Steyerberg 2019,
     Clinical Prediction Models, chapter 15. Maximum likelihood by Newton's method. A row whose probability is 0
     or 1 and came true agrees with every line that rises, so it is left out; one that did not come true
-    contradicts them all, and there is no line. See `_error` for the standard error.
+    contradicts them all, and there is no line. See `_fitted` for the standard error.
     """
     read = _logits(sample)
     if isinstance(read, str):
-        return Fitted(None, None, 0, read)
+        return Fitted(None, reason=read)
     x, happened, w, groups = read
     if not float(np.ptp(x)) > 0:
         why = "all probabilities are equal" if len(x) == sample.n else "all probabilities but 0 and 1 are equal"
-        return Fitted(None, None, 0, why)
+        return Fitted(None, reason=why)
     up, down = x[happened], x[~happened]
     if up.min() >= down.max() or up.max() <= down.min():
         why = "the probabilities part the rows with and without the event, so the likelihood has no maximum"
-        return Fitted(None, None, 0, why)
+        return Fitted(None, reason=why)
     middle, spread = float(np.mean(x)), float(np.std(x))
     t = (x - middle) / spread
     share = float(np.sum(w * happened) / np.sum(w))
@@ -211,7 +211,7 @@ def slope(sample: Sample) -> Fitted:
         g0, g1, h0, h1, h2 = (float(np.sum(s)) for s in (off, off * t, v, v * t, v * t * t))
         determinant = h0 * h2 - h1 * h1
         if not determinant > 0:
-            return Fitted(None, None, 0, "the probabilities nearly part the rows with and without the event")
+            return Fitted(None, reason="the probabilities nearly part the rows with and without the event")
         da, db = (h2 * g0 - h1 * g1) / determinant, (h0 * g1 - h1 * g0) / determinant
         step = 1.0
         while (found := _likelihood(a + step * da + (b + step * db) * t, happened, w)) < best - 1e-9 * abs(best):
@@ -223,8 +223,7 @@ def slope(sample: Sample) -> Fitted:
     h0, h1, h2 = (float(np.sum(s)) for s in (v, v * t, v * t * t))
     # the influence of each row on b, and its variance if the line is true
     pull = off * (h0 * t - h1) / (h0 * h2 - h1 * h1)
-    error, degrees = _error(pull, h0 / (h0 * h2 - h1 * h1), groups, 2)
-    return Fitted(b / spread, error / spread, degrees, None)
+    return _fitted(b / spread, pull / spread, h0 / (h0 * h2 - h1 * h1) / spread**2, groups, 2)
 
 
 def intercept(sample: Sample) -> Fitted:
@@ -235,7 +234,7 @@ def intercept(sample: Sample) -> Fitted:
     """
     read = _logits(sample)
     if isinstance(read, str):
-        return Fitted(None, None, 0, read)
+        return Fitted(None, reason=read)
     x, happened, w, groups = read
     low, high = -float(x.max()) - 40.0, -float(x.min()) + 40.0
     a = 0.0
@@ -252,8 +251,7 @@ def intercept(sample: Sample) -> Fitted:
             break
     off, v = _score(a + x, happened, w)
     bottom = float(np.sum(v))
-    error, degrees = _error(off / bottom, 1 / bottom, groups, 1)
-    return Fitted(a, error, degrees, None)
+    return _fitted(a, off / bottom, 1 / bottom, groups, 1)
 
 
 def _logits(sample: Sample) -> tuple[Floats, Booleans, Floats, Integers | None] | str:
@@ -274,7 +272,8 @@ def _logits(sample: Sample) -> tuple[Floats, Booleans, Floats, Integers | None] 
     p, happened, w = p[kept], happened[kept], w[kept]
     if happened.all() or not happened.any():
         judged = "the event" if happened.all() else "no event"
-        return f"all {len(p):,} rows with a probability between 0 and 1 have {judged}"
+        which = "the one row" if len(p) == 1 else f"each of {len(p):,} rows"
+        return f"{which} with a probability between 0 and 1 has {judged}"
     return np.log(p) - np.log1p(-p), happened, w, None if sample.groups is None else sample.groups[kept]
 
 
@@ -290,8 +289,8 @@ def _score(eta: Floats, happened: Booleans, w: Floats) -> tuple[Floats, Floats]:
     return w * np.where(happened, q, -p), w * p * q
 
 
-def _error(pull: Floats, variance: float, groups: Integers | None, fitted: int) -> tuple[float, int]:
-    """Return the standard error of a fitted number and the degrees of freedom of its t.
+def _fitted(value: float, pull: Floats, variance: float, groups: Integers | None, numbers: int) -> Fitted:
+    """Return a fitted number with its standard error, from the pull of each row on it and its variance if true.
 
     The larger of that of a true model and of the sandwich, which holds for any (White 1980, Econometrica 48(4);
     for groups Liang & Zeger 1986, Biometrika 73(1)): the first is too small where the line is wrong, the second
@@ -299,20 +298,18 @@ def _error(pull: Floats, variance: float, groups: Integers | None, fitted: int) 
     """
     units = pull if groups is None else np.bincount(groups, weights=pull)
     n = len(pull) if groups is None else len(np.unique(groups))
-    degrees = n - fitted if groups is None else n - 1
-    if degrees < 1:
-        return float("inf"), degrees
+    if n < FEWEST_UNITS:
+        why = f"{n} {'rows' if groups is None else 'groups'} are too few for a standard error; it needs {FEWEST_UNITS}"
+        return Fitted(value, reason=why)
+    degrees = n - numbers if groups is None else n - 1
     sandwich = float(np.sum(units**2)) * n / degrees
-    return float(np.sqrt(max(variance, sandwich))), degrees
+    return Fitted(value, float(np.sqrt(max(variance, sandwich))), degrees)
 
 
 def recalibration_interval(fitted: Fitted, level: float) -> Interval:
-    """Return estimate plus and minus t standard errors; none where there is no line or too few units."""
+    """Return estimate plus and minus t standard errors; none where there is no line or too few rows or groups."""
     if fitted.value is None or fitted.error is None:
         return Interval(None, None, level, "none", reason=fitted.reason)
-    if fitted.degrees < FEWEST_UNITS:
-        why = f"{fitted.degrees + 1} rows or groups are too few for a standard error that can be trusted"
-        return Interval(None, None, level, "none", reason=why)
     from scipy.special import stdtrit
 
     half = float(stdtrit(fitted.degrees, (1 + level) / 2)) * fitted.error

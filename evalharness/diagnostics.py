@@ -13,7 +13,7 @@ from evalharness.intervals import wilson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalharness.schemas import Booleans, Floats, Sample
+    from evalharness.schemas import Booleans, Floats, Integers, Sample
 
 LEVELS = (0.8, 0.9)
 """Coverages of prediction intervals beside the confidence level of the report."""
@@ -253,66 +253,76 @@ class PredictionInterval:
     reason: str | None
 
 
-def half_width(size: Floats, level: float) -> float | None:
+def half_width(size: Floats, level: float, groups: Integers | None = None) -> float | None:
     """Return the absolute error that a new one stays below with probability `level` or more.
 
     The k-th smallest of m, ``k = ceil((m + 1) level)`` (Lei et al. 2018, JASA 113(523), algorithm 2; Vovk,
-    Gammerman & Shafer 2005, Algorithmic Learning in a Random World, section 4.1); None where k is above m.
+    Gammerman & Shafer 2005, Algorithmic Learning in a Random World, section 4.1). With m groups the smallest that
+    the mean over groups of their shares below reaches ``(m + 1) / m level``, for a row of a new group (Dunn,
+    Wasserman & Ramdas 2023, JASA 118(544), pooling of distribution functions).
 
     Parameters
     ----------
-    size : ndarray of shape (m,)
+    size : ndarray of shape (rows,)
         Absolute errors of rows that the model was not fitted on.
     level : float
+    groups : ndarray of shape (rows,), int, optional
+        Group of each row.
+
+    Returns
+    -------
+    float or None
+        None where m is so small that no error suffices.
 
     Examples
     --------
     >>> half_width(np.arange(1.0, 10.0), 0.9), half_width(np.arange(1.0, 9.0), 0.9)
     (9.0, None)
     """
-    m = len(size)
-    rank = int(np.ceil(round((m + 1) * level, 9)))
-    return float(np.partition(size, rank - 1)[rank - 1]) if rank <= m else None
+    if groups is None:
+        rank = int(np.ceil(round((len(size) + 1) * level, 9)))
+        return float(np.partition(size, rank - 1)[rank - 1]) if rank <= len(size) else None
+    _, unit, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(size, kind="stable")
+    reached = np.cumsum(1 / counts[unit[order]])
+    place = int(np.searchsorted(reached, (len(counts) + 1) * level - 1e-9))
+    return float(size[order[place]]) if place < len(size) else None
 
 
 def prediction_intervals(sample: Sample, seed: int, confidence_level: float) -> tuple[PredictionInterval, ...]:
     """Return split conformal prediction intervals at 80 %, 90 % and the confidence level, and how they fare.
 
     Rows are parted at random, half and half; with groups whole groups are. One half gives the width, the other
-    says how often it holds. The promise of the width needs exchangeable rows, as does the coverage.
+    says how often it holds. The promise of the width needs exchangeable rows (or groups), as does the coverage.
     """
     levels = tuple(sorted({*LEVELS, confidence_level}))
     if sample.weights is not None:
         why = "prediction intervals need rows of one weight, and weights were given"
         return tuple(PredictionInterval(level, None, None, None, None, 0, 0, why) for level in levels)
-    first = _first_half(sample, seed)
-    size = np.abs(np.asarray(sample.predictions - sample.labels, dtype=np.float64))
-    return tuple(_conformal(size, first, sample, level, confidence_level) for level in levels)
-
-
-def _first_half(sample: Sample, seed: int) -> Booleans:
-    """Return the rows whose unit has a place in the first half of a random order of units."""
-    units = sample.n if sample.groups is None else int(sample.groups.max()) + 1
+    unit = np.arange(sample.n) if sample.groups is None else sample.groups
+    units = int(unit.max()) + 1
     order = np.argsort(resample.Stream(seed, SPLIT).uniforms(units), kind="stable")
     chosen = np.zeros(units, dtype=np.bool_)
     chosen[order[: (units + 1) // 2]] = True
-    return chosen if sample.groups is None else chosen[sample.groups]
+    size = np.abs(np.asarray(sample.predictions - sample.labels, dtype=np.float64))
+    return tuple(_conformal(size, chosen[unit], sample, level, confidence_level) for level in levels)
 
 
 def _conformal(
     size: Floats, first: Booleans, sample: Sample, level: float, confidence_level: float
 ) -> PredictionInterval:
-    m = int(first.sum())
-    rest = sample.n - m
-    width = half_width(size[first], level)
+    rows, rest = int(first.sum()), int((~first).sum())
+    groups = None if sample.groups is None else sample.groups[first]
+    width = half_width(size[first], level, groups)
     if width is None:
-        needed = int(np.ceil(round(level / (1 - level), 9)))
-        why = f"{m} {'row is' if m == 1 else 'rows are'} too few for {100 * level:g} %; the width needs {needed}"
-        return PredictionInterval(level, None, None, None, None, m, rest, why)
+        m, needed = rows if groups is None else len(np.unique(groups)), int(np.ceil(round(level / (1 - level), 9)))
+        which = f"{m} {'row' if groups is None else 'group'}{' is' if m == 1 else 's are'}"
+        why = f"{which} too few for {100 * level:g} %; the width needs {needed}"
+        return PredictionInterval(level, None, None, None, None, rows, rest, why)
     if rest < 1:
-        return PredictionInterval(level, width, None, None, None, m, 0, "no row is left to judge the width")
+        return PredictionInterval(level, width, None, None, None, rows, 0, "no row is left to judge the width")
     inside = int(np.sum(size[~first] <= width))
-    if sample.groups is not None:
+    if groups is not None:
         why = "the interval of the coverage needs independent rows, and groups were given"
-        return PredictionInterval(level, width, inside / rest, None, None, m, rest, why)
-    return PredictionInterval(level, width, inside / rest, *wilson(inside, rest, confidence_level), m, rest, None)
+        return PredictionInterval(level, width, inside / rest, None, None, rows, rest, why)
+    return PredictionInterval(level, width, inside / rest, *wilson(inside, rest, confidence_level), rows, rest, None)

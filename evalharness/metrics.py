@@ -368,13 +368,15 @@ _TABLE = (
     ),
     MetricSpec(
         "calibration_slope", "Calibration slope", None, "ratio", _TWO, "probabilities",
-        "b of logit P(positive) = a + b logit p, by maximum likelihood; 1 is calibrated, below 1 too extreme",
+        "b of logit P(positive) = a + b logit p, by maximum likelihood, rows of p = 0 or 1 that came true left out; 1 is "
+        "calibrated, below 1 too extreme",
         "Cox 1958, Biometrika 45(3/4); Steyerberg 2019, Clinical Prediction Models, chapter 15", "recalibration",
         no_interval=_LINE, compute=_of_sample(lambda sample: calibration.slope(sample).value)
     ),
     MetricSpec(
         "calibration_intercept", "Calibration intercept (in the large)", None, "log odds", _TWO, "probabilities",
-        "a of logit P(positive) = a + logit p, slope held at 1; 0 is calibrated, above 0 more happens than predicted",
+        "a of logit P(positive) = a + logit p, slope held at 1, rows of p = 0 or 1 that came true left out; "
+        "0 is calibrated, above 0 more happens than predicted",
         "Cox 1958, Biometrika 45(3/4); Steyerberg 2019, Clinical Prediction Models, chapter 15", "recalibration",
         no_interval=_LINE, compute=_of_sample(lambda sample: calibration.intercept(sample).value)
     ),

@@ -177,14 +177,18 @@ def residual_tests(runs: int, n: int) -> dict[str, float]:
     return {name: count / runs for name, count in rejected.items()}
 
 
-def conformal(runs: int, n: int) -> dict[str, float]:
+def conformal(runs: int, n: int, per_group: int = 1) -> dict[str, float]:
     """Mean share of new rows within the prediction interval of each level, for skewed and unequal errors."""
     inside: dict[float, list[float]] = {}
     for run in range(runs):
         rng = np.random.default_rng(run)
-        guess = rng.uniform(1, 3, n + 2000)
-        y = guess + guess * (rng.exponential(size=n + 2000) - 1)
-        for found in diagnostics.prediction_intervals(sample(y[:n], guess[:n], "regression"), run, LEVEL):
+        total = n + 4000
+        guess = np.repeat(rng.uniform(1, 3, total // per_group), per_group)
+        # rows of a group err to one side together
+        lean = np.repeat(rng.exponential(size=total // per_group), per_group) - 1
+        y = guess + guess * (lean + (0 if per_group == 1 else 0.3) * rng.normal(size=len(guess)))
+        given = {} if per_group == 1 else {"groups": np.arange(n) // per_group}
+        for found in diagnostics.prediction_intervals(sample(y[:n], guess[:n], "regression", **given), run, LEVEL):
             if found.half_width is not None:
                 inside.setdefault(found.level, []).append(float(np.mean(np.abs(y - guess)[n:] <= found.half_width)))
     return {f"{level:g}": float(np.mean(shares)) for level, shares in inside.items()}
@@ -206,6 +210,7 @@ def main(runs: int = 1000) -> None:
     for n in (20, 100, 1000):
         print("residual tests reject", n, residual_tests(runs, n))
         print("prediction intervals hold", n, conformal(runs, max(n, 40)))
+        print("prediction intervals hold, groups of five", 5 * n, conformal(runs, 5 * max(n, 40), 5))
 
 
 if __name__ == "__main__":

@@ -154,7 +154,12 @@ def test_certain_rows_that_came_true_change_no_line():
     [
         ([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9], "the probabilities part the rows with and without the event", None),
         ([0, 1, 1, 0], [0.3, 0.3, 0.3, 0.3], "all probabilities are equal", None),
-        ([1, 1, 1, 1], [0.1, 0.2, 0.6, 0.9], "all 4 rows with a probability between 0 and 1 have the event", "all 4"),
+        (
+            [1, 1, 1, 1],
+            [0.1, 0.2, 0.6, 0.9],
+            "each of 4 rows with a probability between 0 and 1 has the event",
+            "each of 4",
+        ),
         ([0, 1, 1, 0], [1.0, 0.3, 0.4, 0.2], "1 row has probability 0 or 1 and did not come true", "1 row has"),
         ([1, 0, 1, 0], [1.0, 0.0, 1.0, 0.0], "every probability is 0 or 1", "every probability is 0 or 1"),
     ],
@@ -177,7 +182,7 @@ def test_a_few_groups_give_no_interval_of_the_slope():
     rng = np.random.default_rng(0)
     p = rng.beta(2, 3, 100)
     found = judged(rng.random(100) < p, p, groups=np.arange(100) // 20).intervals["calibration_slope"]
-    assert found.reason == "5 rows or groups are too few for a standard error that can be trusted"
+    assert found.reason == "5 groups are too few for a standard error; it needs 10"
 
 
 def test_plug_in_calibration_errors_have_no_interval_but_a_reason():

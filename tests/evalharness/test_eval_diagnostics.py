@@ -193,13 +193,20 @@ def test_half_width_is_a_quantile_of_the_sample_and_one_row_more():
     assert half_width(size, 0.9) == 18
     assert half_width(size, 0.8) == 16
     assert half_width(size[:18], 0.95) is None
+    for level in (0.8, 0.9, 0.95):
+        assert half_width(size, level, np.arange(19)) == half_width(size, level)
+    # nine groups of two: the mean share of 10/9 * 0.8 needs 16 of 18 rows
+    assert half_width(np.arange(1.0, 19.0), 0.8, np.arange(18) % 9) == 16
 
 
 def test_prediction_intervals_hold_what_they_promise():
-    """Skewed errors that grow with the prediction: new rows are inside as often as the level, over 100 runs."""
-    found = simulated.conformal(100, 120)
-    for level, share in found.items():
-        assert float(level) - 0.015 <= share <= float(level) + 0.035
+    """Skewed errors that grow with the prediction: new rows are inside as often as the level, over 100 runs.
+
+    So are rows of new groups whose rows err together.
+    """
+    for found in (simulated.conformal(100, 120), simulated.conformal(100, 5 * 120, 5)):
+        for level, share in found.items():
+            assert float(level) - 0.015 <= share <= float(level) + 0.035
 
 
 def test_coverage_is_of_the_other_half():
