@@ -153,7 +153,7 @@ def expected_equal_mass(sample: Sample) -> float:
 
 
 def classwise(sample: Sample) -> float:
-    """Return the mean over classes of the plug-in error of the class against the rest (Kull et al. 2019, eq. 2)."""
+    """Return the mean over classes of the plug-in error of the class against the rest (Kull et al. 2019, NeurIPS)."""
     assert sample.probabilities is not None
     columns = enumerate(sample.probabilities.T)
     return float(np.mean([_plug_in(equal_width(p, sample.labels == c, sample.weights)) for c, p in columns]))
@@ -229,7 +229,7 @@ def slope(sample: Sample) -> Fitted:
 def intercept(sample: Sample) -> Fitted:
     """Return a of ``logit P(event) = a + logit p``, the calibration in the large: above 0 where events are more.
 
-    Cox 1958, as for `slope`, with the slope held at 1 (Steyerberg 2019, section 15.3.1). Rows of probability 0
+    Cox 1958, as for `slope`, with the slope held at 1 (Steyerberg 2019, chapter 15). Rows of probability 0
     or 1 are taken as in `slope`.
     """
     read = _logits(sample)

@@ -399,7 +399,7 @@ def precision_score(estimate: float, positives: int, values: Floats, level: floa
     """Return the interval of average precision over few positives or few negatives.
 
     Wilson's score interval that takes positives as trials (after the binomial interval of Boyd, Eng & Page 2013,
-    ECML PKDD, section 4), or as many as resamples say the estimate is worth where those are fewer.
+    ECML PKDD), or as many as resamples say the estimate is worth where those are fewer.
     """
     defined = values[~np.isnan(values)]
     lost = len(values) - len(defined)

@@ -350,7 +350,7 @@ _TABLE = (
     MetricSpec(
         "expected_calibration_error_classwise", "Expected calibration error, class-wise", _LESS, "share", _MANY,
         "probabilities", "mean over all classes of the error of the class against the rest, 15 equal-width bins each",
-        "Kull et al. 2019, Beyond temperature scaling, NeurIPS, eq. 2; Nixon et al. 2019, CVPR workshops",
+        "Kull et al. 2019, Beyond temperature scaling, NeurIPS; Nixon et al. 2019, CVPR workshops",
         "none", no_interval=_PLUG_IN, compute=_of_sample(calibration.classwise)
     ),
     MetricSpec(
@@ -368,8 +368,8 @@ _TABLE = (
     ),
     MetricSpec(
         "calibration_slope", "Calibration slope", None, "ratio", _TWO, "probabilities",
-        "b of logit P(positive) = a + b logit p, by maximum likelihood, rows of p = 0 or 1 that came true left out; 1 is "
-        "calibrated, below 1 too extreme",
+        "b of logit P(positive) = a + b logit p, by maximum likelihood, rows of p = 0 or 1 that came true left out; "
+        "1 is calibrated, below 1 too extreme",
         "Cox 1958, Biometrika 45(3/4); Steyerberg 2019, Clinical Prediction Models, chapter 15", "recalibration",
         no_interval=_LINE, compute=_of_sample(lambda sample: calibration.slope(sample).value)
     ),

@@ -75,6 +75,35 @@ def areas(runs: int, positives: int, negatives: int, truths: tuple[float, ...] =
     return found
 
 
+def class_areas(runs: int, n: int, shares: tuple[float, ...] = (0.1, 0.3, 0.6)) -> dict[str, float]:
+    """Coverage of the intervals of the three areas over several classes, some of them rare."""
+    share = np.array(shares)
+    k = len(share)
+
+    def draw(rng: np.random.Generator, rows: int, apart: float) -> tuple[Any, Any]:
+        labels = rng.choice(k, rows, p=share)
+        logits = rng.normal(size=(rows, k)) + apart * np.eye(k)[labels]
+        return labels, special.softmax(logits + np.log(share), axis=1)
+
+    found = {}
+    for apart in (0.5, 1.5, 3.0):
+        labels, p = draw(np.random.default_rng(99), 100_000, apart)
+        truth = evaluate(task_type="classification", labels=labels, predictions=p, config=QUICK).metrics
+        names = ("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo")
+        held, defined = dict.fromkeys(names, 0), 0
+        for run in range(runs):
+            labels, p = draw(np.random.default_rng(run), n, apart)
+            settings = {"n_resamples": 200, "confidence_level": LEVEL}
+            given = {"labels": labels, "predictions": p, "classes": list(range(k))}
+            report = evaluate(task_type="classification", config=settings, seed=run, **given)
+            if report.intervals[names[0]].low is not None:
+                defined += 1
+                for name in names:
+                    held[name] += report.intervals[name].contains(truth[name] or 0)
+        found |= {f"{name}, {apart}": count / max(defined, 1) for name, count in held.items()}
+    return found
+
+
 def shares(trials: int) -> dict[str, float]:
     """Least and mean coverage of the interval of a counted share, exactly, over true shares of .0005 to .5."""
     k = np.arange(trials + 1)
@@ -197,7 +226,9 @@ def conformal(runs: int, n: int, per_group: int = 1) -> dict[str, float]:
 def main(runs: int = 1000) -> None:
     """Print every scenario."""
     for positives, negatives in ((5, 95), (10, 290), (30, 270), (90, 210)):
-        print("area", areas(runs, positives, negatives))
+        print("area", positives, negatives, areas(runs, positives, negatives))
+    for n in (100, 300, 1000):
+        print("areas of classes", n, class_areas(runs, n))
     for n in (20, 50, 100, 300, 1000):
         print("share", n, shares(n))
     for n in (100, 300, 1000, 2000):

@@ -271,6 +271,12 @@ def test_areas_over_few_rows_cover(positives, negatives):
     assert np.mean(list(found.values())) >= 0.93
 
 
+def test_areas_of_several_classes_cover():
+    """Nominal 95 %, 60 runs of 150 rows, 15 of them of one class: also where nearly all pairs are in order."""
+    found = simulated.class_areas(60, 150)
+    assert min(found.values()) >= 0.88, found
+
+
 @pytest.mark.parametrize("n", [100, 400])
 def test_intervals_of_calibration_errors_cover(n):
     """Nominal 95 %: calibrated, over- and under-confident, rare events, four classes; 60 runs each."""
