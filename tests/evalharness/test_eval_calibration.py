@@ -10,7 +10,7 @@ from scipy import special
 
 from evalharness import METRICS, calibration, evaluate
 from evalharness.intervals import area, compared, share
-from tests.benchmarks import simulated
+from tests.benchmarks import uncertainty
 
 QUICK = {"compute_cis": False}
 
@@ -258,7 +258,7 @@ def test_a_class_in_few_groups_leaves_rankings_without_an_interval():
 @pytest.mark.parametrize("trials", [20, 100, 300])
 def test_shares_cover_wherever_they_are(trials):
     """Exact coverage over true shares of .0005 to .5; Wilson's own falls to 84 % there."""
-    found = simulated.shares(trials)
+    found = uncertainty.shares(trials)
     assert found["least"] >= 0.926
     assert 0.95 <= found["mean"] <= 0.97
 
@@ -266,35 +266,37 @@ def test_shares_cover_wherever_they_are(trials):
 @pytest.mark.parametrize(("positives", "negatives"), [(5, 95), (10, 290)])
 def test_areas_over_few_rows_cover(positives, negatives):
     """Nominal 95 %, 300 runs (standard error 1.3 points); BCa holds the worst of these in 67 to 75 %."""
-    found = simulated.areas(300, positives, negatives)
+    found = uncertainty.areas(300, positives, negatives)
     assert min(found.values()) >= 0.88, found
     assert np.mean(list(found.values())) >= 0.93
 
 
 def test_areas_of_several_classes_cover():
     """Nominal 95 %, 60 runs of 150 rows, 15 of them of one class: also where nearly all pairs are in order."""
-    found = simulated.class_areas(60, 150)
+    found = uncertainty.class_areas(60, 150)
     assert min(found.values()) >= 0.88, found
 
 
 @pytest.mark.parametrize("n", [100, 400])
 def test_intervals_of_calibration_errors_cover(n):
     """Nominal 95 %: calibrated, over- and under-confident, rare events, four classes; 60 runs each."""
-    found = simulated.calibration_errors(60, n) | {f"{k}, 4": v for k, v in simulated.softmax_errors(60, n).items()}
+    found = uncertainty.calibration_errors(60, n) | {f"{k}, 4": v for k, v in uncertainty.softmax_errors(60, n).items()}
     assert min(found.values()) >= 0.88, found
 
 
 @pytest.mark.parametrize("n", [10, 24])
 def test_interval_of_the_calibration_error_covers_in_small_samples(n):
     """Two bins of five rows are enough: the interval of a calibrated model holds 0 in 95 % of samples."""
-    assert simulated.calibration_errors(100, n, ("calibrated",))["calibrated"] >= 0.9
+    assert uncertainty.calibration_errors(100, n, ("calibrated",))["calibrated"] >= 0.9
     few = judged(np.arange(9) % 2, np.linspace(0.1, 0.8, 9))
     assert few.intervals["debiased_calibration_error"].reason == "9 rows are too few for two bins of 5"
 
 
 def test_slopes_and_intercepts_cover():
     """Nominal 95 %: right and wrong lines, rare events, weights, groups; 100 runs each (standard error 2.2)."""
-    found = simulated.recalibrations(100, 150)
-    found |= {f"{k}, weights": v for k, v in simulated.recalibrations(100, 150, ("calibrated",), weights=True).items()}
-    found |= {f"{k}, groups": v for k, v in simulated.recalibrations(100, 300, ("calibrated",), groups=True).items()}
+    found = uncertainty.recalibrations(100, 150)
+    found |= {
+        f"{k}, weights": v for k, v in uncertainty.recalibrations(100, 150, ("calibrated",), weights=True).items()
+    }
+    found |= {f"{k}, groups": v for k, v in uncertainty.recalibrations(100, 300, ("calibrated",), groups=True).items()}
     assert min(found.values()) >= 0.88, found

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalharness import evaluate
 from evalharness.diagnostics import half_width, normal_scores, prediction_intervals, residual_tests
-from tests.benchmarks import simulated
+from tests.benchmarks import uncertainty
 
 QUICK = {"compute_cis": False}
 NAMES = ("residual_normality", "residual_autocorrelation", "residual_heteroscedasticity")
@@ -153,7 +153,7 @@ def test_what_is_wrong_is_found():
 @pytest.mark.parametrize("n", [20, 200])
 def test_residual_tests_keep_their_level(n):
     """Of 400 runs in which nothing is wrong about 5 % reject (standard error 1.1 points)."""
-    found = simulated.residual_tests(400, n)
+    found = uncertainty.residual_tests(400, n)
     assert all(0.015 <= share <= 0.09 for share in found.values()), found
 
 
@@ -204,7 +204,7 @@ def test_prediction_intervals_hold_what_they_promise():
 
     So are rows of new groups whose rows err together.
     """
-    for found in (simulated.conformal(100, 120), simulated.conformal(100, 5 * 120, 5)):
+    for found in (uncertainty.conformal(100, 120), uncertainty.conformal(100, 5 * 120, 5)):
         for level, share in found.items():
             assert float(level) - 0.015 <= share <= float(level) + 0.035
 

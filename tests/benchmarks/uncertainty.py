@@ -1,6 +1,6 @@
 """How often intervals hold the truth and tests reject it, by simulation: functions for tests and for long runs.
 
-`python -m tests.benchmarks.simulated [RUNS]` prints every scenario; each function returns shares by scenario.
+`python -m tests.benchmarks.uncertainty [RUNS]` prints every scenario; each function returns shares by scenario.
 """
 
 from __future__ import annotations
