@@ -1,4 +1,4 @@
-"""Agreement of predicted probabilities with frequencies: bins, calibration errors, interval and test."""
+"""Agreement of predicted probabilities with frequencies: bins, calibration errors, recalibration, interval, test."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 N_BINS = 15
 FEWEST = 5
 """Rows that a bin of an interval holds at least."""
+
+FEWEST_UNITS = 10
+"""Rows, or groups, with which a robust standard error still gives intervals that cover."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +54,16 @@ class Bins:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The calibration errors of one sample; NaN where undefined."""
+class Fitted:
+    """One number of a recalibration line with its standard error, and the degrees of freedom of its t.
 
-    expected: float
-    maximum: float
-    debiased: float
+    `reason` says why there is no value, or no error.
+    """
+
+    value: float | None
+    error: float | None = None
+    degrees: int = 0
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,30 +139,195 @@ def _bins(p: Floats, happened: Booleans, weights: Floats | None, place: Integers
     )
 
 
-def summary(sample: Sample) -> Summary:
-    """Return expected, maximum and debiased calibration error.
+def expected(sample: Sample) -> float:
+    """Return the plug-in error over equal-width bins (Naeini et al. 2015; Guo et al. 2017)."""
+    return _plug_in(equal_width(*event(sample), sample.weights))
 
-    The plug-in errors use 15 equal-width bins. The debiased one is the root of
-    ``sum_b share_b * (gap_b**2 - noise_b)``, at least 0, over equal-mass bins: for unweighted rows
+
+def expected_equal_mass(sample: Sample) -> float:
+    """Return the plug-in error over equal-mass bins (Nguyen & O'Connor 2015; Nixon et al. 2019).
+
+    Where most probabilities are alike, equal-width bins leave nearly all rows in one of them; these do not.
+    """
+    return _plug_in(equal_mass(*event(sample), sample.weights))
+
+
+def classwise(sample: Sample) -> float:
+    """Return the mean over classes of the plug-in error of the class against the rest (Kull et al. 2019, NeurIPS)."""
+    assert sample.probabilities is not None
+    columns = enumerate(sample.probabilities.T)
+    return float(np.mean([_plug_in(equal_width(p, sample.labels == c, sample.weights)) for c, p in columns]))
+
+
+def maximum(sample: Sample) -> float:
+    """Return the largest gap of the equal-width bins (Naeini et al. 2015)."""
+    return float(np.abs(equal_width(*event(sample), sample.weights).gap).max())
+
+
+def _plug_in(bins: Bins) -> float:
+    return float(np.sum(bins.share * np.abs(bins.gap)))
+
+
+def debiased(sample: Sample) -> float:
+    """Return the debiased root mean square error over equal-mass bins; NaN where undefined.
+
+    The root of ``sum_b share_b * (gap_b**2 - noise_b)``, at least 0: for unweighted rows
     ``noise_b = observed (1 - observed) / (n_b - 1)`` (Kumar, Liang & Ma 2019, section 5).
     """
+    bins = equal_mass(*event(sample), sample.weights)
+    squared = float(np.sum(bins.share * (bins.gap**2 - bins.noise)))
+    return float(np.sqrt(max(0.0, squared))) if not np.isnan(squared) else float("nan")
+
+
+# Recalibration ------------------------------------------------------------------------------------
+
+
+def slope(sample: Sample) -> Fitted:
+    """Return b of ``logit P(event) = a + b logit p``: below 1 where probabilities are too extreme.
+
+    Cox 1958, Two further applications of a model for binary regression, Biometrika 45(3/4); Steyerberg 2019,
+    Clinical Prediction Models, chapter 15. Maximum likelihood by Newton's method. A row whose probability is 0
+    or 1 and came true agrees with every line that rises, so it is left out; one that did not come true
+    contradicts them all, and there is no line. See `_fitted` for the standard error.
+    """
+    read = _logits(sample)
+    if isinstance(read, str):
+        return Fitted(None, reason=read)
+    x, happened, w, groups = read
+    if not float(np.ptp(x)) > 0:
+        why = "all probabilities are equal" if len(x) == sample.n else "all probabilities but 0 and 1 are equal"
+        return Fitted(None, reason=why)
+    up, down = x[happened], x[~happened]
+    if up.min() >= down.max() or up.max() <= down.min():
+        why = "the probabilities part the rows with and without the event, so the likelihood has no maximum"
+        return Fitted(None, reason=why)
+    middle, spread = float(np.mean(x)), float(np.std(x))
+    t = (x - middle) / spread
+    share = float(np.sum(w * happened) / np.sum(w))
+    a, b = float(np.log(share / (1 - share))), 0.0
+    best = _likelihood(a + b * t, happened, w)
+    for _ in range(50):
+        off, v = _score(a + b * t, happened, w)
+        g0, g1, h0, h1, h2 = (float(np.sum(s)) for s in (off, off * t, v, v * t, v * t * t))
+        determinant = h0 * h2 - h1 * h1
+        if not determinant > 0:
+            return Fitted(None, reason="the probabilities nearly part the rows with and without the event")
+        da, db = (h2 * g0 - h1 * g1) / determinant, (h0 * g1 - h1 * g0) / determinant
+        step = 1.0
+        while (found := _likelihood(a + step * da + (b + step * db) * t, happened, w)) < best - 1e-9 * abs(best):
+            step /= 2
+        a, b, best = a + step * da, b + step * db, found
+        if abs(step * da) + abs(step * db) <= 1e-14 * (abs(a) + abs(b)):
+            break
+    off, v = _score(a + b * t, happened, w)
+    h0, h1, h2 = (float(np.sum(s)) for s in (v, v * t, v * t * t))
+    # the influence of each row on b, and its variance if the line is true
+    pull = off * (h0 * t - h1) / (h0 * h2 - h1 * h1)
+    return _fitted(b / spread, pull / spread, h0 / (h0 * h2 - h1 * h1) / spread**2, groups, 2)
+
+
+def intercept(sample: Sample) -> Fitted:
+    """Return a of ``logit P(event) = a + logit p``, the calibration in the large: above 0 where events are more.
+
+    Cox 1958, as for `slope`, with the slope held at 1 (Steyerberg 2019, chapter 15). Rows of probability 0
+    or 1 are taken as in `slope`.
+    """
+    read = _logits(sample)
+    if isinstance(read, str):
+        return Fitted(None, reason=read)
+    x, happened, w, groups = read
+    low, high = -float(x.max()) - 40.0, -float(x.min()) + 40.0
+    a = 0.0
+    for _ in range(200):
+        off, v = _score(a + x, happened, w)
+        total, bottom = float(np.sum(off)), float(np.sum(v))
+        low, high = (a, high) if total > 0 else (low, a)
+        following = a + total / bottom if bottom > 0 else (low + high) / 2
+        if not low < following < high:
+            following = (low + high) / 2
+        done = abs(following - a) <= 1e-15 * max(1.0, abs(a))
+        a = following
+        if done:
+            break
+    off, v = _score(a + x, happened, w)
+    bottom = float(np.sum(v))
+    return _fitted(a, off / bottom, 1 / bottom, groups, 1)
+
+
+def _logits(sample: Sample) -> tuple[Floats, Booleans, Floats, Integers | None] | str:
+    """Return logits, events, weights and groups of the rows that a line is fitted to, or why there is none."""
     p, happened = event(sample)
-    wide = equal_width(p, happened, sample.weights)
-    even = equal_mass(p, happened, sample.weights)
-    gaps = np.abs(wide.gap)
-    squared = float(np.sum(even.share * (even.gap**2 - even.noise)))
-    debiased = float(np.sqrt(max(0.0, squared))) if not np.isnan(squared) else float("nan")
-    return Summary(float(np.sum(wide.share * gaps)), float(gaps.max()), debiased)
+    w = np.ones(sample.n) if sample.weights is None else sample.weights
+    sure = (p <= 0) | (p >= 1)
+    wrong = int(np.sum(sure & (happened != (p >= 1)) & (w > 0)))
+    if wrong:
+        rows = "row has" if wrong == 1 else "rows have"
+        return (
+            f"{wrong:,} {rows} probability 0 or 1 and did not come true, which no slope or intercept mends; "
+            "give probabilities strictly between"
+        )
+    kept = ~sure & (w > 0)
+    if not np.any(kept):
+        return "every probability is 0 or 1"
+    p, happened, w = p[kept], happened[kept], w[kept]
+    if happened.all() or not happened.any():
+        judged = "the event" if happened.all() else "no event"
+        which = "the one row" if len(p) == 1 else f"each of {len(p):,} rows"
+        return f"{which} with a probability between 0 and 1 has {judged}"
+    return np.log(p) - np.log1p(-p), happened, w, None if sample.groups is None else sample.groups[kept]
+
+
+def _likelihood(eta: Floats, happened: Booleans, w: Floats) -> float:
+    return -float(np.sum(w * np.logaddexp(0.0, np.where(happened, -eta, eta))))
+
+
+def _score(eta: Floats, happened: Booleans, w: Floats) -> tuple[Floats, Floats]:
+    """Return weighted event minus probability of each row, and the weighted variance of the event."""
+    small = np.exp(-np.abs(eta))
+    near, far = 1 / (1 + small), small / (1 + small)
+    p, q = np.where(eta >= 0, near, far), np.where(eta >= 0, far, near)
+    return w * np.where(happened, q, -p), w * p * q
+
+
+def _fitted(value: float, pull: Floats, variance: float, groups: Integers | None, numbers: int) -> Fitted:
+    """Return a fitted number with its standard error, from the pull of each row on it and its variance if true.
+
+    The larger of that of a true model and of the sandwich, which holds for any (White 1980, Econometrica 48(4);
+    for groups Liang & Zeger 1986, Biometrika 73(1)): the first is too small where the line is wrong, the second
+    where events are few (Angrist & Pischke 2009, Mostly Harmless Econometrics, section 8.1).
+    """
+    units = pull if groups is None else np.bincount(groups, weights=pull)
+    n = len(pull) if groups is None else len(np.unique(groups))
+    if n < FEWEST_UNITS:
+        why = f"{n} {'rows' if groups is None else 'groups'} are too few for a standard error; it needs {FEWEST_UNITS}"
+        return Fitted(value, reason=why)
+    degrees = n - numbers if groups is None else n - 1
+    sandwich = float(np.sum(units**2)) * n / degrees
+    return Fitted(value, float(np.sqrt(max(variance, sandwich))), degrees)
+
+
+def recalibration_interval(fitted: Fitted, level: float) -> Interval:
+    """Return estimate plus and minus t standard errors; none where there is no line or too few rows or groups."""
+    if fitted.value is None or fitted.error is None:
+        return Interval(None, None, level, "none", reason=fitted.reason)
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(fitted.degrees, (1 + level) / 2)) * fitted.error
+    return Interval(fitted.value - half, fitted.value + half, level, "wald, robust")
+
+
+# What is known about them -------------------------------------------------------------------------
 
 
 def squared_noise(bins: Bins) -> Floats:
-    """Return the squared standard error of each gap, the frequency drawn towards the probability.
+    """Return the squared standard error of each gap, no less than that of true probabilities.
 
-    A bin in which nothing (or everything) happened is not certain: two rows of what was predicted are added.
+    Where events are few what was seen spreads too little, and a bin in which nothing (or everything) happened is
+    not certain: the frequency is also drawn towards the probability by two rows of what was predicted.
     """
     drawn = (bins.count * bins.observed + 2 * bins.predicted) / (bins.count + 2)
-    fallback = drawn * (1 - drawn) / bins.count
-    return np.maximum(np.where(np.isnan(bins.noise), 0.0, bins.noise), fallback)
+    least = np.maximum(drawn * (1 - drawn), bins.predicted * (1 - bins.predicted)) / bins.count
+    return np.maximum(np.where(np.isnan(bins.noise), 0.0, bins.noise), least)
 
 
 def debiased_interval(sample: Sample, level: float, seed: int) -> Interval:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,46 +16,105 @@ if TYPE_CHECKING:
 
 BAND_RESAMPLES = 200
 BAND_ROWS = 200_000  # above, a pointwise band is narrower than the line
-ROC_GRID = np.linspace(0, 1, 101)
-PR_GRID = np.linspace(0.005, 1, 200)
 
 
-def counted(score: Floats, positive: Booleans, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return weighted true and false positives at each distinct score from high to low, with the totals."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.r_[score[order][1:] != score[order][:-1], True])
-    tp = np.cumsum(weights[order] * positive[order])
-    fp = np.cumsum(weights[order] * ~positive[order])
-    return tp[ends], fp[ends], tp[-1:], fp[-1:]
+class Ranking:
+    """Rows of one score from high to low, sorted once for any number of weightings.
+
+    Parameters
+    ----------
+    score : ndarray of shape (n,)
+    positive : ndarray of shape (n,), bool
+    """
+
+    def __init__(self, score: Floats, positive: Booleans) -> None:
+        self.order = np.argsort(-score, kind="stable")
+        high = score[self.order]
+        self.ends = np.flatnonzero(np.r_[high[1:] != high[:-1], True])
+        self.positive = positive[self.order]
+
+    def counted(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Return weighted true and false positives at each distinct score, from none to all rows."""
+        w = weights[self.order]
+        tp, fp = np.cumsum(w * self.positive)[self.ends], np.cumsum(w * ~self.positive)[self.ends]
+        return np.r_[0.0, tp], np.r_[0.0, fp]
 
 
-def roc_at(curve: Any, grid: Floats) -> Floats:
+@dataclass(frozen=True)
+class Kind:
+    """What a curve of a score shows.
+
+    Attributes
+    ----------
+    x, y : str
+        Names of its columns.
+    grid : ndarray
+        Where tables and bands give it.
+    points : callable
+        True and false positives -> the points of the curve.
+    read : callable
+        True and false positives, grid -> its height there.
+    """
+
+    x: str
+    y: str
+    grid: Floats
+    points: Callable[[Floats, Floats], tuple[Floats, Floats]]
+    read: Callable[[Floats, Floats, Floats], Floats]
+
+
+def _roc_points(tp: Floats, fp: Floats) -> tuple[Floats, Floats]:
+    return fp / fp[-1], tp / tp[-1]
+
+
+def _roc_read(tp: Floats, fp: Floats, grid: Floats) -> Floats:
     """Return true positive rates at false positive rates, linear between the points of the curve."""
-    tp, fp, up, down = curve
-    return np.interp(grid, np.r_[0, fp / down], np.r_[0, tp / up])
+    return np.interp(grid, *_roc_points(tp, fp))
 
 
-def precision_at(curve: Any, grid: Floats) -> Floats:
+def _pr_points(tp: Floats, fp: Floats) -> tuple[Floats, Floats]:
+    """Return recall and precision from the first true positive on, where the step sum starts."""
+    first = int(np.argmax(tp > 0))
+    tp, fp = tp[first:], fp[first:]
+    precision = tp / (tp + fp)
+    return np.r_[0.0, tp / tp[-1]], np.r_[precision[0], precision]
+
+
+def _pr_read(tp: Floats, fp: Floats, grid: Floats) -> Floats:
     """Return the precision at which each recall is first reached."""
-    tp, fp, up, _ = curve
-    place = np.minimum(np.searchsorted(tp / up, grid - 1e-12), len(tp) - 1)
+    place = np.minimum(np.searchsorted(tp / tp[-1], grid - 1e-12), len(tp) - 1)
     said = tp[place] + fp[place]
     return np.asarray(np.divide(tp[place], said, out=np.full(len(grid), np.nan), where=said > 0))
 
 
-def band(report: Report, c: int, grid: Floats, read: Callable[[Any, Floats], Floats]) -> tuple[Floats, Floats] | None:
-    """Return the pointwise band of a class's curve on a grid; None without intervals or with very many rows."""
+KINDS = {
+    "roc": Kind("fpr", "tpr", np.linspace(0, 1, 101), _roc_points, _roc_read),
+    "pr": Kind("recall", "precision", np.linspace(0.005, 1, 200), _pr_points, _pr_read),
+}
+
+
+def ranking(report: Report, c: int) -> Ranking:
+    """Return the rows ranked by the probability of class `c`."""
+    assert report.sample.probabilities is not None
+    return Ranking(report.sample.probabilities[:, c], report.sample.labels == c)
+
+
+def weights(report: Report) -> Floats:
+    """Return the weights of the rows, ones where none were given."""
+    return np.ones(report.n) if report.sample.weights is None else report.sample.weights
+
+
+def band(report: Report, ranked: Ranking, kind: Kind) -> tuple[Floats, Floats] | None:
+    """Return the pointwise band of a curve on its grid; None without intervals or with very many rows."""
     sample = report.sample
-    if not report.config.compute_cis or report.n > BAND_ROWS or sample.probabilities is None:
+    if not report.config.compute_cis or report.n > BAND_ROWS:
         return None
-    own = sample.weights if sample.weights is not None else np.ones(report.n)
-    score, positive = sample.probabilities[:, c], sample.labels == c
-    found = []
-    for weights in resample.Plan(report.n, BAND_RESAMPLES, report.seed, sample.groups).draws():
-        for row in weights:
-            curve = counted(score, positive, own * row)
-            if curve[2][0] > 0 and curve[3][0] > 0:
-                found.append(read(curve, grid))
+    own, found = weights(report), []
+    for drawn in resample.Plan(report.n, BAND_RESAMPLES, report.seed, sample.groups).draws():
+        for row in drawn:
+            tp, fp = ranked.counted(own * row)
+            if tp[-1] > 0 and fp[-1] > 0:
+                found.append(kind.read(tp, fp, kind.grid))
     if len(found) < 0.95 * BAND_RESAMPLES:
         return None
     level = report.config.confidence_level
@@ -89,15 +149,11 @@ def tables(report: Report) -> dict[str, dict[str, Floats]]:
     """
     sample, found = report.sample, {}
     if sample.probabilities is not None and sample.positive is not None and len(np.unique(sample.labels)) == 2:
-        c = sample.positive
-        own = sample.weights if sample.weights is not None else np.ones(sample.n)
-        curve = counted(sample.probabilities[:, c], sample.labels == c, own)
-        for name, x, y, grid, read in (
-            ("roc", "fpr", "tpr", ROC_GRID, roc_at),
-            ("pr", "recall", "precision", PR_GRID, precision_at),
-        ):
-            found[name] = {x: grid, y: read(curve, grid)}
-            ends = band(report, c, grid, read)
+        ranked = ranking(report, sample.positive)
+        counts = ranked.counted(weights(report))
+        for name, kind in KINDS.items():
+            found[name] = {kind.x: kind.grid, kind.y: kind.read(*counts, kind.grid)}
+            ends = band(report, ranked, kind)
             if ends is not None:
                 found[name] |= {"low": ends[0], "high": ends[1]}
     bins = reliability(report)

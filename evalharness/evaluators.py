@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness import calibration, digests, failures, inputs, intervals, slices, stress, takeaway, writer
+from evalharness import calibration, diagnostics, digests, failures, inputs, intervals, slices, stress, takeaway, writer
 from evalharness.batch import EPSILON, Prepared
 from evalharness.metrics import wanted, why_undefined
 from evalharness.resample import Plan
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evalharness.compare import Comparison
+    from evalharness.diagnostics import PredictionInterval
     from evalharness.failures import Failures
     from evalharness.intervals import Replicates
     from evalharness.schemas import Claim, Class
@@ -201,7 +202,10 @@ class Report:
     notes : tuple of str
         Conventions and readings of the input.
     tests : mapping
-        Tests behind the takeaway: ``perfect_calibration`` with p-value, statistic, bins and reason.
+        ``perfect_calibration`` with p-value, statistic, bins and reason; for regression ``residual_normality``,
+        ``residual_autocorrelation`` and ``residual_heteroscedasticity``, each as `diagnostics.ResidualTest`.
+    prediction_intervals : tuple of PredictionInterval
+        Split conformal intervals at 80 %, 90 % and the confidence level (regression only).
     replicates : Replicates or None
         The metrics on every resample; None where ``compute_cis`` was off.
     slices_found, failures_found, stress_found
@@ -254,8 +258,18 @@ class Report:
 
     @cached_property
     def tests(self) -> Mapping[str, Any]:
-        """Tests behind the takeaway: ``perfect_calibration``."""
-        return MappingProxyType({} if self._calibrated is None else {"perfect_calibration": asdict(self._calibrated)})
+        """Tests as plain data: ``perfect_calibration``, or those of the residuals."""
+        found: dict[str, Any] = {} if self._calibrated is None else {"perfect_calibration": self._calibrated}
+        if self.sample.task == "regression":
+            found |= diagnostics.residual_tests(self.sample, self.config.confidence_level)
+        return MappingProxyType({name: asdict(test) for name, test in found.items()})
+
+    @cached_property
+    def prediction_intervals(self) -> tuple[PredictionInterval, ...]:
+        """Split conformal prediction intervals, one for each level; empty for classification."""
+        if self.sample.task != "regression":
+            return ()
+        return diagnostics.prediction_intervals(self.sample, self.seed, self.config.confidence_level)
 
     @cached_property
     def _calibrated(self) -> calibration.CalibrationTest | None:

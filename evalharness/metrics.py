@@ -39,19 +39,20 @@ class MetricSpec:
     greater_is_better : bool or None
         None where neither direction is better as such (for example the mean bias).
     unit : str
-        ``"share"`` (0 to 1), ``"correlation"`` (-1 to 1), ``"nats"``, ``"target"`` (unit of the labels),
-        ``"squared target"`` or ``"ratio"``.
+        ``"share"`` (0 to 1), ``"correlation"`` (-1 to 1), ``"nats"``, ``"log odds"``, ``"target"`` (unit of the
+        labels), ``"squared target"`` or ``"ratio"``.
     tasks : tuple of str
         Any of ``"binary"``, ``"multiclass"``, ``"regression"``.
     needs : {"labels", "probabilities", "values"}
     formula, source : str
         Definition and a reference for it.
     interval : str
-        ``"bootstrap"``, ``"proportion"`` (a share of rows that are counted), ``"calibration"`` or ``"none"``.
+        ``"bootstrap"``, ``"proportion"`` (a share of rows that are counted), ``"calibration"``,
+        ``"recalibration"`` or ``"none"``.
     undefined : str
         What it means when the value is None.
     no_interval : str or None
-        Why there is no interval when `interval` is ``"none"``.
+        Why there is no interval when `interval` is ``"none"``, and no paired one where only that is missing.
     """
 
     name: str
@@ -183,11 +184,14 @@ def _of_column(name: str) -> Compute:
     return lambda batch: batch.mean(name)
 
 
-def _calibration(which: str) -> Compute:
+def _of_sample(measure: Callable[[Sample], float | None]) -> Compute:
+    """Compute on the sample as it is; there are no values on resamples."""
+
     def compute(batch: Batch) -> Floats:
         if batch.exact:
             return np.full(len(batch.weights), np.nan)
-        return np.array([getattr(calibration.summary(batch.sample), which)], dtype=float)
+        value = measure(batch.sample)
+        return np.array([np.nan if value is None else value])
 
     return compute
 
@@ -232,6 +236,7 @@ _PLUG_IN = (
     "for a calibrated model; see debiased_calibration_error for an interval and the test against perfect "
     "calibration"
 )
+_LINE = "the line is not fitted again on resamples, so its numbers have no paired interval"
 _WILLMOTT = "Willmott & Matsuura 2005, Climate Research 30(1)"
 
 # fmt: off
@@ -332,20 +337,48 @@ _TABLE = (
         "expected_calibration_error", "Expected calibration error", _LESS, "share", _BOTH, "probabilities",
         "sum_b n_b/n |mean y - mean p| over 15 equal-width bins of the positive class's probability (two "
         "classes) or of the top label's (more)", "Naeini et al. 2015, AAAI; Guo et al. 2017, ICML", "none",
-        no_interval=_PLUG_IN, compute=_calibration("expected")
+        no_interval=_PLUG_IN, compute=_of_sample(calibration.expected)
+    ),
+    MetricSpec(
+        "expected_calibration_error_equal_mass", "Expected calibration error, equal-mass bins", _LESS, "share", _BOTH,
+        "probabilities",
+        "sum_b n_b/n |mean y - mean p| over up to 15 bins of about equally many rows, equal probabilities together",
+        "Nguyen & O'Connor 2015, Posterior calibration and exploratory analysis, EMNLP; Nixon et al. 2019, Measuring "
+        "calibration in deep learning, CVPR workshops",
+        "none", no_interval=_PLUG_IN, compute=_of_sample(calibration.expected_equal_mass)
+    ),
+    MetricSpec(
+        "expected_calibration_error_classwise", "Expected calibration error, class-wise", _LESS, "share", _MANY,
+        "probabilities", "mean over all classes of the error of the class against the rest, 15 equal-width bins each",
+        "Kull et al. 2019, Beyond temperature scaling, NeurIPS; Nixon et al. 2019, CVPR workshops",
+        "none", no_interval=_PLUG_IN, compute=_of_sample(calibration.classwise)
     ),
     MetricSpec(
         "maximum_calibration_error", "Maximum calibration error", _LESS, "share", _BOTH, "probabilities",
         "largest |mean y - mean p| over the same 15 equal-width bins", "Naeini et al. 2015, AAAI", "none",
         no_interval="the largest of several noisy gaps is biased upwards, so a resampling interval would "
-        "miss the true value; see debiased_calibration_error", compute=_calibration("maximum")
+        "miss the true value; see debiased_calibration_error", compute=_of_sample(calibration.maximum)
     ),
     MetricSpec(
         "debiased_calibration_error", "Calibration error, debiased root mean square", _LESS, "share", _BOTH,
         "probabilities",
         "sqrt(max(0, sum_b n_b/n [(mean y - mean p)^2 - var_b/(n_b - 1)])) over up to 15 equal-mass bins",
         "Kumar et al. 2019, Verified uncertainty calibration, NeurIPS, section 5", "calibration",
-        "there is one row only, and the noise of a bin needs two", compute=_calibration("debiased")
+        "there is one row only, and the noise of a bin needs two", compute=_of_sample(calibration.debiased)
+    ),
+    MetricSpec(
+        "calibration_slope", "Calibration slope", None, "ratio", _TWO, "probabilities",
+        "b of logit P(positive) = a + b logit p, by maximum likelihood, rows of p = 0 or 1 that came true left out; "
+        "1 is calibrated, below 1 too extreme",
+        "Cox 1958, Biometrika 45(3/4); Steyerberg 2019, Clinical Prediction Models, chapter 15", "recalibration",
+        no_interval=_LINE, compute=_of_sample(lambda sample: calibration.slope(sample).value)
+    ),
+    MetricSpec(
+        "calibration_intercept", "Calibration intercept (in the large)", None, "log odds", _TWO, "probabilities",
+        "a of logit P(positive) = a + logit p, slope held at 1, rows of p = 0 or 1 that came true left out; "
+        "0 is calibrated, above 0 more happens than predicted",
+        "Cox 1958, Biometrika 45(3/4); Steyerberg 2019, Clinical Prediction Models, chapter 15", "recalibration",
+        no_interval=_LINE, compute=_of_sample(lambda sample: calibration.intercept(sample).value)
     ),
     MetricSpec(
         "root_mean_squared_error", "RMSE", _LESS, "target", _REAL, "values", "sqrt(mean (prediction - label)^2)",
@@ -413,6 +446,9 @@ def wanted(sample: Sample) -> tuple[MetricSpec, ...]:
 def why_undefined(spec: MetricSpec, sample: Sample) -> str:
     """Say why a metric has no value on a sample, with the classes or counts that cause it."""
     reason = spec.undefined
+    if spec.interval == "recalibration":
+        fitted = calibration.slope(sample) if spec.name == "calibration_slope" else calibration.intercept(sample)
+        return fitted.reason or reason
     if sample.task == "regression":
         if spec.name == "mean_absolute_percentage_error":
             zeros = int(np.sum(sample.labels == 0))

@@ -100,33 +100,70 @@ def _png(report: Report, paint: Callable[[Any, Report], None]) -> bytes:
 def _words(figure: Any, title: str, text: str) -> None:
     """Say in words why there is nothing to draw."""
     axes = figure.add_subplot()
-    axes.set_title(title)
+    axes.set_title(title, fontsize=11)
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=12, color=GREY, wrap=True, transform=axes.transAxes)
 
 
-def _remark(axes: Any, text: str) -> None:
-    """Say over the middle of a drawing what is peculiar about it."""
+def _remark(axes: Any, text: str, height: float = 0.6) -> None:
+    """Say over a drawing, at a height where it hides nothing, what is peculiar about it."""
     box = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0.8, "boxstyle": "round,pad=0.4"}
-    axes.text(0.5, 0.6, text, ha="center", va="center", color=BLACK, bbox=box, transform=axes.transAxes, zorder=5)
+    axes.text(0.5, height, text, ha="center", va="center", color=BLACK, bbox=box, transform=axes.transAxes, zorder=5)
 
 
 def _short(value: Any, most: int = 18) -> str:
+    """Cut a name in its middle: long names often differ at the end."""
     text = " ".join(str(value).encode("utf-8", "replace").decode().split())
     text = "".join(c if c.isprintable() else "?" for c in text)
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= most else f"{text[: most - most // 2 - 1]}…{text[-(most // 2) :]}"
+
+
+def _number(value: float) -> str:
+    """Print with about four digits and without exponents where they can be helped."""
+    size = abs(value)
+    if size >= 1e7 or 0 < size < 5e-4:
+        return f"{value:.3g}"
+    digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
+    text = f"{value:,.{digits}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
+
+
+def _compact(value: float) -> str:
+    """Print with three digits and a letter for thousands, for ticks."""
+    size = abs(value)
+    for least, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= least * 0.9995:
+            return f"{value / least:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def _estimate(report: Report, name: str) -> str:
     value, found = report.metrics[name], report.intervals[name]
     if value is None:
         return "undefined"
-    span = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
-    return f"{value:.3f}{span}"
+    if found.low is None or found.high is None:
+        return _number(value)
+    return f"{_number(value)} [{_number(found.low)}, {_number(found.high)}]"
 
 
 def _rows(report: Report) -> str:
     return f"n = {report.n:,}"
+
+
+def _p(report: Report, test: str) -> str:
+    """Return the p-value of a test of the report in words."""
+    value = report.tests[test]["p_value"]
+    return "no test" if value is None else "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _reach(*columns: Any) -> tuple[float, float, int]:
+    """Return limits that hold what is drawn, without the outermost of very many rows, and the rows beyond."""
+    many = len(columns[0]) >= 1000
+    ends = [np.quantile(values, [0.0005, 0.9995] if many else [0, 1]) for values in columns]
+    low, high = float(min(e[0] for e in ends)), float(max(e[1] for e in ends))
+    pad = 0.03 * (high - low) or 1.0
+    low, high = low - pad, high + pad
+    return low, high, int(np.sum(np.any([(v < low) | (v > high) for v in columns], axis=0)))
 
 
 # Classification -----------------------------------------------------------------------------------
@@ -151,7 +188,7 @@ def _confusion_matrix(figure: Any, report: Report) -> None:
         exact = report.sample.weights is None
         for i in range(k):
             for j in range(k):
-                colour = "white" if share[i, j] > 0.55 else "black"
+                colour = "white" if share[i, j] > 0.9 else "black"
                 text = f"{counts[i, j]:,.0f}" if exact else f"{counts[i, j]:,.1f}"
                 percent = f"\n{share[i, j]:.0%}" if k <= 7 and total[i, 0] > 0 else ""
                 axes.text(j, i, text + percent, ha="center", va="center", color=colour, fontsize=11 if k <= 4 else 8)
@@ -204,99 +241,59 @@ def _unscored(figure: Any, report: Report, title: str) -> bool:
     return False
 
 
-def _roc_curve(figure: Any, report: Report) -> None:
-    title = "ROC curve"
+def _score_curve(figure: Any, report: Report, title: str, kind: curves.Kind, area: str) -> Any:
+    """Draw a curve for each scored class, with a band for a single one; return the axes, or None."""
     if _unscored(figure, report, title):
-        return
-    sample = report.sample
-    assert sample.probabilities is not None
+        return None
     axes = figure.add_subplot()
-    scored = _scored(report)
-    own = sample.weights if sample.weights is not None else np.ones(sample.n)
-
+    scored, binary = _scored(report), report.sample.task == "binary"
+    batch = Prepared(report.sample).estimate()
     for i, (c, name) in enumerate(scored):
-        score, positive = sample.probabilities[:, c], sample.labels == c
-        tp, fp, up, down = curves.counted(score, positive, own)
-        auc = float(Prepared(sample).estimate().ranked(c).auc[0])
-        label = f"{name}: AUC {auc:.3f}" if sample.task != "binary" else "model"
-        axes.plot(np.r_[0, fp / down], np.r_[0, tp / up], color=CYCLE[i], linestyle=DASHES[i % 4], label=label)
-        band = curves.band(report, c, curves.ROC_GRID, curves.roc_at) if len(scored) == 1 else None
+        ranked = curves.ranking(report, c)
+        x, y = kind.points(*ranked.counted(curves.weights(report)))
+        value = float(getattr(batch.ranked(c), area)[0])
+        label = "model" if binary else f"{name}: {'AUC' if area == 'auc' else 'AP'} {value:.3f}"
+        look = {"color": CYCLE[i], "linestyle": DASHES[i % 4], "label": label}
+        axes.plot(x, y, drawstyle="default" if area == "auc" else "steps-pre", **look)
+        band = curves.band(report, ranked, kind) if len(scored) == 1 else None
         if band is not None:
-            axes.fill_between(
-                curves.ROC_GRID,
-                *band,
-                color=CYCLE[i],
-                alpha=0.18,
-                linewidth=0,
-                label=f"{report.config.confidence_level:.0%} band, pointwise",
-            )
+            level = f"{report.config.confidence_level:.0%} band, pointwise"
+            axes.fill_between(kind.grid, *band, color=CYCLE[i], alpha=0.18, linewidth=0, label=level)
+    if binary and np.ptp(report.sample.probabilities[:, scored[0][0]]) == 0:  # type: ignore[index]
+        _remark(axes, "Every row has the same\nprobability: nothing is ranked.", 0.25)
+    if binary:
+        lead = f"positive class {_short(repr(report.positive))}, "
+        lead += (
+            f"AUC {_estimate(report, 'roc_auc')}" if area == "auc" else f"AP {_estimate(report, 'average_precision')}"
+        )
+    else:
+        drawn, k = len(scored), len(report.classes)
+        lead = "each class" if drawn == k else f"the {drawn} most frequent of {k} classes, each"
+        lead += " against the rest"
+        lead += f"\nmean AUC {_estimate(report, 'roc_auc_ovr')}" if area == "auc" else ""
+    axes.set_title(f"{title} ({_rows(report)})\n{lead}", fontsize=11)
+    return axes
+
+
+def _roc_curve(figure: Any, report: Report) -> None:
+    axes = _score_curve(figure, report, "ROC curve", curves.KINDS["roc"], "auc")
+    if axes is None:
+        return
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1.2, label="chance")
-    if len(scored) == 1 and np.ptp(sample.probabilities[:, scored[0][0]]) == 0:
-        _remark(axes, "Every row has the same\nprobability: nothing is ranked.")
-    binary = sample.task == "binary"
-    name = "roc_auc" if binary else "roc_auc_ovr"
-    lead = f"positive class {_short(repr(report.positive))}, AUC" if binary else "each class against the rest, mean AUC"
-    axes.set_title(f"{title} ({_rows(report)})\n{lead} {_estimate(report, name)}", fontsize=11)
-    axes.set(
-        xlabel="false positive rate",
-        ylabel="true positive rate",
-        xlim=(-0.01, 1.01),
-        ylim=(-0.01, 1.01),
-        aspect="equal",
-    )
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", aspect="equal")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.legend(loc="lower right")
 
 
 def _pr_curve(figure: Any, report: Report) -> None:
-    title = "Precision-recall curve"
-    if _unscored(figure, report, title):
+    axes = _score_curve(figure, report, "Precision-recall curve", curves.KINDS["pr"], "average_precision")
+    if axes is None:
         return
-    sample = report.sample
-    assert sample.probabilities is not None
-    axes = figure.add_subplot()
-    scored = _scored(report)
-    own = sample.weights if sample.weights is not None else np.ones(sample.n)
-
-    for i, (c, name) in enumerate(scored):
-        score, positive = sample.probabilities[:, c], sample.labels == c
-        tp, fp, up, down = curves.counted(score, positive, own)
-        kept = tp + fp > 0
-        precision, recall = tp[kept] / (tp[kept] + fp[kept]), tp[kept] / up
-        average = float(Prepared(sample).estimate().ranked(c).average_precision[0])
-        label = f"{name}: AP {average:.3f}" if sample.task != "binary" else "model"
-        axes.step(
-            np.r_[0, recall],
-            np.r_[precision[0], precision],
-            where="pre",
-            color=CYCLE[i],
-            linestyle=DASHES[i % 4],
-            label=label,
-        )
-        band = curves.band(report, c, curves.PR_GRID, curves.precision_at) if len(scored) == 1 else None
-        if band is not None:
-            axes.fill_between(
-                curves.PR_GRID,
-                *band,
-                color=CYCLE[i],
-                alpha=0.18,
-                linewidth=0,
-                label=f"{report.config.confidence_level:.0%} band, pointwise",
-            )
-        if len(scored) == 1:
-            share = float(up[0] / (up[0] + down[0]))
-            axes.axhline(
-                share,
-                color=GREY,
-                linestyle=":",
-                linewidth=1.2,
-                label=f"chance ({share:.3f}, share of positives)",
-            )
-    lead = (
-        f"positive class {_short(repr(report.positive))}, average precision {_estimate(report, 'average_precision')}"
-        if sample.task == "binary"
-        else "each class against the rest"
-    )
-    axes.set_title(f"{title} ({_rows(report)})\n{lead}", fontsize=11)
+    if report.sample.task == "binary":
+        weight = curves.weights(report)
+        share = float(weight[report.sample.labels == report.sample.positive].sum() / weight.sum())
+        label = f"chance ({share:.3f}, share of positives)"
+        axes.axhline(share, color=GREY, linestyle=":", linewidth=1.2, label=label)
     axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
     axes.legend(loc="best")
 
@@ -325,17 +322,21 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         elinewidth=1.2,
         linewidth=1.2,
         label=f"bins of about {int(np.median(bins['n'])):,} rows"
-        + (f", {level:.0%} Wilson intervals" if sample.groups is None else ""),
+        + (f" ({level:.0%} intervals)" if sample.groups is None else ""),
     )
     if len(predicted) == 1:
-        _remark(axes, f"All probabilities fall into one bin (mean {predicted[0]:.3f}).")
+        low = observed[0] > 0.5
+        _remark(axes, f"All probabilities fall into one bin (mean {predicted[0]:.3f}).", 0.3 if low else 0.75)
     what = f"positive class {_short(repr(report.positive))}" if sample.task == "binary" else "most probable class"
     one = _estimate(report, "debiased_calibration_error")
-    axes.set_title(
-        f"{title} ({what}, {_rows(report)})\ndebiased error {one}, plug-in ECE "
-        f"{report.metrics['expected_calibration_error']:.3f}",
-        fontsize=11,
-    )
+    plug_in = f"{report.metrics['expected_calibration_error']:.3f}"
+    lines = [f"{title} ({what}, {_rows(report)})", f"debiased error {one}, plug-in ECE {plug_in}"]
+    if sample.task == "binary":
+        slope, intercept = (_estimate(report, f"calibration_{which}") for which in ("slope", "intercept"))
+        lines.append(f"slope {slope}, intercept {intercept}")
+    else:
+        lines.append(f"class-wise ECE {report.metrics['expected_calibration_error_classwise']:.3f}")
+    axes.set_title("\n".join(lines), fontsize=11)
     # rare events: zoom in on the corner where everything is
     reach = 1.1 * max(float(np.max(np.where(np.isnan(bins["high"]), observed, bins["high"]))), float(predicted.max()))
     top = reach if reach < 0.5 else 1.0
@@ -345,7 +346,12 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         xlim=(-0.02 * top, 1.02 * top),
         ylim=(-0.02 * top, 1.02 * top),
     )
-    axes.legend(loc="upper left" if float(np.average(observed - predicted)) < 0.2 else "lower right")
+    p, _ = calibration.event(sample)
+    heights, edges = np.histogram(p, np.linspace(0, top, 41))
+    scale = 0.13 * top / max(int(heights.max()), 1)
+    axes.bar(edges[:-1], heights * scale, np.diff(edges), align="edge", color="#C9C9C9", linewidth=0, zorder=0.5)
+    axes.plot([], [], color="#C9C9C9", linewidth=6, label=f"rows (up to {int(heights.max()):,} a bar)")
+    axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
 
 
 def _confidence_histogram(figure: Any, report: Report) -> None:
@@ -395,10 +401,10 @@ def _confidence_histogram(figure: Any, report: Report) -> None:
             **look,
         )
         bottom = bottom + height
-    if np.ptp(p) == 0:
-        _remark(axes, f"Every row has the probability {p[0]:.3f}.")
-    axes.set_title(f"{title} ({_rows(report)})", fontsize=11, pad=16)
+    same = f": every row has the probability {p[0]:.3f}" if np.ptp(p) == 0 else ""
+    axes.set_title(f"{title} ({_rows(report)}){same}", fontsize=11, pad=16)
     axes.set(ylabel="rows (stacked)", xlim=(0, 1))
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
 
 
@@ -428,30 +434,24 @@ def _predicted_vs_actual(figure: Any, report: Report) -> None:
     y, guess = report.sample.labels, report.sample.predictions
     rows, look, note = _points(report)
     axes = figure.add_subplot()
+    low, high, beyond = _reach(y, guess)
+    ends = np.array([low, high])
+    for found in report.prediction_intervals:
+        if found.level == report.config.confidence_level and found.half_width is not None:
+            held = "" if found.coverage is None else f", held in {found.coverage:.1%} of {found.test_rows:,} others"
+            label = f"{found.level:.0%} of labels within ±{_number(found.half_width)}{held}"
+            width = found.half_width
+            axes.fill_between(ends, ends - width, ends + width, color=ORANGE, alpha=0.16, linewidth=0, label=label)
     axes.scatter(y[rows], guess[rows], **look)
-    low, high = float(min(y.min(), guess.min())), float(max(y.max(), guess.max()))
-    pad = 0.03 * (high - low) or 1.0
-    axes.plot(
-        [low - pad, high + pad],
-        [low - pad, high + pad],
-        color=BLACK,
-        linestyle="--",
-        linewidth=1.2,
-        label="prediction = label",
-    )
+    axes.plot(ends, ends, color=BLACK, linestyle="--", linewidth=1.2, label="prediction = label")
     if np.ptp(guess) == 0:
-        _remark(axes, f"Every prediction is {guess[0]:g}.")
-    axes.set(
-        xlabel="label",
-        ylabel="prediction",
-        xlim=(low - pad, high + pad),
-        ylim=(low - pad, high + pad),
-        aspect="equal",
-    )
+        _remark(axes, f"Every prediction is {guess[0]:g}.", 0.08)
+    axes.set(xlabel="label", ylabel="prediction", xlim=(low, high), ylim=(low, high), aspect="equal")
+    outside = f", {beyond:,} rows beyond the axes" if beyond else ""
     axes.set_title(
-        f"Predicted against actual ({_rows(report)}{note})\nR squared {_estimate(report, 'r2')}", fontsize=11
+        f"Predicted against actual ({_rows(report)}{note})\nR squared {_estimate(report, 'r2')}{outside}", fontsize=11
     )
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=1)
 
 
 def _residuals(figure: Any, report: Report) -> None:
@@ -464,31 +464,34 @@ def _residuals(figure: Any, report: Report) -> None:
     parts = [part for part in np.array_split(order, min(20, max(1, report.n // 20))) if len(part) >= 5]
     if len(parts) > 2 and np.ptp(guess) > 0:
         x = [float(np.mean(guess[part])) for part in parts]
-        axes.plot(
-            x,
-            [float(np.median(error[part])) for part in parts],
-            color=RED,
-            marker="o",
-            markersize=3.5,
-            label="median of 20 parts" if len(parts) == 20 else f"median of {len(parts)} parts",
-        )
+        middle = [float(np.median(error[part])) for part in parts]
+        axes.plot(x, middle, color=RED, marker="o", markersize=3.5, label=f"median of {len(parts)} parts")
         spread = np.array([np.quantile(error[part], [0.1, 0.9]) for part in parts]).T
         axes.fill_between(x, *spread, color=ORANGE, alpha=0.25, linewidth=0, label="middle 80 %")
-        axes.legend(loc="best")
+        axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
     elif np.ptp(guess) == 0:
-        _remark(axes, f"Every prediction is {guess[0]:g}.")
+        _remark(axes, f"Every prediction is {guess[0]:g}.", 0.92)
+    (left, right, one), (low, high, other) = _reach(guess), _reach(error)
+    if max(one, other):
+        axes.set(xlim=(left, right), ylim=(low, high))
+        note += f", {one + other:,} beyond the axes"
     axes.set(xlabel="prediction", ylabel="prediction - label")
-    axes.set_title(f"Residuals ({_rows(report)}{note})\nmean bias {_estimate(report, 'mean_bias_error')}", fontsize=11)
+    spread_test = _p(report, "residual_heteroscedasticity")
+    axes.set_title(
+        f"Residuals ({_rows(report)}{note})\nmean bias {_estimate(report, 'mean_bias_error')}, "
+        f"unequal spread: {spread_test}",
+        fontsize=11,
+    )
 
 
 def _residual_histogram(figure: Any, report: Report) -> None:
     error = report.sample.predictions - report.sample.labels
     axes = figure.add_subplot()
     low, high = np.quantile(error, [0.001, 0.999] if report.n >= 1000 else [0, 1])
-    if high <= low:
-        low, high = float(error.min()) - 0.5, float(error.max()) + 0.5
-    outside = int(np.sum((error < low) | (error > high)))
     bins = int(np.clip(np.sqrt(report.n), 10, 60))
+    if high <= low:
+        low, high, bins = float(error.min()) - 0.5, float(error.max()) + 0.5, 11
+    outside = int(np.sum((error < low) | (error > high)))
     axes.hist(
         error[(error >= low) & (error <= high)],
         bins=bins,
@@ -498,16 +501,15 @@ def _residual_histogram(figure: Any, report: Report) -> None:
         linewidth=0.4,
     )
     axes.axvline(0, color=BLACK, linestyle="--", linewidth=1.2, label="no error")
-    axes.axvline(float(error.mean()), color=RED, linewidth=1.6, label=f"mean {error.mean():.4g}")
-    if np.ptp(error) == 0:
-        _remark(axes, f"Every row has the error {error[0]:g}.")
+    axes.axvline(float(error.mean()), color=RED, linewidth=1.6, label=f"mean {_number(float(error.mean()))}")
+    same = f": every row has the error {error[0]:g}" if np.ptp(error) == 0 else ""
     note = f", {outside:,} beyond the axis" if outside else ""
     axes.set(xlabel="prediction - label", ylabel="rows")
     axes.set_title(
-        f"Residuals ({_rows(report)}{note})\nRMSE {_estimate(report, 'root_mean_squared_error')}", fontsize=11
+        f"Residuals ({_rows(report)}{note}){same}\nRMSE {_estimate(report, 'root_mean_squared_error')}", fontsize=11
     )
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.16)
-    axes.legend(loc="upper center", ncols=2)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.14))
 
 
 def _qq_plot(figure: Any, report: Report) -> None:
@@ -536,7 +538,8 @@ def _qq_plot(figure: Any, report: Report) -> None:
     ends = [float(place[0]), float(place[-1])]
     axes.plot(ends, ends, color=BLACK, linestyle="--", linewidth=1.2, label="normal")
     axes.set(xlabel="normal quantile", ylabel="residual in standard deviations from its mean")
-    axes.set_title(f"{title}\n{_rows(report)}, standard deviation {spread:.4g}", fontsize=11)
+    normal = _p(report, "residual_normality")
+    axes.set_title(f"{title}\n{_rows(report)}, standard deviation {_number(spread)}, normality: {normal}", fontsize=11)
     axes.legend(loc="upper left")
 
 
@@ -559,33 +562,38 @@ def _error_by_decile(figure: Any, report: Report) -> None:
         halves.append(
             float(stdtrit(len(part) - 1, (1 + level) / 2) * part.std(ddof=1) / np.sqrt(len(part)))
             if len(part) > 1
-            else 0.0
+            else np.nan
         )
-        names.append(f"{edges[b]:.3g} to\n{edges[b + 1]:.3g}" if edges[b] != edges[b + 1] else f"{edges[b]:.3g}")
+        left, right = _compact(edges[b]), _compact(edges[b + 1])
+        names.append(left if left == right else f"{left}\nto\n{right}")
     at = np.arange(len(means))
-    low = np.minimum(halves, means)
     axes.bar(at, means, 0.8, color=SKY, edgecolor=BLUE, linewidth=0.8)
-    if report.sample.groups is None:
+    if report.sample.groups is None and not np.all(np.isnan(halves)):
         axes.errorbar(
             at,
             means,
-            yerr=[low, halves],
+            yerr=[np.minimum(halves, means), halves],
             fmt="none",
             ecolor=BLACK,
             capsize=3,
             elinewidth=1.2,
             label=f"{level:.0%} interval (Student t)",
         )
-    axes.axhline(float(size.mean()), color=RED, linestyle="--", linewidth=1.3, label=f"all rows: {size.mean():.4g}")
+    axes.axhline(
+        float(size.mean()), color=RED, linestyle="--", linewidth=1.3, label=f"all rows: {_number(float(size.mean()))}"
+    )
     axes.set_xticks(at, names, fontsize=7.5)
     axes.set(xlabel="label", ylabel="mean absolute error")
     axes.grid(visible=False, axis="x")
     span = (
         f"{int(counts.min()):,} to {int(counts.max()):,}" if counts.min() < counts.max() else f"{int(counts.max()):,}"
     )
-    axes.set_title(f"{title}\n{_rows(report)}, {span} rows a part, unweighted", fontsize=11)
-    axes.set_ylim(0, max(axes.get_ylim()[1], 1e-12) * 1.15)
-    axes.legend(loc="upper center", ncols=2)
+    word = "row" if span == "1" else "rows"
+    axes.set_title(f"{title}\n{_rows(report)}, {span} {word} a part, unweighted", fontsize=11)
+    if not size.any():
+        _remark(axes, "Every error is 0.")
+    axes.set_ylim(0, axes.get_ylim()[1] if size.any() else 1)
+    axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.2))
 
 
 _CLASSIFICATION: dict[str, Callable[[Any, Report], None]] = {

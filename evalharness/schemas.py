@@ -54,6 +54,8 @@ class Interval:
         Resamples on which the metric was undefined and which were left out.
     reason : str or None
         Why there is no interval; None when there is one.
+    also : tuple of Interval
+        Intervals by other methods for the same number, for those who compare with other programs.
     """
 
     low: float | None
@@ -63,6 +65,7 @@ class Interval:
     n_resamples: int = 0
     undefined_resamples: int = 0
     reason: str | None = None
+    also: tuple[Interval, ...] = ()
 
     def contains(self, value: float) -> bool:
         """Whether `value` lies in the interval; False when there is no interval."""

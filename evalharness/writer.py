@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ def documents(report: Report) -> dict[str, Any]:
             "notes": list(report.notes),
             "greater_is_better": {name: METRICS[name].greater_is_better for name in report.metrics},
             "tests": dict(report.tests),
+            "prediction_intervals": [asdict(row) for row in report.prediction_intervals],
             "takeaway": takeaway.as_data(report.claims),
             "seed": report.seed,
             "config": report.config.to_dict(),
@@ -73,6 +75,7 @@ def documents(report: Report) -> dict[str, Any]:
                 "n_resamples": i.n_resamples,
                 "undefined_resamples": i.undefined_resamples,
                 "reason": i.reason,
+                "also": [{"low": o.low, "high": o.high, "method": o.method} for o in i.also],
             }
             for name, i in report.intervals.items()
         },

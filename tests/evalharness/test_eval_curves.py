@@ -47,3 +47,32 @@ def test_without_scores_there_are_no_curves():
     labels = [0, 1] * 20
     assert evaluate(task_type="classification", labels=labels, predictions=labels).curves() == {}
     assert evaluate(task_type="regression", labels=[1.5, 2.0, 3.0] * 9, predictions=[1.0, 2.5, 3.0] * 9).curves() == {}
+
+
+def test_a_curve_is_that_of_repeated_rows():
+    """Rows weighted by whole numbers draw the curve of rows that come as often, ties as one step."""
+    from evalharness.curves import KINDS, Ranking
+
+    rng = np.random.default_rng(0)
+    score, positive, often = rng.integers(0, 9, 60) / 8, rng.random(60) < 0.4, rng.integers(0, 4, 60)
+    weighted = Ranking(score, positive).counted(often.astype(float))
+    repeated = Ranking(np.repeat(score, often), np.repeat(positive, often)).counted(np.ones(often.sum()))
+    for kind in KINDS.values():
+        assert kind.read(*weighted, kind.grid) == pytest.approx(kind.read(*repeated, kind.grid))
+        x, y = kind.points(*repeated)
+        assert ((np.diff(x) >= 0).all(), x[0], x[-1]) == (True, 0, 1)
+        assert ((y >= 0) & (y <= 1)).all()
+    assert Ranking(score, positive).counted(np.ones(60))[0].shape == (10,)
+
+
+def test_names_and_numbers_in_figures_stay_readable():
+    """Long names keep their ends, numbers have no exponents where they can be helped, zero has no sign."""
+    from evalharness.plots import _compact, _number, _short
+
+    assert _short("a very long class name of number 11") == "a very l…number 11"
+    assert len(_short("x" * 40)) == len(_short("x" * 18)) == 18
+    assert [_number(v) for v in (19213.852, 123.45, -0.0002, 0.12345, 3e-5, -1e-4 / 1e4)] == [
+        "19,214", "123.5", "-0.0002", "0.123", "3e-05", "-1e-08",
+    ]  # fmt: skip
+    assert _number(-0.0) == "0.000"
+    assert [_compact(v) for v in (84512.0, 2e6, -1500, 0.0123)] == ["84.5k", "2M", "-1.5k", "0.0123"]

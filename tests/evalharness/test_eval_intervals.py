@@ -61,23 +61,6 @@ def test_intervals_of_a_classifier_cover(truth, n, least):
     assert all(share <= 0.995 for name, share in found.items() if name != "debiased_calibration_error"), found
 
 
-def test_interval_of_a_miscalibrated_model_covers():
-    """Frequency p + 0.1 everywhere: the true error is 0.1 in every bin."""
-
-    def draw(rng):
-        p = rng.uniform(0.1, 0.8, 500)
-        return rng.random(500) < p + 0.1, p
-
-    found = coverage(
-        {"debiased_calibration_error": 0.1},
-        draw,
-        150,
-        ["debiased_calibration_error"],
-        task_type="classification",
-    )
-    assert 0.90 <= found["debiased_calibration_error"] <= 1
-
-
 def test_intervals_of_a_regression_cover():
     def draw(rng):
         y = rng.normal(size=150)
@@ -125,38 +108,6 @@ def test_small_samples_get_bca_and_large_ones_percentiles():
         )
         assert report.intervals["roc_auc"].method == method
         assert report.intervals["accuracy"].method == "wilson"
-
-
-def test_plug_in_calibration_errors_have_no_interval_but_a_reason():
-    rng = np.random.default_rng(0)
-    p = rng.random(300)
-    report = evaluate(task_type="classification", labels=rng.random(300) < p, predictions=p)
-    for name in ("expected_calibration_error", "maximum_calibration_error"):
-        assert report.metrics[name] is not None
-        assert (report.intervals[name].low, report.intervals[name].high) == (None, None)
-        assert "biased upwards" in report.intervals[name].reason
-    assert report.intervals["debiased_calibration_error"].method == "test inversion"
-
-
-@pytest.mark.parametrize("odd", [0, 1, 4])
-def test_tied_probabilities_have_a_calibration_error(odd):
-    """Rows that ties leave alone join their neighbours: a thousand rows always have an error with an interval."""
-    rng = np.random.default_rng(0)
-    p = np.r_[np.full(1000 - odd, 0.5), np.full(odd, 0.9)]
-    report = evaluate(task_type="classification", labels=rng.random(1000) < p - 0.2, predictions=p, classes=[0, 1])
-    found = report.intervals["debiased_calibration_error"]
-    assert report.metrics["debiased_calibration_error"] == pytest.approx(0.2, abs=0.05)
-    assert found.low < 0.2 < found.high
-
-
-@pytest.mark.parametrize("n", [10, 24])
-def test_interval_of_the_calibration_error_covers_in_small_samples(n):
-    """Two bins of five rows are enough: the interval of a calibrated model holds 0 in about 95 % of samples."""
-    name = "debiased_calibration_error"
-    assert coverage({name: 0.0}, calibrated(n), 100, [name], task_type="classification")[name] >= 0.88
-    p = np.linspace(0.1, 0.8, 9)
-    few = evaluate(task_type="classification", labels=np.arange(9) % 2, predictions=p)
-    assert few.intervals[name].reason == "9 rows are too few for two bins of 5"
 
 
 def test_more_than_five_percent_undefined_resamples_leave_no_interval():

@@ -54,6 +54,7 @@ def test_weights_are_repetition(case):
     repeated = metrics(labels=np.repeat(y, w), predictions=np.repeat(p, w), classes=[0, 1])
     for found in (weighted, repeated):
         found.pop("debiased_calibration_error")
+        found.pop("expected_calibration_error_equal_mass")
     same(weighted, repeated)
 
 
@@ -101,10 +102,13 @@ def test_turning_the_classes_round_mirrors_the_area(case):
 
 @pytest.mark.parametrize("classes", [2, 4])
 def test_perfect_prediction(classes):
-    """Every metric of a perfect model takes the best value it can have."""
+    """Every metric of a perfect model takes the best value it can have; no line is fitted to certainty."""
     y = np.arange(40) % classes
     found = metrics(labels=y, predictions=np.eye(classes)[y])
     for name, value in found.items():
+        if name in ("calibration_slope", "calibration_intercept"):
+            assert value is None
+            continue
         assert value == pytest.approx(1 if METRICS[name].greater_is_better else 0, abs=1e-12), name
 
 
