@@ -12,7 +12,7 @@ from evalharness import calibration, intervals, resample
 
 if TYPE_CHECKING:
     from evalharness.evaluators import Report
-    from evalharness.schemas import Booleans, Floats
+    from evalharness.schemas import Booleans, Floats, Integers
 
 BAND_RESAMPLES = 200
 BAND_ROWS = 200_000  # above, a pointwise band is narrower than the line
@@ -99,6 +99,11 @@ def ranking(report: Report, c: int) -> Ranking:
     return Ranking(report.sample.probabilities[:, c], report.sample.labels == c)
 
 
+def classes_met(report: Report) -> Integers:
+    """Return the codes of the classes that rows with weight are labelled with."""
+    return np.flatnonzero(np.bincount(report.sample.labels, weights=weights(report)) > 0)
+
+
 def weights(report: Report) -> Floats:
     """Return the weights of the rows, ones where none were given."""
     return np.ones(report.n) if report.sample.weights is None else report.sample.weights
@@ -148,7 +153,7 @@ def tables(report: Report) -> dict[str, dict[str, Floats]]:
         of a pointwise band where there is one. ``calibration``: as `reliability`.
     """
     sample, found = report.sample, {}
-    if sample.probabilities is not None and sample.positive is not None and len(np.unique(sample.labels)) == 2:
+    if sample.probabilities is not None and sample.positive is not None and len(classes_met(report)) == 2:
         ranked = ranking(report, sample.positive)
         counts = ranked.counted(weights(report))
         for name, kind in KINDS.items():

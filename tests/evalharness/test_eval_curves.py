@@ -49,6 +49,20 @@ def test_without_scores_there_are_no_curves():
     assert evaluate(task_type="regression", labels=[1.5, 2.0, 3.0] * 9, predictions=[1.0, 2.5, 3.0] * 9).curves() == {}
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_weight_has_no_curve():
+    """Rows of weight 0 are no rows: there is neither a table nor a line, and the figure says so."""
+    from evalharness.plots import draw
+
+    y = np.arange(40) % 2
+    p = np.random.default_rng(0).random(40)
+    given = {"task_type": "classification", "labels": y, "predictions": p, "config": {"n_resamples": 100}}
+    report = evaluate(**given, sample_weight=y.astype(float))
+    assert report.metrics["roc_auc"] is None
+    assert set(report.curves()) == {"calibration"}
+    assert draw(report)["roc_curve"] != draw(evaluate(**given))["roc_curve"]
+
+
 def test_a_curve_is_that_of_repeated_rows():
     """Rows weighted by whole numbers draw the curve of rows that come as often, ties as one step."""
     from evalharness.curves import KINDS, Ranking
