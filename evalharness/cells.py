@@ -39,6 +39,9 @@ RANGES = 512
 RARE = 100
 """Classes of up to this many rows have each row kept apart."""
 
+ROUNDING = 1e-9
+"""Shares of variance below this are what rounding leaves of 0; their roots would differ between machines."""
+
 NODES = 4
 """Places within a range at which precision is taken."""
 
@@ -163,7 +166,9 @@ class Condensed:
         for column in self.columns.values():
             size = np.abs(column)
             many = min(TOP, n - 1)
-            heavy[np.argpartition(size, n - many)[n - many :]] = True
+            cut = np.partition(size, n - many)[n - many]
+            heavy[size > cut] = True
+            heavy[np.flatnonzero(size == cut)[: many - int(np.sum(size > cut))]] = True  # the first of equal ones
         if self.k:
             rare = np.bincount(self.sample.labels, minlength=self.k) <= RARE
             if rare.sum() * RARE <= 4096:
@@ -418,7 +423,8 @@ def _factor(parts: Sequence[Condensed], cell: Integers) -> Floats:
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     safe = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(covariance / np.outer(safe, safe))
-    return np.asarray(scale[:, None] * (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+    values = np.where(values > ROUNDING, values, 0.0)
+    return np.asarray(scale[:, None] * (vectors * np.sqrt(values)) @ vectors.T)
 
 
 def _poisson(plan: Plan, size: Integers) -> Iterator[Floats]:

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { equalMass, equalWidth } from '../src/harness/calibration.ts';
+import { SIZES } from '../src/harness/cells.ts';
 import { Thresholds, tables } from '../src/harness/curves.ts';
 import { sha256 } from '../src/harness/digests.ts';
 import { evaluate } from '../src/harness/evaluate.ts';
@@ -14,7 +15,7 @@ import type { Key } from '../src/harness/random.ts';
 import { Draws, largestTotal } from '../src/harness/resample.ts';
 import type { Plan } from '../src/harness/resample.ts';
 import { InputError } from '../src/harness/schemas.ts';
-import { chiSquaredTail, erfc, normalCdf, normalQuantile } from '../src/harness/special.ts';
+import { chiSquaredTail, erfc, gammaQuantile, normalCdf, normalQuantile, studentCdf, studentQuantile } from '../src/harness/special.ts';
 import { documents, zip } from '../src/harness/writer.ts';
 
 type Json = Record<string, unknown>;
@@ -43,8 +44,17 @@ function differences(found: unknown, held: unknown, where: string): string[] {
   return b.flatMap(key => differences((found as Json)[key], (held as Json)[key], `${where}.${key}`));
 }
 
-function report(given: Json): Json {
-  const { curves, ...options } = given;
+function report({ sizes, ...given }: Json): Json {
+  const usual = { ...SIZES };
+  try {
+    Object.assign(SIZES, sizes);
+    return evaluation(given);
+  } finally {
+    Object.assign(SIZES, usual);
+  }
+}
+
+function evaluation({ curves, ...options }: Json): Json {
   const r = evaluate(options as unknown as Options);
   const out = documents(r) as Json;
   if (r.replicates) out.first_resamples = Object.fromEntries([...r.replicates.resampled].map(([name, values]) => [name, values.slice(0, 3)]));
@@ -96,6 +106,9 @@ const FUNCTIONS: Record<string, (...values: number[]) => number> = {
   normal_quantile: normalQuantile as (...values: number[]) => number,
   normal_cdf: normalCdf as (...values: number[]) => number,
   erfc: erfc as (...values: number[]) => number,
+  student_cdf: studentCdf as (...values: number[]) => number,
+  student_quantile: studentQuantile as (...values: number[]) => number,
+  gamma_quantile: gammaQuantile as (...values: number[]) => number,
   chi_squared_tail: chiSquaredTail as (...values: number[]) => number,
 };
 
@@ -142,6 +155,7 @@ const COMPUTE: Record<string, (given: Json) => Json> = {
   binary: report,
   multiclass: report,
   regression: report,
+  cells: report,
   intervals: interval,
   bins,
   refused: refusal,

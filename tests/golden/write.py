@@ -12,6 +12,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from evalharness import METRICS, InputError, calibration, evaluate, intervals
+from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals
 from evalharness.resample import Plan, Stream, scaled, threefry
 
 HERE = Path(__file__).parent
@@ -29,10 +30,28 @@ Json = dict[str, Any]
 # What follows from an input -----------------------------------------------------------------------
 
 
+@contextmanager
+def sizes(wanted: Mapping[str, int]) -> Iterator[None]:
+    """Use cells for samples of other sizes than usual, so that files stay small."""
+    before = {name: getattr(intervals if name in ("LARGE", "SMALL") else cells, name) for name in wanted}
+    try:
+        for name, size in wanted.items():
+            setattr(intervals if name in ("LARGE", "SMALL") else cells, name, size)
+        yield
+    finally:
+        for name, size in before.items():
+            setattr(intervals if name in ("LARGE", "SMALL") else cells, name, size)
+
+
 def evaluation(given: Json) -> Json:
     """Return what a report says of the keywords of `evaluate`."""
+    with sizes(given.get("sizes", {})):
+        return _evaluation(given)
+
+
+def _evaluation(given: Json) -> Json:
     curves = given.get("curves", False)
-    report = evaluate(**{name: value for name, value in given.items() if name != "curves"})
+    report = evaluate(**{name: value for name, value in given.items() if name not in ("curves", "sizes")})
     sample, files = report.sample, report.documents()
     out: Json = {name: files[name] for name in ("metrics.json", "confidence_intervals.json")}
     del out["metrics.json"]["takeaway"]
@@ -98,6 +117,9 @@ def function(given: Json) -> Json:
         "normal_quantile": NormalDist().inv_cdf,
         "normal_cdf": lambda x: float(special.ndtr(x)),
         "erfc": math.erfc,
+        "student_cdf": lambda freedom, t: float(special.stdtr(freedom, t)),
+        "student_quantile": lambda freedom, share: float(special.stdtrit(freedom, share)),
+        "gamma_quantile": lambda shape, share: float(special.gammaincinv(shape, share)),
         "chi_squared_tail": lambda freedom, x: float(special.chdtrc(freedom, x)),
     }
     return {"values": [found[given["function"]](*arguments) for arguments in given["arguments"]]}
@@ -155,6 +177,7 @@ COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "binary": evaluation,
     "multiclass": evaluation,
     "regression": evaluation,
+    "cells": evaluation,
     "intervals": interval,
     "bins": bins,
     "refused": refusal,
@@ -283,6 +306,29 @@ def regression() -> Iterator[tuple[str, Json]]:
     yield "missing rows dropped", few | lacking | {"on_missing": "drop"}
 
 
+def gathered() -> Iterator[tuple[str, Json]]:
+    """Samples that count as large, so that cells are resampled: ties, rare classes, many classes, regression."""
+    small: Json = {"LARGE": 0, "SMALL": 100, "TOP": 8, "RANGES": 24, "RARE": 9}
+    few: Json = {"task_type": "classification", "config": {"n_resamples": 100}, "sizes": small}
+    y, p = scores(61, 300, 6)
+    yield "distinct scores", few | {"labels": y, "predictions": p, "seed": 2**33}
+    y, p = scores(62, 300, 2)
+    yield "scores in ties", few | {"labels": y, "predictions": p, "sizes": small | {"RANGES": 512, "TOP": 128}}
+    yield "labels only", few | {"labels": y, "predictions": [int(v >= 0.4) for v in p]}
+    rare = [int(i % 50 == 7 or v > 0.99) for i, v in enumerate(p)]
+    yield "few positives", few | {"labels": rare, "predictions": p}
+    y3, p3 = simplex(63, 200, 3)
+    yield "three classes", few | {"labels": y3, "predictions": p3}
+    y5, p5 = simplex(64, 240, 5)
+    yield "five classes", few | {"labels": y5, "predictions": p5, "sizes": small | {"RARE": 60}}
+    u = uniform(65, 500)
+    y1, p1 = np.round(10 * u[:250] + 0.5, 3), np.round(10 * u[:250] + 3 * u[250:] - 1, 3)
+    real: Json = few | {"task_type": "regression"}
+    yield "regression", real | {"labels": y1.tolist(), "predictions": p1.tolist()}
+    whole = {"labels": np.round(y1 - 5).tolist(), "predictions": np.round(p1 - 5).tolist()}
+    yield "regression, errors in ties", real | whole
+
+
 def random() -> Iterator[tuple[str, Json]]:
     """Known answers, streams of several seeds, and resamples of rows, groups and strata."""
     most = 2**32 - 1
@@ -313,6 +359,12 @@ def functions() -> Iterator[tuple[str, Json]]:
     yield "normal_quantile", {"function": "normal_quantile", "arguments": [[s] for s in shares]}
     yield "normal_cdf", {"function": "normal_cdf", "arguments": [[x] for x in points]}
     yield "erfc", {"function": "erfc", "arguments": [[x] for x in points]}
+    tails = [[k, t] for k in (1, 3.5, 12, 400) for t in (-40, -3, -0.01, 0, 1.2)]
+    yield "student_cdf", {"function": "student_cdf", "arguments": tails}
+    both = [[k, share] for k in (1, 8, 59, 2000) for share in (0.75, 0.95, 0.9999)]
+    yield "student_quantile", {"function": "student_quantile", "arguments": both}
+    edges = [[k, share] for k in (1, 2, 3) for share in (0.001, 0.05, 0.5)]
+    yield "gamma_quantile", {"function": "gamma_quantile", "arguments": edges}
     pairs = [[k, x] for k in (1, 2, 3, 10, 15) for x in (0, 0.3, 4.5, 21.0)]
     yield "chi_squared_tail", {"function": "chi_squared_tail", "arguments": pairs}
 
@@ -376,6 +428,12 @@ def refused() -> Iterator[tuple[str, Json]]:
         ("one group", {"groups": ["a", "a", "a"]}),
         ("missing group", {"groups": ["a", None, "b"]}),
         ("threshold", {"threshold": 1.5}),
+        ("misspelt task", {"task_type": "clasification"}),
+        ("unknown task", {"task_type": "xyz"}),
+        ("misspelt way with what is missing", {"on_missing": "dropp"}),
+        ("misspelt setting", {"config": {"n_resample": 200}}),
+        ("reordered setting", {"config": {"level_confidence": 0.9}}),
+        ("unknown setting", {"config": {"qq": 1}}),
         ("resamples", {"config": {"n_resamples": 10}}),
         ("level", {"config": {"confidence_level": 95}}),
     ):
@@ -404,6 +462,7 @@ INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "binary": binary,
     "multiclass": multiclass,
     "regression": regression,
+    "cells": gathered,
     "intervals": resampled,
     "bins": binned,
     "refused": refused,

@@ -28,6 +28,26 @@ export interface Ranked {
   readonly average_precision: number;
 }
 
+/** What metrics read of one weighting of the rows. */
+export interface Statistics {
+  readonly sample: Sample;
+  readonly k: number;
+  /** False for the estimate, true for resamples. */
+  readonly exact: boolean;
+  /** The confusion matrix, row by row: actual class by predicted class. */
+  readonly confusion: Float64Array;
+  /** Weighted mean of a column. */
+  mean(name: string): number;
+  ranked(scored: number, against?: number): Ranked;
+  oneAgainstRest(how: 'macro' | 'weighted'): number;
+  oneAgainstOne(): number;
+  medianSize(): number;
+  largestSize(): number;
+}
+
+/** Less than this is what rounding leaves of 0 in a difference of shares. */
+const ROUNDING = 1e-14;
+
 export class Prepared {
   readonly sample: Sample;
   readonly k: number;
@@ -179,7 +199,7 @@ function halves(exponent: number): readonly [number, number] {
 }
 
 /** Statistics of one weighting of the rows; `weigh` sets the next. */
-export class Weighing {
+export class Weighing implements Statistics {
   readonly prepared: Prepared;
   readonly sample: Sample;
   readonly k: number;
@@ -283,7 +303,29 @@ export class Weighing {
       hits += up;
       if (up > 0) precision += (up * hits) / (hits + reached);
     }
-    return { auc: hits > 0 && down > 0 ? 1 - lost / 2 / (hits * down) : NaN, average_precision: hits > 0 ? precision / hits : NaN };
+    const won = 1 - lost / 2 / (hits * down);
+    const auc = hits > 0 && down > 0 ? (won < ROUNDING ? 0 : won) : NaN;
+    return { auc, average_precision: hits > 0 ? precision / hits : NaN };
+  }
+
+  /** Mean over classes, or by support, of the area of each class against the rest. */
+  oneAgainstRest(how: 'macro' | 'weighted'): number {
+    let sum = 0, all = 0;
+    for (let c = 0; c < this.k; c++) {
+      let weight = how === 'macro' ? 1 : 0;
+      if (how === 'weighted') for (let b = 0; b < this.k; b++) weight += this.confusion[c * this.k + b]!;
+      sum += this.ranked(c).auc * weight;
+      all += weight;
+    }
+    return sum / all;
+  }
+
+  /** Mean over pairs of classes of the area of either against the other. */
+  oneAgainstOne(): number {
+    const { k } = this;
+    let sum = 0;
+    for (let i = 0; i < k; i++) for (let j = i + 1; j < k; j++) sum += (this.ranked(i, j).auc + this.ranked(j, i).auc) / 2;
+    return sum / ((k * (k - 1)) / 2);
   }
 
   /** Weighted median of the absolute errors; the middle of two where weight splits evenly. */
@@ -291,7 +333,7 @@ export class Weighing {
     const { weights } = this, n = weights.length, size = this.prepared.columns.get('absolute_error')!, rows = this.prepared.layout;
     let total = 0;
     for (let i = 0; i < n; i++) total += weights[i]!;
-    if (total === 0) return size[rows[0]!]!;
+    if (total === 0) return NaN;
     const half = total / 2, tolerance = this.prepared.own ? 1e-12 * total : 0;
     let below = 0, i = 0;
     while ((below += weights[i]!) < half - tolerance) i++;

@@ -1,15 +1,17 @@
 // Agreement of predicted probabilities with frequencies: bins, calibration errors, interval and test.
-import { median, searchsorted } from './columns.ts';
+import { accurate, median, searchsorted } from './columns.ts';
 import { mostProbable } from './inputs.ts';
 import { CALIBRATION, subkey, uniforms } from './random.ts';
 import { between, noInterval } from './schemas.ts';
 import type { Interval, Sample } from './schemas.ts';
-import { chiSquaredTail, normalQuantile } from './special.ts';
-import { general } from './wording.ts';
+import { chiSquaredTail, normalQuantile, studentQuantile } from './special.ts';
+import { general, grouped } from './wording.ts';
 
 export const N_BINS = 15;
 /** Rows that a bin of an interval holds at least. */
 const FEWEST = 5;
+/** Rows, or groups, with which a robust standard error still gives intervals that cover. */
+const FEWEST_UNITS = 10;
 const DRAWS = 4000;
 
 /** One entry for each non-empty bin of a probability; a bin holds left < p <= right, the first one its left end too. */
@@ -100,28 +102,201 @@ function binned({ p, happened }: Judged, weights: Float64Array | null, place: In
   };
 }
 
-/** Expected, maximum and debiased calibration error; NaN where undefined. */
-export interface Summary {
-  readonly expected: number;
-  readonly maximum: number;
-  readonly debiased: number;
+function plugIn(bins: Bins): number {
+  return bins.share.reduce((sum, share, b) => sum + share * Math.abs(bins.observed[b]! - bins.predicted[b]!), 0);
 }
 
-/**
- * The plug-in errors use 15 equal-width bins. The debiased one is the root of sum_b share_b (gap_b^2 - noise_b), at least 0,
- * over equal-mass bins (Kumar, Liang & Ma 2019, section 5).
- */
-export function summary(s: Sample): Summary {
-  const judged = event(s), wide = equalWidth(judged, s.weights), even = equalMass(judged, s.weights);
-  let expected = 0, maximum = 0, squared = 0;
-  wide.share.forEach((share, b) => {
-    const gap = Math.abs(wide.observed[b]! - wide.predicted[b]!);
-    expected += share * gap;
-    maximum = Math.max(maximum, gap);
-  });
-  even.share.forEach((share, b) => { squared += share * ((even.observed[b]! - even.predicted[b]!) ** 2 - even.noise[b]!); });
-  return { expected, maximum, debiased: Number.isNaN(squared) ? NaN : Math.sqrt(Math.max(0, squared)) };
+/** The plug-in error over 15 equal-width bins. */
+export function expected(s: Sample): number {
+  return plugIn(equalWidth(event(s), s.weights));
 }
+
+/** The plug-in error over equal-mass bins. */
+export function expectedEqualMass(s: Sample): number {
+  return plugIn(equalMass(event(s), s.weights));
+}
+
+/** The mean over classes of the plug-in error of the class against the rest. */
+export function classwise(s: Sample): number {
+  const k = s.classes.length;
+  let sum = 0;
+  for (let c = 0; c < k; c++) {
+    const judged = { p: s.labels.map((_, i) => s.probabilities![i * k + c]!), happened: s.labels.map(label => (label === c ? 1 : 0)) };
+    sum += plugIn(equalWidth(judged, s.weights));
+  }
+  return sum / k;
+}
+
+/** The largest gap of the equal-width bins. */
+export function maximum(s: Sample): number {
+  const bins = equalWidth(event(s), s.weights);
+  return bins.observed.reduce((most, o, b) => Math.max(most, Math.abs(o - bins.predicted[b]!)), 0);
+}
+
+/** The root of sum_b share_b (gap_b^2 - noise_b), at least 0, over equal-mass bins (Kumar, Liang & Ma 2019, section 5); NaN where undefined. */
+export function debiased(s: Sample): number {
+  const bins = equalMass(event(s), s.weights);
+  let squared = 0;
+  bins.share.forEach((share, b) => { squared += share * ((bins.observed[b]! - bins.predicted[b]!) ** 2 - bins.noise[b]!); });
+  return Number.isNaN(squared) ? NaN : Math.sqrt(Math.max(0, squared));
+}
+
+// Recalibration -------------------------------------------------------------------------------------
+
+/** One number of a recalibration line with its standard error; `reason` says why there is no value, or no error. */
+export interface Fitted {
+  readonly value: number | null;
+  readonly error: number | null;
+  readonly degrees: number;
+  readonly reason: string | null;
+}
+
+function without(reason: string, value: number | null = null): Fitted {
+  return { value, error: null, degrees: 0, reason };
+}
+
+/** Logits, events, weights and groups of the rows that a line is fitted to. */
+interface Logits {
+  readonly x: Float64Array;
+  readonly happened: Uint8Array;
+  readonly w: Float64Array;
+  readonly groups: Int32Array | null;
+}
+
+function logits(s: Sample): Logits | string {
+  const { p, happened } = event(s), weight = (i: number): number => (s.weights ? s.weights[i]! : 1);
+  let wrong = 0;
+  const rows: number[] = [];
+  p.forEach((v, i) => {
+    if (!(weight(i) > 0)) return;
+    if (v > 0 && v < 1) rows.push(i);
+    else if ((happened[i] === 1) !== v >= 1) wrong++;
+  });
+  if (wrong > 0) {
+    return `${grouped(wrong)} ${wrong === 1 ? 'row has' : 'rows have'} probability 0 or 1 and did not come true, which no slope or ` +
+      'intercept mends; give probabilities strictly between';
+  }
+  if (rows.length === 0) return 'every probability is 0 or 1';
+  const events = rows.reduce((sum, i) => sum + happened[i]!, 0);
+  if (events === 0 || events === rows.length) {
+    const which = rows.length === 1 ? 'the one row' : `each of ${grouped(rows.length)} rows`;
+    return `${which} with a probability between 0 and 1 has ${events > 0 ? 'the event' : 'no event'}`;
+  }
+  return {
+    x: Float64Array.from(rows, i => Math.log(p[i]!) - Math.log1p(-p[i]!)),
+    happened: Uint8Array.from(rows, i => happened[i]!),
+    w: Float64Array.from(rows, weight),
+    groups: s.groups && Int32Array.from(rows, i => s.groups![i]!),
+  };
+}
+
+/** Weighted event minus probability of row i, and the weighted variance of the event, at log odds eta. */
+function score({ happened, w }: Logits, i: number, eta: number): [number, number] {
+  const small = Math.exp(-Math.abs(eta)), near = 1 / (1 + small), far = small / (1 + small);
+  const [p, q] = eta >= 0 ? [near, far] : [far, near];
+  return [w[i]! * (happened[i] ? q : -p), w[i]! * p * q];
+}
+
+function likelihood({ happened, w }: Logits, eta: (i: number) => number): number {
+  return -accurate(w.length, i => {
+    const x = happened[i] ? -eta(i) : eta(i);
+    return w[i]! * (Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x))));
+  });
+}
+
+/** Slope of logit P(event) = a + b logit p, by maximum likelihood (Cox 1958, Biometrika 45(3/4)). */
+export function slope(s: Sample): Fitted {
+  const read = logits(s);
+  if (typeof read === 'string') return without(read);
+  const { x, happened, w, groups } = read, n = x.length;
+  const extremes = (wanted: number): [number, number] => {
+    let low = Infinity, high = -Infinity;
+    x.forEach((v, i) => { if (happened[i] === wanted) [low, high] = [Math.min(low, v), Math.max(high, v)]; });
+    return [low, high];
+  };
+  const [up, down] = [extremes(1), extremes(0)];
+  if (!(Math.max(up[1], down[1]) > Math.min(up[0], down[0]))) {
+    return without(n === s.n ? 'all probabilities are equal' : 'all probabilities but 0 and 1 are equal');
+  }
+  if (up[0] >= down[1] || up[1] <= down[0]) {
+    return without('the probabilities part the rows with and without the event, so the likelihood has no maximum');
+  }
+  const middle = accurate(n, i => x[i]!) / n, spread = Math.sqrt(accurate(n, i => (x[i]! - middle) ** 2) / n);
+  const t = x.map(v => (v - middle) / spread), share = accurate(n, i => w[i]! * happened[i]!) / accurate(n, i => w[i]!);
+  let a = Math.log(share / (1 - share)), b = 0, best = likelihood(read, i => a + b * t[i]!);
+  const sums = (): { off: Float64Array; g0: number; g1: number; h0: number; h1: number; h2: number } => {
+    const off = new Float64Array(n), v = new Float64Array(n);
+    for (let i = 0; i < n; i++) [off[i], v[i]] = score(read, i, a + b * t[i]!) as [number, number];
+    const sum = (value: (i: number) => number): number => accurate(n, value);
+    return {
+      off, g0: sum(i => off[i]!), g1: sum(i => off[i]! * t[i]!),
+      h0: sum(i => v[i]!), h1: sum(i => v[i]! * t[i]!), h2: sum(i => v[i]! * t[i]! * t[i]!),
+    };
+  };
+  for (let turn = 0; turn < 50; turn++) {
+    const { g0, g1, h0, h1, h2 } = sums(), determinant = h0 * h2 - h1 * h1;
+    if (!(determinant > 0)) return without('the probabilities nearly part the rows with and without the event');
+    const da = (h2 * g0 - h1 * g1) / determinant, db = (h0 * g1 - h1 * g0) / determinant;
+    let step = 1, found = 0;
+    for (;; step /= 2) {
+      const [nextA, nextB] = [a + step * da, b + step * db];
+      found = likelihood(read, i => nextA + nextB * t[i]!);
+      if (!(found < best - 1e-9 * Math.abs(best))) break;
+    }
+    [a, b, best] = [a + step * da, b + step * db, found];
+    if (Math.abs(step * da) + Math.abs(step * db) <= 1e-14 * (Math.abs(a) + Math.abs(b))) break;
+  }
+  const { off, h0, h1, h2 } = sums(), determinant = h0 * h2 - h1 * h1;
+  const pull = off.map((v, i) => (v * (h0 * t[i]! - h1)) / determinant / spread);
+  return fitted(b / spread, pull, h0 / determinant / spread ** 2, groups, 2);
+}
+
+/** Intercept of logit P(event) = a + logit p, the calibration in the large. */
+export function intercept(s: Sample): Fitted {
+  const read = logits(s);
+  if (typeof read === 'string') return without(read);
+  const { x, groups } = read, n = x.length, off = new Float64Array(n), v = new Float64Array(n);
+  let a = 0, low = -x.reduce((m, y) => Math.max(m, y), -Infinity) - 40, high = -x.reduce((m, y) => Math.min(m, y), Infinity) + 40;
+  const sums = (): [number, number] => {
+    for (let i = 0; i < n; i++) [off[i], v[i]] = score(read, i, a + x[i]!) as [number, number];
+    return [accurate(n, i => off[i]!), accurate(n, i => v[i]!)];
+  };
+  for (let turn = 0; turn < 200; turn++) {
+    const [total, bottom] = sums();
+    [low, high] = total > 0 ? [a, high] : [low, a];
+    let next = bottom > 0 ? a + total / bottom : (low + high) / 2;
+    if (!(next > low && next < high)) next = (low + high) / 2;
+    const done = Math.abs(next - a) <= 1e-15 * Math.max(1, Math.abs(a));
+    a = next;
+    if (done) break;
+  }
+  const bottom = sums()[1];
+  return fitted(a, off.map(value => value / bottom), 1 / bottom, groups, 1);
+}
+
+/** A fitted number with the larger of the standard error of a true model and of the sandwich (White 1980; Liang & Zeger 1986). */
+function fitted(value: number, pull: Float64Array, variance: number, groups: Int32Array | null, numbers: number): Fitted {
+  let units = pull, n = pull.length;
+  if (groups) {
+    units = new Float64Array(groups.reduce((a, b) => Math.max(a, b), 0) + 1);
+    groups.forEach((group, i) => { units[group]! += pull[i]!; });
+    n = new Set(groups).size;
+  }
+  if (n < FEWEST_UNITS) {
+    return without(`${n} ${groups ? 'groups' : 'rows'} are too few for a standard error; it needs ${FEWEST_UNITS}`, value);
+  }
+  const degrees = groups ? n - 1 : n - numbers, sandwich = (accurate(units.length, i => units[i]! ** 2) * n) / degrees;
+  return { value, error: Math.sqrt(Math.max(variance, sandwich)), degrees, reason: null };
+}
+
+/** Estimate plus and minus t standard errors; none where there is no line or too few rows or groups. */
+export function recalibrationInterval({ value, error, degrees, reason }: Fitted, level: number): Interval {
+  if (value === null || error === null) return noInterval(level, reason!);
+  const half = studentQuantile(degrees, (1 + level) / 2) * error;
+  return between([value - half, value + half], level, 'wald, robust');
+}
+
+// What is known about them --------------------------------------------------------------------------
 
 /**
  * An interval for the root mean square calibration error by test inversion: it holds every true error under which the
@@ -138,9 +313,9 @@ export function debiasedInterval(s: Sample, level: number, seed: number | bigint
   let seen = 0;
   gap.forEach((g, b) => { seen += bins.share[b]! * g * g; });
   const noise = bins.count.map((n, b) => {
-    // where nothing (or everything) happened the frequency is not certain: two rows of what was predicted are added
-    const drawn = (n * bins.observed[b]! + 2 * bins.predicted[b]!) / (n + 2);
-    return Math.sqrt(Math.max(Number.isNaN(bins.noise[b]!) ? 0 : bins.noise[b]!, (drawn * (1 - drawn)) / n));
+    // no less than that of true probabilities; the frequency is also drawn towards the probability by two rows of what was predicted
+    const p = bins.predicted[b]!, drawn = (n * bins.observed[b]! + 2 * p) / (n + 2);
+    return Math.sqrt(Math.max(Number.isNaN(bins.noise[b]!) ? 0 : bins.noise[b]!, Math.max(drawn * (1 - drawn), p * (1 - p)) / n));
   });
   const u = gap.map(g => (seen > 0 ? g / Math.sqrt(seen) : 1));
   const raw = uniforms(subkey(seed, CALIBRATION), DRAWS * size);

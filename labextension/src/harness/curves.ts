@@ -88,7 +88,8 @@ export function tables(sample: Sample, config: Config, seed: number | bigint): R
   const found: Record<string, Columns> = {};
   if (!sample.probabilities) return found;
   const c = sample.positive;
-  if (c !== null && sample.labels.includes(c) && sample.labels.includes(1 - c)) {
+  const met = new Set(sample.labels.filter((_, i) => !sample.weights || sample.weights[i]! > 0)); // classes of rows with weight
+  if (c !== null && met.size === 2) {
     const sorted = new Sorted(sample, c), { weights } = sample;
     const curve = sorted.count(row => (weights ? weights[row]! : 1));
     const bands = config.compute_cis && sample.n <= BAND_ROWS ? resampled(sample, sorted, seed) : null;

@@ -2,6 +2,8 @@
 import { EPSILON, Prepared, Weighing } from './batch.ts';
 import { N_BINS, againstPerfect } from './calibration.ts';
 import type { CalibrationTest } from './calibration.ts';
+import { predictionIntervals, residualTests } from './diagnostics.ts';
+import type { PredictionInterval, ResidualTest } from './diagnostics.ts';
 import { read } from './inputs.ts';
 import type { Input } from './inputs.ts';
 import { forMetric, replicate } from './intervals.ts';
@@ -32,7 +34,8 @@ export interface Report {
   /** Actual class by predicted class, row by row; null for regression. */
   readonly confusion: Float64Array | null;
   readonly notes: readonly string[];
-  readonly tests: { readonly perfect_calibration?: CalibrationTest };
+  readonly tests: Readonly<Record<string, CalibrationTest | ResidualTest>>;
+  readonly prediction_intervals: readonly PredictionInterval[];
   readonly replicates: Replicates | null;
 }
 
@@ -68,7 +71,11 @@ export function evaluate(options: Options): Report {
     intervals,
     confusion: sample.task === 'regression' ? null : weighing.confusion.slice(),
     notes: [...sample.notes, ...conventions(sample)],
-    tests: sample.probabilities ? { perfect_calibration: againstPerfect(sample) } : {},
+    tests: {
+      ...(sample.probabilities ? { perfect_calibration: againstPerfect(sample) } : {}),
+      ...(sample.task === 'regression' ? residualTests(sample, level) : {}),
+    },
+    prediction_intervals: sample.task === 'regression' ? predictionIntervals(sample, seed, level) : [],
     replicates,
   };
 }

@@ -2,7 +2,7 @@
 import { accurate } from './columns.ts';
 import { InputError } from './schemas.ts';
 import type { Class, Sample, Task } from './schemas.ts';
-import { general, grouped, listing, literal, rows } from './wording.ts';
+import { general, grouped, listing, literal, nearest, rows } from './wording.ts';
 
 const MAX_CLASSES = 500;
 /** Larger targets would overflow when squared or cubed. */
@@ -47,9 +47,11 @@ type Read = Vector | { readonly table: Float64Array; readonly columns: number };
 export function read(input: Input): Sample {
   const { task_type, threshold = 0.5, on_missing = 'error' } = input;
   if (task_type !== 'classification' && task_type !== 'regression') {
-    throw new InputError(`task_type is '${String(task_type)}'; give one of classification, regression.`);
+    throw new InputError(`task_type is ${literal(String(task_type))}; ${nearest(String(task_type), ['classification', 'regression'])}`);
   }
-  if (on_missing !== 'error' && on_missing !== 'drop') throw new InputError(`on_missing is '${String(on_missing)}'; give one of error, drop.`);
+  if (on_missing !== 'error' && on_missing !== 'drop') {
+    throw new InputError(`on_missing is ${literal(String(on_missing))}; ${nearest(String(on_missing), ['error', 'drop'])}`);
+  }
   if (!(threshold > 0 && threshold < 1)) {
     throw new InputError(`threshold is ${String(threshold)}; give a probability between 0 and 1, such as 0.5.`);
   }

@@ -1,24 +1,27 @@
 // Intervals from an estimate, its resamples and its jackknife; closed forms for proportions. Which one is used when is decided
 // in `forMetric`, by the rules of the Python package, and said in `method`.
 import { Prepared, Weighing } from './batch.ts';
-import { debiasedInterval } from './calibration.ts';
-import { quantile } from './columns.ts';
+import { debiasedInterval, intercept, recalibrationInterval, slope } from './calibration.ts';
+import { MAX_RESAMPLED_PAIRS, SIZES, drawn as drawnCells, gathered } from './cells.ts';
+import { accurate, quantile, searchsorted } from './columns.ts';
 import { METRICS, wanted } from './metrics.ts';
+import type { MetricSpec } from './metrics.ts';
 import { Draws, largestTotal, units } from './resample.ts';
 import type { Plan } from './resample.ts';
 import { between, noInterval } from './schemas.ts';
 import type { Interval, Sample } from './schemas.ts';
-import { normalCdf, normalQuantile } from './special.ts';
+import { gammaQuantile, normalCdf, normalQuantile } from './special.ts';
 import { grouped, literal } from './wording.ts';
 
-/** Up to this many units intervals are BCa, by the jackknife; above, percentiles do as well. */
-const SMALL = 2000;
-/** One-against-one areas are resampled up to this many classes. */
-const MAX_RESAMPLED_PAIRS = 50;
 /** Fewer rows of a class than this cannot show how metrics that mix both classes vary. */
 const FEW = 5;
+const AREAS = ['roc_auc', 'roc_auc_ovr', 'roc_auc_ovr_weighted', 'roc_auc_ovo'];
 /** Metrics in which each class of the labels counts alike, however rare. */
 const RANKING = ['roc_auc', 'average_precision', 'roc_auc_ovr', 'roc_auc_ovo'];
+/** With fewer rows of a class resamples of areas, and of average precision, repeat the few too often. */
+const RARE = 100, RARE_PRECISION = 20;
+/** Up to this many successes or failures Wilson's interval is corrected. */
+const EDGE = 3;
 /** With a larger share of undefined resamples the rest says nothing about the whole. */
 const MAX_UNDEFINED = 0.05;
 
@@ -29,11 +32,33 @@ export interface Replicates {
   readonly left_out: ReadonlyMap<string, Float64Array>;
 }
 
-/** Compute every bootstrapped metric, or only some, on every resample of one plan. */
-export function replicate(sample: Sample, plan: Plan, only?: readonly string[]): Replicates {
-  const specs = wanted(sample).filter(
+function resampledSpecs(sample: Sample, only?: readonly string[]): MetricSpec[] {
+  return wanted(sample).filter(
     spec => (spec.interval === 'bootstrap' || spec.interval === 'proportion') && (!only || only.includes(spec.name)) && !tooManyPairs(spec.name, sample),
   );
+}
+
+function byCells(samples: readonly Sample[], plan: Plan, only?: readonly string[]): Replicates[] {
+  const specs = samples.map(sample => resampledSpecs(sample, only));
+  const found = specs.map(each => new Map(each.map(spec => [spec.name, new Float64Array(plan.n_resamples)])));
+  let r = 0;
+  for (const parts of drawnCells(samples, plan)) {
+    parts.forEach((part, i) => { for (const spec of specs[i]!) found[i]!.get(spec.name)![r] = spec.compute(part); });
+    r++;
+  }
+  return found.map(resampled => ({ plan, resampled, left_out: new Map() }));
+}
+
+/** Compute the metrics of two samples of the same rows on the same resamples. */
+export function together(one: Sample, other: Sample, plan: Plan): readonly [Replicates, Replicates] {
+  if (gathered(one, plan) || gathered(other, plan)) return byCells([one, other], plan) as [Replicates, Replicates];
+  return [replicate(one, plan), replicate(other, plan)];
+}
+
+/** Compute every bootstrapped metric, or only some, on every resample of one plan. */
+export function replicate(sample: Sample, plan: Plan, only?: readonly string[]): Replicates {
+  if (gathered(sample, plan)) return byCells([sample], plan, only)[0]!;
+  const specs = resampledSpecs(sample, only);
   const weighing = new Weighing(new Prepared(sample, largestTotal(plan)), plan.groups);
   const made = (rows: number): Map<string, Float64Array> => new Map(specs.map(spec => [spec.name, new Float64Array(rows)]));
   const fill = (into: Map<string, Float64Array>, at: number, drawn: Int32Array): void => {
@@ -43,7 +68,7 @@ export function replicate(sample: Sample, plan: Plan, only?: readonly string[]):
   const resampled = made(plan.n_resamples), draws = new Draws(plan);
   for (let r = 0; r < plan.n_resamples; r++) fill(resampled, r, draws.draw(r));
   const size = units(plan);
-  if (size < 3 || size > SMALL) return { plan, resampled, left_out: new Map() };
+  if (size < 3 || size > SIZES.SMALL) return { plan, resampled, left_out: new Map() };
   const left_out = made(size), drawn = new Int32Array(size).fill(1);
   for (let u = 0; u < size; u++) {
     drawn[u] = 0;
@@ -170,48 +195,152 @@ function counted(name: string, s: Sample): [number, number] {
 }
 
 /**
- * The interval of one metric. Shares of counted rows get Wilson's score interval; with weights or groups they are resampled
- * like all others, and where every resample agrees Wilson's interval for the effective number of rows or for the number of
- * groups. Other metrics get BCa intervals up to 2,000 rows (or groups), percentile intervals above.
+ * The interval of one metric, chosen by the rules of the Python package's function of this name: score intervals for shares of
+ * counted rows and for areas and average precision over few rows, else BCa intervals up to 2,000 units, percentiles above.
  */
 export function forMetric(
   name: string, estimate: number, sample: Sample, replicates: Replicates | null, level: number, seed: number | bigint,
 ): Interval {
-  const spec = METRICS.get(name)!;
+  const spec = METRICS.get(name)!, plain = !sample.weights && !sample.groups;
   if (spec.interval === 'none') return noInterval(level, spec.no_interval!);
   if (spec.interval === 'calibration') return debiasedInterval(sample, level, seed);
-  if (spec.interval === 'proportion' && !sample.weights && !sample.groups) return between(wilson(...counted(name, sample), level), level, 'wilson');
+  if (spec.interval === 'recalibration') return recalibrationInterval((name === 'calibration_slope' ? slope : intercept)(sample), level);
+  if (spec.interval === 'proportion' && plain) return share(...counted(name, sample), level);
   if (!replicates) return noInterval(level, 'resampling was not run');
   if (tooManyPairs(name, sample)) {
     return noInterval(level, `it is resampled for up to ${MAX_RESAMPLED_PAIRS} classes, and there are ${sample.classes.length}`);
   }
   const few = withheld(name, sample);
   if (few !== null) return noInterval(level, few);
+  if (plain && AREAS.includes(name)) return ofArea(name, estimate, sample, replicates, level);
+  if (plain && name === 'average_precision' && Math.min(...met(sample.labels, sample)) < RARE_PRECISION) {
+    return precisionScore(estimate, met(sample.labels, sample)[sample.positive!]!, replicates.resampled.get(name)!, level);
+  }
+  return bootstrapped(name, estimate, sample, replicates, level);
+}
+
+function bootstrapped(name: string, estimate: number, sample: Sample, replicates: Replicates, level: number): Interval {
   const leftOut = name === 'median_absolute_error' ? null : (replicates.left_out.get(name) ?? null);
   const found = fromReplicates(estimate, replicates.resampled.get(name)!, leftOut, level);
-  if (found.low === null && spec.interval === 'proportion' && found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples) {
+  if (found.low === null && METRICS.get(name)!.interval === 'proportion' && found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples) {
     const size = effective(sample);
     return between(wilson(estimate * size, size, level), level, 'wilson, effective rows');
   }
   return found;
 }
 
+/** Wilson's interval of a counted share, next to 0 and 1 with a Poisson bound (Brown, Cai & DasGupta 2001, section 4.1.1). */
+export function share(successes: number, trials: number, level: number): Interval {
+  let [low, high] = wilson(successes, trials, level);
+  const failures = trials - successes, rare = successes > 0 && successes <= EDGE, common = failures > 0 && failures <= EDGE;
+  if (!rare && !common) return between([low, high], level, 'wilson');
+  if (rare) low = Math.min(low, gammaQuantile(successes, 1 - level) / trials);
+  if (common) high = Math.max(high, 1 - gammaQuantile(failures, 1 - level) / trials);
+  return between([low, high], level, 'wilson, edge');
+}
+
+// Areas and precisions over few rows of a class -----------------------------------------------------
+
+function ofArea(name: string, estimate: number, sample: Sample, replicates: Replicates, level: number): Interval {
+  const counts = met(sample.labels, sample), values = replicates.resampled.get(name)!, known = values.filter(v => !Number.isNaN(v));
+  const delong = name === 'roc_auc' ? delongVariance(sample) : 0, lost = values.length - known.length;
+  let found: Interval;
+  if (Math.min(...counts) >= RARE || lost > MAX_UNDEFINED * values.length) found = bootstrapped(name, estimate, sample, replicates, level);
+  else if (name === 'roc_auc') found = between(area(estimate, delong, compared(name, counts), level), level, 'score');
+  else found = between(area(estimate, variance(known, 0), compared(name, counts), level), level, 'score', values.length, lost);
+  if (!(delong > 0)) return found;
+  const half = normalQuantile((1 + level) / 2) * Math.sqrt(delong);
+  return { ...found, also: [{ low: Math.max(0, estimate - half), high: Math.min(1, estimate + half), method: 'delong' }] };
+}
+
+/** For each area that a metric is the mean of, its share and the rows on either side. */
+function compared(name: string, counts: readonly number[]): [number, number, number][] {
+  const k = counts.length, n = counts.reduce((a, b) => a + b, 0);
+  if (name === 'roc_auc') return [[1, counts[0]!, counts[1]!]];
+  if (name === 'roc_auc_ovo') {
+    return counts.flatMap((up, i) => counts.slice(i + 1).map(down => [2 / (k * (k - 1)), up, down] as [number, number, number]));
+  }
+  return counts.map(count => [name === 'roc_auc_ovr' ? 1 / k : count / n, count, n - count]);
+}
+
+function variance(values: Float64Array, less: number): number {
+  const n = values.length, mean = accurate(n, i => values[i]!) / n;
+  return accurate(n, i => (values[i]! - mean) ** 2) / (n - less);
+}
+
+/** DeLong's variance of the area under the ROC curve (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3)). */
+function delongVariance(s: Sample): number {
+  const scores = (mine: boolean): Float64Array => {
+    const found: number[] = [];
+    s.labels.forEach((label, i) => { if ((label === s.positive) === mine) found.push(s.probabilities![2 * i + s.positive!]!); });
+    return Float64Array.from(found).sort();
+  };
+  const x = scores(true), y = scores(false);
+  const place = (of: Float64Array, v: number): number => (searchsorted(of, v) + searchsorted(of, v, true)) / (2 * of.length);
+  return variance(x.map(v => place(y, v)), 1) / x.length + variance(y.map(v => 1 - place(x, v)), 1) / y.length;
+}
+
+/** Score interval for an area under the ROC curve (Newcombe 2006, method 5), no shorter than the given variance makes it. */
+function area(estimate: number, given: number, areas: readonly [number, number, number][], level: number): [number, number] {
+  const z2 = normalQuantile((1 + level) / 2) ** 2;
+  let own = 0, pairs = 0;
+  for (const [part, up, down] of areas) {
+    const weight = part ** 2 / (up * down);
+    own += weight;
+    pairs += weight * ((up + down) / 2 - 1);
+  }
+  const known = given > 0 && estimate > 0 && estimate < 1 ? given / (estimate * (1 - estimate)) : 0;
+  const held = (a: number): boolean => {
+    const exponential = own + pairs * ((1 - a) / (2 - a) + a / (1 + a));
+    return (estimate - a) ** 2 <= z2 * a * (1 - a) * Math.max(exponential, known);
+  };
+  return [0, 1].map(outer => {
+    let inner = estimate, end = outer;
+    for (let turn = 0; turn < 60; turn++) {
+      const middle = (inner + end) / 2;
+      if (held(middle)) inner = middle;
+      else end = middle;
+    }
+    return inner;
+  }) as [number, number];
+}
+
+/** Wilson's interval with positives as trials, or as many as resamples say the estimate is worth where those are fewer. */
+function precisionScore(estimate: number, positives: number, values: Float64Array, level: number): Interval {
+  const known = values.filter(v => !Number.isNaN(v)), spread = known.length > 0 ? variance(known, 0) : 0;
+  const trials = Math.min(positives, spread > 0 ? (estimate * (1 - estimate)) / spread : Infinity);
+  return between(wilson(estimate * trials, trials, level), level, 'score', values.length, values.length - known.length);
+}
+
+// Counts --------------------------------------------------------------------------------------------
+
+/** Rows of each class, or groups that hold any. */
+function met(codes: Float64Array, s: Sample): number[] {
+  const counts = new Array<number>(s.classes.length).fill(0), seen = new Set<number>();
+  codes.forEach((code, i) => {
+    if (s.groups) {
+      const pair = s.groups[i]! * s.classes.length + code;
+      if (seen.has(pair)) return;
+      seen.add(pair);
+    }
+    counts[code]!++;
+  });
+  return counts;
+}
+
 /** Say that one class is too rare for resamples to show how a metric varies; null where all are met enough. */
 export function withheld(name: string, s: Sample): string | null {
-  const spec = METRICS.get(name)!;
-  const sources: (readonly [Float64Array, string])[] = [];
+  const spec = METRICS.get(name)!, sources: (readonly [Float64Array, string])[] = [];
   if (RANKING.includes(name)) sources.push([s.labels, 'labelled']);
   else if (spec.needs === 'labels' && spec.interval === 'bootstrap' && s.task === 'binary') {
     sources.push([s.labels, 'labelled'], [s.predictions, 'predicted as']);
   }
   for (const [codes, how] of sources) {
-    const counts = new Int32Array(s.classes.length);
-    for (const code of codes) counts[code]!++;
-    const code = counts.findIndex(count => count > 0 && count < FEW);
-    if (code >= 0) {
-      const count = counts[code]!;
-      return `only ${count} ${count === 1 ? 'row is' : 'rows are'} ${how} ${literal(s.classes[code]!)}; an interval needs ${FEW}`;
-    }
+    const counts = met(codes, s), code = counts.findIndex(count => count > 0 && count < FEW);
+    if (code < 0) continue;
+    const one = counts[code] === 1;
+    const which = s.groups ? (one ? 'group has rows ' : 'groups have rows ') : one ? 'row is ' : 'rows are ';
+    return `only ${counts[code]} ${which}${how} ${literal(s.classes[code]!)}; an interval needs ${FEW}`;
   }
   return null;
 }

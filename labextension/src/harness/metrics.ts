@@ -1,8 +1,7 @@
 // The table of metrics: what each is called and needs, and how it is computed from one weighting of the rows. Formulas and
 // their sources are those of the Python package's table of the same names.
-import type { Weighing } from './batch.ts';
-import { summary } from './calibration.ts';
-import type { Summary } from './calibration.ts';
+import type { Statistics } from './batch.ts';
+import { classwise, debiased, expected, expectedEqualMass, intercept, maximum, slope } from './calibration.ts';
 import type { Sample, Task } from './schemas.ts';
 import { general, grouped, literal } from './wording.ts';
 
@@ -14,16 +13,16 @@ export interface MetricSpec {
   readonly title: string;
   /** null where neither direction is better as such. */
   readonly greater_is_better: boolean | null;
-  readonly unit: 'share' | 'correlation' | 'nats' | 'target' | 'squared target' | 'ratio';
+  readonly unit: 'share' | 'correlation' | 'nats' | 'log odds' | 'target' | 'squared target' | 'ratio';
   readonly tasks: readonly Task[];
   readonly needs: 'labels' | 'probabilities' | 'values';
-  readonly interval: 'bootstrap' | 'proportion' | 'calibration' | 'none';
+  readonly interval: 'bootstrap' | 'proportion' | 'calibration' | 'recalibration' | 'none';
   /** What it means when there is no value. */
   readonly undefined: string;
   /** Why there is no interval where `interval` is none. */
   readonly no_interval: string | null;
   /** The value under one weighting; NaN where it is undefined. */
-  readonly compute: (w: Weighing) => number;
+  readonly compute: (w: Statistics) => number;
 }
 
 // Classification ------------------------------------------------------------------------------------
@@ -40,7 +39,7 @@ export interface Sides {
   readonly tn: number;
 }
 
-function sides(w: Weighing): Sides {
+function sides(w: Statistics): Sides {
   const p = w.sample.positive!, c = w.confusion, at = (a: number, b: number): number => c[2 * a + b]!;
   return { tp: at(p, p), fp: at(1 - p, p), fn: at(p, 1 - p), tn: at(1 - p, 1 - p) };
 }
@@ -113,11 +112,11 @@ export const OF_SIDES = {
   f1: (s: Sides): number => ratio(2 * s.tp, 2 * s.tp + s.fp + s.fn),
 } as const;
 
-function matrix(name: keyof typeof OF_CONFUSION): (w: Weighing) => number {
+function matrix(name: keyof typeof OF_CONFUSION): (w: Statistics) => number {
   return w => OF_CONFUSION[name](margins(w.confusion, w.k));
 }
 
-function side(name: keyof typeof OF_SIDES): (w: Weighing) => number {
+function side(name: keyof typeof OF_SIDES): (w: Statistics) => number {
   return w => OF_SIDES[name](sides(w));
 }
 
@@ -135,7 +134,7 @@ export function defined(value: number): number | null {
 }
 
 /** Average a score of each class met in labels or predictions; 0/0 counts as 0. */
-function averaged(kind: string, how: string): (w: Weighing) => number {
+function averaged(kind: string, how: string): (w: Statistics) => number {
   return w => {
     const { hit, actual, predicted } = margins(w.confusion, w.k);
     let sum = 0, all = 0;
@@ -150,41 +149,14 @@ function averaged(kind: string, how: string): (w: Weighing) => number {
   };
 }
 
-function oneAgainstRest(how: string): (w: Weighing) => number {
-  return w => {
-    const { actual } = margins(w.confusion, w.k);
-    let sum = 0, all = 0;
-    for (let c = 0; c < w.k; c++) {
-      const weight = how === 'macro' ? 1 : actual[c]!;
-      sum += w.ranked(c).auc * weight;
-      all += weight;
-    }
-    return sum / all;
-  };
-}
-
-function oneAgainstOne(w: Weighing): number {
-  const { k } = w;
-  if (k > MAX_PAIRED_CLASSES) return NaN;
-  let sum = 0;
-  for (let i = 0; i < k; i++) for (let j = i + 1; j < k; j++) sum += (w.ranked(i, j).auc + w.ranked(j, i).auc) / 2;
-  return sum / ((k * (k - 1)) / 2);
-}
-
-const SUMMARIES = new WeakMap<Sample, Summary>();
-
-function calibrated(which: keyof Summary): (w: Weighing) => number {
-  return w => {
-    if (w.exact) return NaN;
-    let found = SUMMARIES.get(w.sample);
-    if (!found) SUMMARIES.set(w.sample, (found = summary(w.sample)));
-    return found[which];
-  };
+/** Compute on the sample as it is; there are no values on resamples. */
+function ofSample(measure: (sample: Sample) => number | null): (w: Statistics) => number {
+  return w => (w.exact ? NaN : (measure(w.sample) ?? NaN));
 }
 
 // Regression ----------------------------------------------------------------------------------------
 
-function labelVariance(w: Weighing): number {
+function labelVariance(w: Statistics): number {
   const squared = w.mean('squared_label'), spread = squared - w.mean('label') ** 2;
   return spread > 1e-12 * squared ? spread : 0;
 }
@@ -195,13 +167,14 @@ const BOTH = ['binary', 'multiclass'] as const, TWO = ['binary'] as const, MANY 
 const PLUG_IN =
   'the plug-in calibration error is biased upwards, so a resampling interval would miss the true value almost always for a ' +
   'calibrated model; see debiased_calibration_error for an interval and the test against perfect calibration';
+const LINE = 'the line is not fitted again on resamples, so its numbers have no paired interval';
 const ONE_CLASS = 'labels hold one class only', ABSENT = 'a class has no row in labels', EQUAL = 'all labels are equal';
 
 type Row = Omit<MetricSpec, 'interval' | 'undefined' | 'no_interval'> & Partial<MetricSpec>;
 
 function row(
   name: string, title: string, greater_is_better: boolean | null, unit: MetricSpec['unit'], tasks: readonly Task[],
-  needs: MetricSpec['needs'], compute: (w: Weighing) => number, more: Partial<MetricSpec> = {},
+  needs: MetricSpec['needs'], compute: (w: Statistics) => number, more: Partial<MetricSpec> = {},
 ): MetricSpec {
   const base: Row = { name, title, greater_is_better, unit, tasks, needs, compute };
   return { interval: 'bootstrap', undefined: 'it is not defined for these rows', no_interval: null, ...base, ...more };
@@ -231,19 +204,27 @@ export const TABLE: readonly MetricSpec[] = [
   row('roc_auc', 'ROC AUC', true, 'share', TWO, 'probabilities', w => w.ranked(w.sample.positive!).auc, why(ONE_CLASS)),
   row('average_precision', 'Average precision', true, 'share', TWO, 'probabilities', w => w.ranked(w.sample.positive!).average_precision,
     why('no row is positive')),
-  row('roc_auc_ovr', 'ROC AUC, one against rest, macro', true, 'share', MANY, 'probabilities', oneAgainstRest('macro'), why(ABSENT)),
-  row('roc_auc_ovr_weighted', 'ROC AUC, one against rest, weighted', true, 'share', MANY, 'probabilities', oneAgainstRest('weighted'),
+  row('roc_auc_ovr', 'ROC AUC, one against rest, macro', true, 'share', MANY, 'probabilities', w => w.oneAgainstRest('macro'), why(ABSENT)),
+  row('roc_auc_ovr_weighted', 'ROC AUC, one against rest, weighted', true, 'share', MANY, 'probabilities', w => w.oneAgainstRest('weighted'),
     why(ABSENT)),
-  row('roc_auc_ovo', 'ROC AUC, one against one (Hand-Till M)', true, 'share', MANY, 'probabilities', oneAgainstOne, why(ABSENT)),
+  row('roc_auc_ovo', 'ROC AUC, one against one (Hand-Till M)', true, 'share', MANY, 'probabilities',
+    w => (w.k > MAX_PAIRED_CLASSES ? NaN : w.oneAgainstOne()), why(ABSENT)),
   row('log_loss', 'Log loss', false, 'nats', BOTH, 'probabilities', w => w.mean('log_loss')),
   row('brier_score', 'Brier score', false, 'ratio', BOTH, 'probabilities', w => w.mean('brier')),
-  row('expected_calibration_error', 'Expected calibration error', false, 'share', BOTH, 'probabilities', calibrated('expected'),
-    without(PLUG_IN)),
-  row('maximum_calibration_error', 'Maximum calibration error', false, 'share', BOTH, 'probabilities', calibrated('maximum'),
+  row('expected_calibration_error', 'Expected calibration error', false, 'share', BOTH, 'probabilities', ofSample(expected), without(PLUG_IN)),
+  row('expected_calibration_error_equal_mass', 'Expected calibration error, equal-mass bins', false, 'share', BOTH, 'probabilities',
+    ofSample(expectedEqualMass), without(PLUG_IN)),
+  row('expected_calibration_error_classwise', 'Expected calibration error, class-wise', false, 'share', MANY, 'probabilities',
+    ofSample(classwise), without(PLUG_IN)),
+  row('maximum_calibration_error', 'Maximum calibration error', false, 'share', BOTH, 'probabilities', ofSample(maximum),
     without('the largest of several noisy gaps is biased upwards, so a resampling interval would miss the true value; ' +
       'see debiased_calibration_error')),
   row('debiased_calibration_error', 'Calibration error, debiased root mean square', false, 'share', BOTH, 'probabilities',
-    calibrated('debiased'), { interval: 'calibration', undefined: 'there is one row only, and the noise of a bin needs two' }),
+    ofSample(debiased), { interval: 'calibration', undefined: 'there is one row only, and the noise of a bin needs two' }),
+  row('calibration_slope', 'Calibration slope', null, 'ratio', TWO, 'probabilities', ofSample(s => slope(s).value),
+    { interval: 'recalibration', no_interval: LINE }),
+  row('calibration_intercept', 'Calibration intercept (in the large)', null, 'log odds', TWO, 'probabilities',
+    ofSample(s => intercept(s).value), { interval: 'recalibration', no_interval: LINE }),
   row('root_mean_squared_error', 'RMSE', false, 'target', REAL, 'values', w => Math.sqrt(w.mean('squared_error'))),
   row('mean_squared_error', 'MSE', false, 'squared target', REAL, 'values', w => w.mean('squared_error')),
   row('mean_absolute_error', 'MAE', false, 'target', REAL, 'values', w => w.mean('absolute_error')),
@@ -269,6 +250,7 @@ export function wanted(sample: Sample): readonly MetricSpec[] {
 
 /** Say why a metric has no value on a sample, with the classes or counts that cause it. */
 export function whyUndefined(spec: MetricSpec, sample: Sample): string {
+  if (spec.interval === 'recalibration') return (spec.name === 'calibration_slope' ? slope : intercept)(sample).reason ?? spec.undefined;
   if (sample.task === 'regression') {
     if (spec.name === 'mean_absolute_percentage_error') {
       const zeros = sample.labels.reduce((sum, y) => sum + (y === 0 ? 1 : 0), 0);

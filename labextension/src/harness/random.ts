@@ -8,7 +8,7 @@ export type Key = readonly [number, number];
 const PARITY = 0x1bd11bda;
 
 /** Purposes of streams; every use of random numbers has its own. */
-export const RESAMPLES = 1, CALIBRATION = 2;
+export const RESAMPLES = 1, CALIBRATION = 2, SPLIT = 5, DRAWS_OF_CELLS = 7, NOISE = 8;
 
 /**
  * Fill `out` with the words of one row, from pair `first` on: pair j is the block of counter (j, row), words 2j and 2j + 1.

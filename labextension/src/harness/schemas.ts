@@ -1,5 +1,7 @@
 // The values that pass between the parts of the harness. Public names are those of the Python package.
 
+import { literal, nearest } from './wording.ts';
+
 export type Task = 'binary' | 'multiclass' | 'regression';
 export type Class = string | number | boolean;
 
@@ -20,14 +22,16 @@ export interface Interval {
   readonly undefined_resamples: number;
   /** Why there is no interval. */
   readonly reason: string | null;
+  /** Intervals by other methods for the same number. */
+  readonly also: readonly { readonly low: number; readonly high: number; readonly method: string }[];
 }
 
 export function noInterval(level: number, reason: string, resamples = 0, lost = 0): Interval {
-  return { low: null, high: null, confidence_level: level, method: 'none', n_resamples: resamples, undefined_resamples: lost, reason };
+  return { low: null, high: null, confidence_level: level, method: 'none', n_resamples: resamples, undefined_resamples: lost, reason, also: [] };
 }
 
 export function between(ends: readonly [number, number], level: number, method: string, resamples = 0, lost = 0): Interval {
-  return { low: ends[0], high: ends[1], confidence_level: level, method, n_resamples: resamples, undefined_resamples: lost, reason: null };
+  return { low: ends[0], high: ends[1], confidence_level: level, method, n_resamples: resamples, undefined_resamples: lost, reason: null, also: [] };
 }
 
 /** The checked input of one evaluation; every array has one entry for each kept row. */
@@ -89,7 +93,7 @@ const WHOLE: Record<string, readonly [number, number]> = {
 export function readConfig(given: Partial<Config> = {}): Config {
   const known = Object.keys(DEFAULTS);
   for (const [key, value] of Object.entries(given)) {
-    if (!known.includes(key)) throw new InputError(`config has the unknown key '${key}'; give one of ${known.join(', ')}.`);
+    if (!known.includes(key)) throw new InputError(`config has the unknown key ${literal(key)}; ${nearest(key, known)}`);
     const range = WHOLE[key];
     if (key === 'min_support' && value === null) continue;
     if (range) {

@@ -81,3 +81,119 @@ export function chiSquaredTail(freedom: number, x: number): number {
   }
   return Math.min(1, sum);
 }
+
+// Beta, binomial, Student and Poisson distributions --------------------------------------------------
+
+/** What Stirling's formula leaves of ln gamma(z + 1), z > 0 (Loader 2000, "Fast and accurate computation of binomial probabilities"). */
+function stirlingError(z: number): number {
+  if (z < 15) return stirlingError(z + 1) + (z + 0.5) * Math.log1p(1 / z) - 1;
+  const s = 1 / (z * z);
+  return (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - (1 / 1188 - (691 / 360360) * s) * s) * s) * s) * s) / z;
+}
+
+/** x ln(x / m) + m - x, accurate where x is near m. */
+function deviance(x: number, m: number): number {
+  if (Math.abs(x - m) >= 0.1 * (x + m)) return x * Math.log(x / m) + m - x;
+  const v = (x - m) / (x + m);
+  let sum = (x - m) * v, term = 2 * x * v;
+  for (let j = 1; ; j++) {
+    term *= v * v;
+    const next = sum + term / (2 * j + 1);
+    if (next === sum) return sum;
+    sum = next;
+  }
+}
+
+/** x^a y^b / B(a, b), with y = 1 - x. */
+function betaDensity(a: number, b: number, x: number, y: number): number {
+  const n = a + b, rest = stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y);
+  return Math.exp(rest) * Math.sqrt((a * b) / (2 * Math.PI * n));
+}
+
+/** Continued fraction of the incomplete beta function (Abramowitz & Stegun 1964, 26.5.8), by Lentz's method. */
+function betaFraction(a: number, b: number, x: number): number {
+  const tiny = 1e-300;
+  let c = 1, d = 1 - ((a + b) * x) / (a + 1);
+  d = 1 / (Math.abs(d) < tiny ? tiny : d);
+  let value = d;
+  for (let m = 1; m < 100_000; m++) {
+    for (const term of [(m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m)), (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))]) {
+      d = 1 + term * d;
+      c = 1 + term / c;
+      d = 1 / (Math.abs(d) < tiny ? tiny : d);
+      if (Math.abs(c) < tiny) c = tiny;
+      value *= d * c;
+    }
+    if (Math.abs(d * c - 1) < 1e-16) break;
+  }
+  return value;
+}
+
+/** Regularised incomplete beta function I_x(a, b), with y = 1 - x. */
+export function betaTail(a: number, b: number, x: number, y = 1 - x): number {
+  if (!(x > 0)) return 0;
+  if (!(y > 0)) return 1;
+  const density = betaDensity(a, b, x, y);
+  return x < (a + 1) / (a + b + 2) ? (density * betaFraction(a, b, x)) / a : 1 - (density * betaFraction(b, a, y)) / b;
+}
+
+/** Probability that Student's t is at most `t`. */
+export function studentCdf(freedom: number, t: number): number {
+  const square = t * t, tail = betaTail(freedom / 2, 0.5, freedom / (freedom + square), square / (freedom + square)) / 2;
+  return t > 0 ? 1 - tail : tail;
+}
+
+/** Quantile of Student's t, for a share above one half. */
+export function studentQuantile(freedom: number, share: number): number {
+  const target = 1 - share;
+  let low = 0, high = 1;
+  while (studentCdf(freedom, -high) > target) [low, high] = [high, 2 * high];
+  let t = Math.min(high, Math.max(low, normalQuantile(share)));
+  for (let turn = 0; turn < 200; turn++) {
+    const tail = studentCdf(freedom, -t), square = t * t;
+    if (tail > target) low = t;
+    else high = t;
+    // twice the density at t is t^-1 times that of the beta distribution
+    const slope = betaDensity(freedom / 2, 0.5, freedom / (freedom + square), square / (freedom + square)) / t;
+    let next = t + (tail - target) / slope;
+    if (!(next > low && next < high)) next = (low + high) / 2;
+    if (Math.abs(next - t) <= 2e-16 * t) return next;
+    t = next;
+  }
+  return t;
+}
+
+/** Quantile of the gamma distribution of a small whole shape. */
+export function gammaQuantile(shape: number, share: number): number {
+  const below = (x: number): number => {
+    let term = Math.exp(-x), sum = 0;
+    // the sum from the shape on is accurate where the share is small
+    for (let i = 1; i <= shape; i++) term *= x / i;
+    for (let i = shape; term > 1e-18 * sum || i < shape + x; i++) {
+      sum += term;
+      term *= x / (i + 1);
+    }
+    return sum;
+  };
+  let low = 0, high = 1;
+  while (below(high) < share) high *= 2;
+  for (let turn = 0; turn < 200 && high - low > 1e-16 * high; turn++) {
+    const middle = (low + high) / 2;
+    if (below(middle) < share) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/** Distribution function of Poisson numbers from `first` on: everything within ten standard deviations of the mean. */
+export function poissonTable(mean: number): { first: number; below: Float64Array } {
+  const reach = 10 * Math.sqrt(mean), first = Math.max(0, Math.trunc(mean - reach) - 10);
+  const below = new Float64Array(Math.trunc(mean + reach) + 20 - first), mode = Math.floor(mean) - first;
+  below[mode] = 1;
+  for (let i = mode - 1; i >= 0; i--) below[i] = (below[i + 1]! * (first + i + 1)) / mean;
+  for (let i = mode + 1; i < below.length; i++) below[i] = (below[i - 1]! * mean) / (first + i);
+  let sum = 0;
+  for (let i = 0; i < below.length; i++) below[i] = sum += below[i]!;
+  for (let i = 0; i < below.length; i++) below[i]! /= sum;
+  return { first, below };
+}

@@ -48,3 +48,29 @@ export function listing(classes: readonly Class[]): string {
   const shown = classes.slice(0, 6).map(literal).join(', ');
   return classes.length <= 6 ? shown : `${shown}, ... ${classes.length} in all`;
 }
+
+/** Say which known name is nearest to a wrong one, or list them all. */
+export function nearest(name: string, known: readonly string[]): string {
+  let best = '', share = 0;
+  for (const other of known) {
+    const found = (2 * matched([...name], [...other])) / ([...name].length + [...other].length);
+    if (found > share || (found === share && other > best)) [best, share] = [other, found];
+  }
+  return share >= 0.5 ? `did you mean ${literal(best)}?` : `give one of ${known.join(', ')}.`;
+}
+
+/** Characters in common: the longest common run, the earliest of equals, and those to either side (Ratcliff & Obershelp 1988). */
+function matched(b: readonly string[], a: readonly string[]): number {
+  let size = 0, atA = 0, atB = 0, before = new Int32Array(b.length + 1);
+  a.forEach((c, i) => {
+    const now = new Int32Array(b.length + 1);
+    b.forEach((d, j) => {
+      if (c !== d) return;
+      now[j + 1] = before[j]! + 1;
+      if (now[j + 1]! > size) [size, atA, atB] = [now[j + 1]!, i - now[j + 1]! + 1, j - now[j + 1]! + 1];
+    });
+    before = now;
+  });
+  if (size === 0) return 0;
+  return size + matched(b.slice(0, atB), a.slice(0, atA)) + matched(b.slice(atB + size), a.slice(atA + size));
+}

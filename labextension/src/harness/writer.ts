@@ -24,6 +24,7 @@ export function documents(report: Report): Record<string, unknown> {
       notes: report.notes,
       greater_is_better: directions(report),
       tests: report.tests,
+      prediction_intervals: report.prediction_intervals,
       seed: report.seed,
       config: report.config,
       labels_digest: ofLabels(sample),
