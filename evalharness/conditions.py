@@ -164,7 +164,12 @@ def _by_value(
 ) -> Iterator[Feature]:
     import pandas as pd
 
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:  # values that cannot be hashed
+        odd = next(v for v in column[~missing] if not _nameable(v))
+        skipped.append((name, f"values of type {type(odd).__name__} are not supported"))
+        return
     present = len(column) - int(missing.sum())
     odd = next((v for v in values if not _nameable(v)), None)
     if odd is not None:

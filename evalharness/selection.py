@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from evalharness.schemas import Floats
+    from evalharness.schemas import Booleans, Floats
 
 STEPS = 50
 
@@ -129,7 +129,7 @@ def of_counts(count: Floats, trials: Floats, pieces: Pieces, level: float) -> Co
     )
 
 
-def _ratio(part: Floats, whole: Floats, right: Floats) -> Floats:
+def _ratio(part: Floats, whole: Floats, right: Booleans) -> Floats:
     """Share of the upper tail; where nothing of the cut distribution is left in float64, the nearer end."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(whole > 1e-290, part / whole, right))

@@ -7,7 +7,7 @@ estimated anew, as something that was found: `adjusted_estimate` has no winner's
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -120,7 +120,8 @@ def find(sample: Sample, config: Config) -> Slices:
     A pair must differ from the rest and from the rest of both its parents: its p-value is the largest of the
     three (an intersection-union test, Berger 1982, Technometrics 24(4)). In the same way a decile of the model's
     confidence must differ from the rest and from what that confidence promises: that less certain answers are
-    more often wrong is no finding.
+    more often wrong is no finding. For regression a decile of the predictions must differ from the rest before and
+    after a straight line has put the predictions right: that all large ones are too large is no finding about one.
 
     A significant slice is estimated anew. Its metric is read from its distribution given that it passed, with
     the cut that Benjamini-Hochberg came to (see `selection`); ``adjusted_low`` and ``adjusted_high`` hold the
@@ -145,16 +146,18 @@ def find(sample: Sample, config: Config) -> Slices:
     features += conditions.of_frame(sample.frame, skipped)
     plain = sample.weights is None and sample.groups is None
     judge = _Plain(sample, least) if plain else _Linearised(sample, least)
-    tested = judge.test(features, _crossed(features, sample.n, config, notes))
+    tested = judge.test(features, _crossed(features, sample.n, config, notes, plain=plain))
     rows = _rows(judge, tested, features, config, notes)
     return Slices(rows, len(tested.support), least, tuple(skipped), tuple(notes))
 
 
-def _crossed(features: list[Feature], n: int, config: Config, notes: list[str]) -> list[tuple[int, int]]:
+def _crossed(
+    features: list[Feature], n: int, config: Config, notes: list[str], *, plain: bool
+) -> list[tuple[int, int]]:
     """Return the pairs of features that are crossed, the first ones where all would take too long."""
     if config.max_slice_features < 2:
         return []
-    most = min(MAX_CROSSED, MAX_CROSSED_ROWS // n)
+    most = min(MAX_CROSSED if plain else MAX_CROSSED // 4, MAX_CROSSED_ROWS // n)
     first = min(len(features), int((1 + np.sqrt(1 + 8 * most)) / 2))
     if first < len(features):
         notes.append(f"Two-feature slices are of the first {first:,} of {len(features):,} features, to bound the time.")
@@ -224,7 +227,8 @@ class _Plain:
         """Return rows and total loss of each code below `size`."""
         if self.wrong is not None:
             both = np.bincount(codes * codes.dtype.type(2) + self.wrong, minlength=2 * size)[: 2 * size]
-            return (both[0::2] + both[1::2]).astype(np.float64), both[1::2].astype(np.float64)
+            right, wrong = both[0::2].astype(np.float64), both[1::2].astype(np.float64)
+            return right + wrong, wrong
         count = np.bincount(codes, minlength=size)[:size].astype(np.float64)
         return count, np.ldexp(np.bincount(codes, weights=self.grid, minlength=size)[:size], -self.exponent)
 
@@ -258,6 +262,10 @@ class _Plain:
             promise = np.full((size, 2), np.nan)
             if feature.source < 0 and self.counted:
                 promise = self._promised(feature, m, x)
+            elif feature.source < 0:
+                promise[keep, 1] = (
+                    _Plain(_straightened(self.sample), self.least).test([_as_column(feature)], []).tails[:, 0]
+                )
             singles.add((i, -1), (keep, -1), m[keep], x[keep], error, promise[keep])
         for i, j in crossed:
             one, other = features[i], features[j]
@@ -269,8 +277,8 @@ class _Plain:
             first = np.column_stack([column[a] for column in parents[i]])
             second = np.column_stack([column[b] for column in parents[j]])
             # a pair must leave something of each parent, or it is the parent
-            keep = (first[:, 0] - m >= self.least / 2) & (second[:, 0] - m >= self.least / 2)
-            pairs.add((i, j), (a[keep], b[keep]), m[keep], x[keep], first[keep], second[keep])
+            apart = (first[:, 0] - m >= self.least / 2) & (second[:, 0] - m >= self.least / 2)
+            pairs.add((i, j), (a[apart], b[apart]), m[apart], x[apart], first[apart], second[apart])
         held, m, x, error, promise = singles.columns(4)
         promise = promise.reshape(-1, 2)
         law = np.tile([n, x_all, float(whole[0][0]), float(whole[1][0])], (len(m), 1))
@@ -324,6 +332,20 @@ class _Plain:
     def spread(self, mask: Booleans) -> float:
         """Return the standard error of the mean loss of some rows."""
         return float(np.std(self.loss[mask], ddof=1) / np.sqrt(mask.sum()))
+
+
+def _straightened(sample: Sample) -> Sample:
+    """Return the sample with predictions moved along the straight line that fits the labels best."""
+    w = sample.weights if sample.weights is not None else np.ones(sample.n)
+    p, y = sample.predictions.astype(np.float64), sample.labels.astype(np.float64)
+    scale = float(np.abs(p).max()) or 1.0
+    p = p / scale - np.average(p / scale, weights=w)
+    slope = float(np.sum(w * p * (y - np.average(y, weights=w))) / np.sum(w * p**2))
+    return replace(sample, predictions=np.average(y, weights=w) + slope * p)
+
+
+def _as_column(feature: Feature) -> Feature:
+    return replace(feature, source=0)
 
 
 def _rest(law: Floats, m: Floats, x: Floats) -> Floats:
@@ -414,14 +436,14 @@ class _Linearised:
     def _cells(self, codes: np.ndarray[Any, Any], size: int) -> _Cells:
         place = self.unit * size + codes
         loss, weight = (
-            np.bincount(place, weights=w, minlength=self.units * size).reshape(self.units, size)
+            np.bincount(place, weights=w, minlength=self.units * size).reshape(self.units, size).astype(np.float64)
             for w in (self.pull, self.weight)
         )
         rows = np.bincount(codes, minlength=size).astype(np.float64)
-        weighted = self.sample.weights is not None
-        return _Cells(
-            rows, np.bincount(codes, weights=self.weight**2, minlength=size) if weighted else rows, loss, weight
-        )
+        squares = rows
+        if self.sample.weights is not None:
+            squares = np.bincount(codes, weights=self.weight**2, minlength=size).astype(np.float64)
+        return _Cells(rows, squares, loss, weight)
 
     def test(self, features: list[Feature], crossed: list[tuple[int, int]]) -> _Tested:
         """Test every slice with enough support."""
@@ -441,6 +463,11 @@ class _Linearised:
             tests = [self._against(mine, *whole)]
             if feature.source < 0 and self.counted:
                 tests.append(self._promised(feature, keep))
+            elif feature.source < 0:
+                line = _Linearised(_straightened(self.sample), self.least).test([_as_column(feature)], [])
+                straight = np.ones(size)
+                straight[line.codes[:, 0]] = line.tails[:, 0]
+                tests.append((np.full(len(keep), np.nan), straight[keep]))
             self._add(gathered, (i, -1), (keep, np.full(len(keep), -1)), mine, tests)
         for i, j in crossed:
             one, other = features[i], features[j]

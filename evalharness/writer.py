@@ -7,11 +7,13 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import takeaway
+from evalharness.failures import LIFT
 from evalharness.metrics import METRICS
 from evalharness.schemas import SCHEMA_VERSION, InputError
 
@@ -37,6 +39,8 @@ FILES = (
     "takeaway.txt",
 )
 MARK = "evalharness report"
+ABANDONED = 3600
+"""Seconds after which a half-written folder beside a report is that of a crash; writing takes a few."""
 
 
 def documents(report: Report) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def documents(report: Report) -> dict[str, Any]:
             "rule": failures.rule,
             "errors": failures.errors,
             "n": failures.n,
+            "lift": LIFT,
             "categories": [
                 {
                     "category": c.category,
@@ -96,6 +101,12 @@ def documents(report: Report) -> dict[str, Any]:
                     "share": c.share,
                     "low": c.low,
                     "high": c.high,
+                    "rows": c.rows,
+                    "base_rate": c.base_rate,
+                    "lift": c.lift,
+                    "lift_low": c.lift_low,
+                    "lift_high": c.lift_high,
+                    "lift_reason": c.lift_reason,
                     "examples": [
                         {
                             "row": e.row,
@@ -239,12 +250,15 @@ def _swap(fresh: Path, target: Path) -> None:
     for old in _moved_aside(target):
         (old / "metrics.json").unlink(missing_ok=True)  # from here on it is no report that could be put back
         shutil.rmtree(old, ignore_errors=True)  # what is left goes with the next write
+    for half in _moved_aside(target, "new"):
+        if time.time() - half.stat().st_mtime > ABANDONED:  # else another process may be writing it
+            shutil.rmtree(half, ignore_errors=True)
 
 
-def _moved_aside(target: Path) -> list[Path]:
+def _moved_aside(target: Path, how: str = "old") -> list[Path]:
     if not target.parent.is_dir():
         return []
-    named = re.compile(rf"\.{re.escape(target.name)}\.old-[0-9a-f]{{32}}")
+    named = re.compile(rf"\.{re.escape(target.name)}\.{how}-[0-9a-f]{{32}}")
     return [path for path in target.parent.iterdir() if named.fullmatch(path.name) and path.is_dir()]
 
 
