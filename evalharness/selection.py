@@ -37,7 +37,7 @@ class Corrected(NamedTuple):
     high: Floats
 
 
-def passing(mean: Floats, rests: Floats, p_values: Floats, cut: float) -> Pieces:
+def passing(mean: Floats, rests: Floats, p_values: Floats, cut: Floats) -> Pieces:
     """Return the values that a mean could have had and still pass all its tests.
 
     Parameters
@@ -46,8 +46,8 @@ def passing(mean: Floats, rests: Floats, p_values: Floats, cut: float) -> Pieces
     rests : ndarray of shape (r, t)
         What each test compares the mean with; NaN where there is no such test.
     p_values : ndarray of shape (r, t)
-    cut : float
-        The largest p-value that was accepted.
+    cut : ndarray of shape (r,)
+        The largest p-value that would have been accepted for each.
 
     Notes
     -----
@@ -59,7 +59,7 @@ def passing(mean: Floats, rests: Floats, p_values: Floats, cut: float) -> Pieces
     tested = ~np.isnan(rests)
     apart = np.where(tested, mean[:, None] - rests, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = ndtri(cut / 2) / ndtri(np.where(tested, p_values, 1.0) / 2)
+        share = ndtri(cut / 2)[:, None] / ndtri(np.where(tested, p_values, 1.0) / 2)
     need = np.where(tested, np.abs(apart) * np.clip(np.nan_to_num(share, nan=1.0), 0.0, 1.0), 0.0)
     lower = np.where(tested, rests - need, np.inf).min(axis=1)
     upper = np.where(tested, rests + need, -np.inf).max(axis=1)

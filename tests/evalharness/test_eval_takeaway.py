@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evalharness import evaluate
 from evalharness.takeaway import rounded
+from tests.evalharness.support import QUICK, churn
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 
@@ -133,3 +134,70 @@ def test_a_model_far_from_the_majority_is_called_better_by_a_paired_test(extra):
 def test_numbers_are_rounded_for_reading(value, shown):
     """Just below 1 is not 1."""
     assert rounded(value) == shown
+
+
+def takes():
+    rng = np.random.default_rng(0)
+    y, p = rng.normal(size=300), rng.random(300)
+    yield churn(config={"plots": False})
+    yield churn(weak=lambda d: d["city"] == "Rome", config={"plots": False})
+    yield evaluate(task_type="regression", labels=1e6 * y, predictions=1e6 * (y + 0.2))
+    yield evaluate(task_type="regression", labels=y, predictions=-y, data={"x": rng.normal(size=300)})
+    yield evaluate(task_type="classification", labels=rng.random(300) < 0.9, predictions=0.5 + p / 2)
+    yield evaluate(task_type="classification", labels=["1.5"] * 30, predictions=["1.5"] * 30)
+    yield evaluate(
+        task_type="classification",
+        labels=rng.integers(0, 3, 90),
+        predictions=rng.integers(0, 3, 90),
+        config=QUICK,
+    )
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_takeaway_is_five_sentences_of_known_numbers(number):
+    """Every number that is printed is in metrics.json, in the same digits."""
+    report = list(takes())[number]
+    lines = report.get_takeaway().split("\n")
+    assert len(lines) == 5
+    assert all(line.endswith(".") and line[0].isupper() for line in lines)
+    for claim in report.documents()["metrics.json"]["takeaway"]:
+        text = claim["sentence"]
+        for name in claim["names"].values():
+            text = text.replace(name, "")
+        printed = re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)
+        assert set(printed) <= {json.dumps(value) for value in claim["numbers"].values()}, text
+
+
+def test_majority_in_the_interval_keeps_accuracy_from_the_headline():
+    rng = np.random.default_rng(0)
+    y = rng.random(300) < 0.9
+    report = evaluate(
+        task_type="classification", labels=y, predictions=np.clip(0.9 + 0.05 * rng.normal(size=300), 0, 1)
+    )
+    first, second = report.get_takeaway().split("\n")[:2]
+    assert first.startswith("ROC AUC is ")
+    assert second.startswith("There is no evidence that accuracy")
+
+
+def test_judging_words_need_a_passing_test():
+    """A model of pure noise is called neither better nor well calibrated, and no slice worse."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        report = evaluate(
+            task_type="classification",
+            labels=rng.integers(0, 2, 200),
+            predictions=rng.integers(0, 2, 200),
+            data={"x": rng.normal(size=200)},
+        )
+        text = report.get_takeaway()
+        assert "better" not in text
+        assert "well calibrated" not in text
+
+
+def test_good_calibration_is_said_where_shown():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 1, 8000)
+    text = evaluate(
+        task_type="classification", labels=rng.random(8000) < p, predictions=p, config={"n_resamples": 100}
+    ).get_takeaway()
+    assert "The probabilities are well calibrated: " in text
