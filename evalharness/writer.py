@@ -40,7 +40,7 @@ FILES = (
 )
 MARK = "evalharness report"
 ABANDONED = 3600
-"""Seconds after which a half-written folder beside a report is that of a crash; writing takes a few."""
+"""Seconds after which a half-written folder is that of a crash, where locks cannot tell."""
 
 
 def documents(report: Report) -> dict[str, Any]:
@@ -219,7 +219,11 @@ def write(report: Report, output_dir: Any) -> Path:
         files |= {f"plots/{name}.png": image for name, image in plots.draw(report).items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.parent / f".{target.name}.new-{uuid.uuid4().hex}"
+    for half in _siblings(target, "new"):
+        if _abandoned(half):
+            shutil.rmtree(half, ignore_errors=True)
     fresh.mkdir()
+    held = _locked(fresh)
     try:
         for name, content in files.items():
             path = fresh / name
@@ -228,7 +232,39 @@ def write(report: Report, output_dir: Any) -> Path:
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+        if held is not None:
+            os.close(held)
     return target
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder while this process lives; return what to close, or None where that is impossible.
+
+    It is impossible where another process holds it, and on systems that lock no folders.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def _abandoned(half: Path) -> bool:
+    """Whether a half-written folder was left by a crash: nobody holds it; without locks, it is old."""
+    try:
+        held = _locked(half)
+        if held is not None:
+            os.close(held)
+            return True
+        return time.time() - half.stat().st_mtime > ABANDONED
+    except OSError:  # gone, or not ours
+        return False
 
 
 def _swap(fresh: Path, target: Path) -> None:
@@ -247,15 +283,12 @@ def _swap(fresh: Path, target: Path) -> None:
         except OSError:
             old.rename(target)
             raise
-    for old in _moved_aside(target):
+    for old in _siblings(target, "old"):
         (old / "metrics.json").unlink(missing_ok=True)  # from here on it is no report that could be put back
         shutil.rmtree(old, ignore_errors=True)  # what is left goes with the next write
-    for half in _moved_aside(target, "new"):
-        if time.time() - half.stat().st_mtime > ABANDONED:  # else another process may be writing it
-            shutil.rmtree(half, ignore_errors=True)
 
 
-def _moved_aside(target: Path, how: str = "old") -> list[Path]:
+def _siblings(target: Path, how: str) -> list[Path]:
     if not target.parent.is_dir():
         return []
     named = re.compile(rf"\.{re.escape(target.name)}\.{how}-[0-9a-f]{{32}}")
@@ -272,6 +305,6 @@ def recover(target: Path) -> None:
     """
     if target.exists():
         return
-    whole = [path for path in _moved_aside(target) if (path / "metrics.json").is_file()]
+    whole = [path for path in _siblings(target, "old") if (path / "metrics.json").is_file()]
     if whole:
         max(whole, key=lambda path: (path / "metrics.json").stat().st_mtime_ns).rename(target)

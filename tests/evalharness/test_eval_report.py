@@ -139,6 +139,31 @@ def test_a_crash_between_the_renames_loses_no_report(tmp_path):
     assert not [p for p in tmp_path.iterdir() if ".old-" in p.name]
 
 
+def test_half_written_folders_go_with_the_next_write(tmp_path):
+    """Killed while it wrote, a process leaves a hidden folder; the next write removes it, but none in use."""
+    code = (
+        "import os, sys, evalharness as e, evalharness.writer as w\n"
+        "given = dict(task_type='regression', labels=[1, 2], predictions=[1, 2], config={'plots': False})\n"
+        "def stop(*_):\n"
+        "    print('written', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    os._exit(9)\n"
+        "w._swap = stop\n"
+        "e.evaluate(**given, output_dir=sys.argv[1])\n"
+    )
+    target = tmp_path / "e"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(target)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as writing:  # fmt: skip
+        assert writing.stdout.readline() == "written\n"
+        evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target, config={"plots": False})
+        assert sum(".new-" in p.name for p in tmp_path.iterdir()) == 1
+        writing.communicate("\n")
+    evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target, config={"plots": False})
+    assert [p.name for p in tmp_path.iterdir()] == ["e"]
+
+
 def test_what_was_being_removed_is_not_put_back(tmp_path):
     """Half of an old report is no report."""
     (tmp_path / f".e.old-{'0' * 32}" / "plots").mkdir(parents=True)
