@@ -49,10 +49,31 @@ def of_rows(sample: Sample) -> str | None:
             sha.update(b"n")
             _numbers(sha, column.to_numpy())
         else:
+            if _times(sha, column):
+                continue
             codes, values = _texts(column)
             sha.update(b"s" + json.dumps(values).encode())
             sha.update(np.ascontiguousarray(codes, dtype="<i8").tobytes())
     return sha.hexdigest()
+
+
+def _times(sha: Any, column: Any) -> bool:
+    """Add a column of times as microseconds and what is beyond them, in UTC if it has a zone; False for others."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return False
+    zone = getattr(column.dt, "tz", None)
+    stamps = column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    held = stamps.to_numpy(dtype=None if isinstance(stamps.dtype, np.dtype) else "datetime64[us]")
+    coarse = held.astype("datetime64[us]")
+    sha.update(b"t" if zone is None else b"z")
+    sha.update(coarse.astype("<i8").tobytes())
+    if held.dtype == np.dtype("datetime64[ns]"):
+        beyond = np.where(np.isnat(held), 0, (held - coarse).astype(np.int64))
+        if beyond.any():
+            sha.update(b"n" + beyond.astype("<i8").tobytes())
+    return True
 
 
 def _texts(column: Any) -> tuple[Any, list[str]]:

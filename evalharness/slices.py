@@ -226,6 +226,8 @@ class _Plain:
         self.grid = np.rint(np.ldexp(self.loss, self.exponent))
         self.mean = float(self.loss.mean())
         self.scale = float(self.loss.std()) or 1.0
+        z = (self.loss - self.mean) / self.scale
+        self.powers = () if self.counted else (z, z * z, z * z * z)
 
     def _sums(self, codes: np.ndarray[Any, Any], size: int) -> tuple[Floats, Floats]:
         """Return rows and total loss of each code below `size`."""
@@ -233,6 +235,7 @@ class _Plain:
             both = np.bincount(codes * codes.dtype.type(2) + self.wrong, minlength=2 * size)[: 2 * size]
             right, wrong = both[0::2].astype(np.float64), both[1::2].astype(np.float64)
             return right + wrong, wrong
+        codes = codes.astype(np.intp)
         count = np.bincount(codes, minlength=size)[:size].astype(np.float64)
         return count, np.ldexp(np.bincount(codes, weights=self.grid, minlength=size)[:size], -self.exponent)
 
@@ -243,8 +246,7 @@ class _Plain:
             share = total / safe
             variance = share * (1 - share)
             return variance, np.divide(1 - 2 * share, np.sqrt(variance), out=np.zeros(size), where=variance > 0)
-        z = (self.loss - self.mean) / self.scale
-        one, two, three = (np.bincount(codes, weights=z**p, minlength=size)[:size] / safe for p in (1, 2, 3))
+        one, two, three = (np.bincount(codes, weights=z, minlength=size)[:size] / safe for z in self.powers)
         variance = np.maximum(two - one**2, 0.0)
         third = three - 3 * one * two + 2 * one**3
         skew = np.divide(third, variance**1.5, out=np.zeros(size), where=variance > 1e-12 * (two + 1e-300))
@@ -274,7 +276,7 @@ class _Plain:
         for i, j in crossed:
             one, other = features[i], features[j]
             k, size = len(other.texts) + 1, (len(one.texts) + 1) * (len(other.texts) + 1)
-            m, x = self._sums(one.codes.astype(np.uint16) * np.uint16(k) + other.codes, size)
+            m, x = self._sums(_joined(one, other), size)
             a, b = np.divmod(np.arange(size), k)
             inside = (a < len(one.texts)) & (b < len(other.texts)) & (m >= self.least)
             a, b, m, x = a[inside], b[inside], m[inside], x[inside]
@@ -346,6 +348,11 @@ def _straightened(sample: Sample) -> Sample:
     p = p / scale - np.average(p / scale, weights=w)
     slope = float(np.sum(w * p * (y - np.average(y, weights=w))) / np.sum(w * p**2))
     return replace(sample, predictions=np.average(y, weights=w) + slope * p)
+
+
+def _joined(one: Feature, other: Feature) -> np.ndarray[Any, Any]:
+    """Return the cell of each row in the table of two features, those without a condition last in each."""
+    return np.asarray(one.codes.astype(np.uint16) * np.uint16(len(other.texts) + 1) + other.codes)
 
 
 def _as_column(feature: Feature) -> Feature:
@@ -476,7 +483,7 @@ class _Linearised:
         for i, j in crossed:
             one, other = features[i], features[j]
             p, q = len(one.texts) + 1, len(other.texts) + 1
-            cells = self._cells(one.codes.astype(np.uint16) * np.uint16(q) + other.codes, p * q)
+            cells = self._cells(_joined(one, other), p * q)
             first, second = cells.shaped(p, q, -1), cells.shaped(p, q, -2)
             a, b = np.divmod(np.arange(p * q), q)
             left = np.minimum(first.rows[a], second.rows[b]) - cells.rows
