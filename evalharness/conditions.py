@@ -55,7 +55,12 @@ def of_frame(frame: Any, skipped: list[tuple[str, str]]) -> Iterator[Feature]:
         name, column = str(label), frame.iloc[:, i]
         try:
             yield from _of_column(name, i, column, skipped)
-        except (TypeError, ValueError, OverflowError) as error:  # values that cannot be hashed, compared or counted
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+            NotImplementedError,
+        ) as error:  # values that cannot be hashed, compared or counted
             skipped.append((name, f"its values cannot be compared ({error})"))
 
 
@@ -122,7 +127,7 @@ def _many(values: Floats, few: int) -> bool:
 
 
 def _identifies(name: str, values: Floats) -> bool:
-    if len(values) <= MAX_CATEGORIES or not bool(np.all(values % 1 == 0)):
+    if len(values) <= MAX_CATEGORIES or not bool(np.all(np.isfinite(values) & (np.floor(values) == values))):
         return False
     if bool(np.all(np.diff(values) == 1)):
         return True

@@ -498,11 +498,11 @@ class _Linearised:
     def _add(self, gathered: _Gathered, names: Any, codes: Any, mine: _Cells, tests: Any) -> None:
         """Add what has weight, and something with weight to be set against."""
         total = mine.weight.sum(axis=0)
-        safe = np.maximum(total, 1e-300)
+        safe = np.maximum(total, 1e-100)
         centre = mine.loss.sum(axis=0) / safe
         variance, units = self._variance((mine.loss - centre * mine.weight) / safe)
         if self.counted:  # shares near 0 and 1 are not as certain as their few errors look
-            size = safe**2 / np.maximum(mine.squares, 1e-300)
+            size = np.maximum(safe**2 / np.maximum(mine.squares, 1e-300), 1.0)
             share = ((centre + self.mean) * size + 1) / (size + 2)
             variance = np.maximum(variance, share * (1 - share) / size)
         rests, tails = (np.full((len(centre), 3), np.nan) for _ in range(2))
@@ -551,7 +551,7 @@ class _Linearised:
                 self.weight**2 * chance * (1 - chance),
             )
         )
-        total = np.maximum(weight.sum(axis=0), 1e-300)
+        total = np.maximum(weight.sum(axis=0), 1e-100)
         mean = gap.sum(axis=0) / total
         variance, units = self._variance((gap - mean * weight) / total)
         variance = np.maximum(variance, doubt.sum(axis=0) / total**2)

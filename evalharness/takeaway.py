@@ -258,7 +258,7 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
         if sample.frame is None:
             return words.claim("slices", "No slices were tested, because no data was given.")
         return words.claim("slices", "No slices were tested, because none has enough rows.")
-    metric = slices.rows[0].metric
+    metric = "mean_absolute_error" if sample.task == "regression" else "accuracy"
     overall = metrics[metric]
     assert overall is not None
     sign = 1 if METRICS[metric].greater_is_better else -1

@@ -268,3 +268,41 @@ def test_pairs_are_found_with_weights_and_groups():
         found = evaluate(task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra).slices
         assert found.iloc[0]["slice"] in ("a = 'u' & b = 'x'", "b = 'x'", "a = 'u'")
         assert "a = 'u' & b = 'x'" in set(found.loc[found["significant"], "slice"])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_table_gives_slices_in_order(seed):
+    """Columns of every type, infinite, missing and huge values, zero weights: p and q are shares, intervals hold."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([1, 2, 30, 200]))
+    seconds = pd.to_datetime(rng.integers(-(2**33), 2**36, n), unit="s")
+    data = pd.DataFrame(
+        {
+            "infinite": np.where(rng.random(n) < 0.2, np.inf, rng.normal(size=n)),
+            "huge": rng.normal(size=n) * 1e300,
+            "mixed": np.array([1, "a", None, 2.5], dtype=object)[rng.integers(0, 4, n)],
+            "time": seconds,
+            "zone": seconds.tz_localize("UTC").tz_convert("Europe/Oslo"),
+            "day": [d.date() for d in pd.date_range("2020-01-01", periods=n)],
+            "period": pd.period_range("2020", periods=n, freq="D"),
+            "category": pd.Categorical(rng.choice(["x", "y"], n), categories=["y", "x", "z"]),
+            "nullable": pd.array(np.where(rng.random(n) < 0.3, None, rng.integers(0, 99, n)), dtype="Int64"),
+            "lists": [[1]] * n,
+            "complex": rng.normal(size=n) + 1j,
+        }
+    )
+    given = {"sample_weight": np.where(rng.random(n) < 0.4, 0, rng.random(n)) + (np.arange(n) == 0)} if seed % 2 else {}
+    if seed % 3 == 0 and n > 2:
+        given["groups"] = np.arange(n) % int(rng.integers(2, n))
+    if seed % 5:
+        y = rng.integers(0, 2, n)
+        given |= {"task_type": "classification", "labels": y, "predictions": np.round(rng.random(n), seed % 4)}
+    else:
+        y = rng.normal(size=n) * 10.0 ** rng.integers(-90, 90)
+        given |= {"task_type": "regression", "labels": y, "predictions": np.where(rng.random(n) < 0.3, 2 * y, y)}
+    found = evaluate(data=data, config={**QUICK, "min_support": 2}, **given).slices
+    assert found[["p_value", "q_value"]].isin([np.nan]).sum().sum() == 0
+    assert ((found[["p_value", "q_value"]] >= 0) & (found[["p_value", "q_value"]] <= 1)).all().all()
+    anew = found[found["adjusted_estimate"].notna()]
+    assert (anew["adjusted_low"] <= anew["adjusted_estimate"]).all()
+    assert (anew["adjusted_estimate"] <= anew["adjusted_high"]).all()
