@@ -49,19 +49,45 @@ def of_rows(sample: Sample) -> str | None:
             sha.update(b"n")
             _numbers(sha, column.to_numpy())
         else:
-            import pandas as pd
-
-            text = np.array(
-                [
-                    None if missing else str(v)
-                    for v, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
-                ],
-                dtype=object,
-            )
-            codes, values = pd.factorize(text)
-            sha.update(b"s" + json.dumps(list(values)).encode())
+            if _times(sha, column):
+                continue
+            codes, values = _texts(column)
+            sha.update(b"s" + json.dumps(values).encode())
             sha.update(np.ascontiguousarray(codes, dtype="<i8").tobytes())
     return sha.hexdigest()
+
+
+def _times(sha: Any, column: Any) -> bool:
+    """Add a column of times as microseconds and what is beyond them, in UTC if it has a zone; False for others."""
+    import pandas as pd
+
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return False
+    zone = getattr(column.dt, "tz", None)
+    stamps = column if zone is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+    held = stamps.to_numpy(dtype=None if isinstance(stamps.dtype, np.dtype) else "datetime64[us]")
+    coarse = held.astype("datetime64[us]")
+    sha.update(b"t" if zone is None else b"z")
+    sha.update(coarse.astype("<i8").tobytes())
+    if held.dtype == np.dtype("datetime64[ns]"):
+        beyond = np.where(np.isnat(held), 0, (held - coarse).astype(np.int64))
+        if beyond.any():
+            sha.update(b"n" + beyond.astype("<i8").tobytes())
+    return True
+
+
+def _texts(column: Any) -> tuple[Any, list[str]]:
+    """Return the different texts of a column in order of appearance, and which each row has (-1: missing)."""
+    import pandas as pd
+
+    mixed = column.dtype == object and pd.api.types.infer_dtype(column, skipna=True).startswith("mixed")
+    if mixed:  # 1 and True, or values that cannot be hashed
+        cells = zip(column.tolist(), column.isna().tolist(), strict=True)
+        codes, values = pd.factorize(np.array([None if missing else str(v) for v, missing in cells], dtype=object))
+        return codes, list(values)
+    codes, values = pd.factorize(column)
+    places, texts = pd.factorize(np.array([str(v) for v in values], dtype=object))
+    return np.append(places, -1)[codes], list(texts)
 
 
 def _numbers(sha: Any, values: np.ndarray[Any, Any]) -> None:

@@ -20,6 +20,11 @@ standard deviations where errors are normal):
 4. ``rare target``: the label is below the 5 % or above the 95 % quantile of the labels.
 5. ``too high``: the prediction is above the label.
 6. ``too low``: the prediction is below the label.
+
+The lift of a category says whether errors are met there more often than elsewhere. All rows, not only errors,
+are sorted by the same rules in the same order; the lift is the category's share of the errors over its share of
+all rows (its base rate), which is also the error rate inside the category over that of all rows. 1 is no
+association. ``extreme`` has none, because its rule is part of what makes a row an error.
 """
 
 from __future__ import annotations
@@ -29,14 +34,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalharness.intervals import wilson
+from evalharness.intervals import normal_quantile, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalharness.schemas import Booleans, Config, Floats, Sample
 
-COLUMNS = ("category", "rule", "count", "share", "low", "high")
+COLUMNS = (
+    "category", "rule", "count", "share", "low", "high", "rows", "base_rate", "lift", "lift_low", "lift_high",
+    "lift_reason",
+)  # fmt: skip
+LIFT = "share of the errors over share of all rows sorted by the same rules; 1 is no association"
 CONFIDENT, CLOSE, RARE, FENCE, LARGE, EXTREME, TAIL = 0.9, 0.1, 0.05, 3.0, 3.0, 9.0, 0.05
 
 
@@ -54,7 +63,25 @@ class Example:
 
 @dataclass(frozen=True)
 class Category:
-    """One category with its rule, its count, its share of all errors with a Wilson interval, and examples."""
+    """One category: its rule, its errors, how much more often errors are met there, and examples.
+
+    Attributes
+    ----------
+    category, rule : str
+    count : int
+        Errors in it.
+    share, low, high : float or None
+        Share of all errors, with Wilson's interval (with groups for the effective number of errors).
+    rows : int
+        Rows that the rules put here, errors or not.
+    base_rate : float
+        Their share of all rows.
+    lift, lift_low, lift_high : float or None
+        ``share / base_rate`` with its interval.
+    lift_reason : str or None
+        Why there is no lift, or no interval of it.
+    examples : tuple of Example
+    """
 
     category: str
     rule: str
@@ -62,6 +89,12 @@ class Category:
     share: float | None
     low: float | None
     high: float | None
+    rows: int
+    base_rate: float
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    lift_reason: str | None
     examples: tuple[Example, ...]
 
 
@@ -125,17 +158,70 @@ def find(sample: Sample, config: Config) -> Failures:
         wrong, size, tests, rule = _regression(sample)
     else:
         wrong, size, tests, rule = _classification(sample)
-    free = wrong.copy()
+    free = np.ones(sample.n, dtype=bool)
     errors = int(wrong.sum())
     categories = []
     for name, text, mask, why in tests:
-        mine = np.flatnonzero(free & mask)
-        free[mine] = False
+        here = free & mask
+        free &= ~here
+        mine = np.flatnonzero(here & wrong)
         worst = mine[np.argsort(-size[mine], kind="stable")][: config.n_failures_per_type]
-        low, high = wilson(len(mine), errors, config.confidence_level) if errors else (None, None)
+        share, low, high = _share(here, wrong, sample, config.confidence_level)
         examples = tuple(_example(sample, int(i), why(int(i))) for i in worst)
-        categories.append(Category(name, text, len(mine), len(mine) / errors if errors else None, low, high, examples))
+        rows = int(here.sum())
+        lift = _lift(name, here, wrong, sample, config.confidence_level)
+        categories.append(Category(name, text, len(mine), share, low, high, rows, rows / sample.n, *lift, examples))
     return Failures(tuple(categories), errors, sample.n, rule)
+
+
+def _share(
+    here: Booleans, wrong: Booleans, sample: Sample, level: float
+) -> tuple[float | None, float | None, float | None]:
+    """Return the share of the errors that are here, with its interval."""
+    count, errors = int(np.sum(here & wrong)), int(wrong.sum())
+    if errors == 0:
+        return None, None, None
+    share, size = count / errors, float(errors)
+    if sample.groups is not None:
+        variance = _between(wrong * (here - share) / errors, sample)
+        if 0 < count < errors and variance > 0:
+            size = min(size, share * (1 - share) / variance)
+        else:
+            size = min(size, float(len(np.unique(sample.groups[wrong]))))
+    return share, *wilson(share * size, size, level)
+
+
+def _lift(
+    name: str, here: Booleans, wrong: Booleans, sample: Sample, level: float
+) -> tuple[float | None, float | None, float | None, str | None]:
+    """Return lift, low, high, reason: the ratio of the error rate here to that of all rows.
+
+    The interval is symmetric in the logarithm (Katz et al. 1978, Biometrics 34(3)), its variance by the delta
+    method for counts of one multinomial, since the rows here are part of all rows; with groups, for sums of groups.
+    """
+    n, errors, rows, count = sample.n, int(wrong.sum()), int(here.sum()), int(np.sum(here & wrong))
+    if name == "extreme":
+        return None, None, None, "its rule is part of what makes a row an error"
+    if errors == 0:
+        return None, None, None, "there are no errors"
+    if rows == 0:
+        return None, None, None, "no row meets the rule"
+    if count == 0:
+        return 0.0, None, None, "no error is in this category, so the logarithm of the lift has no value"
+    lift = count * n / (rows * errors)
+    pull = 1 / n - wrong / errors - here / rows + (here & wrong) / count
+    variance = _between(pull, sample)
+    if variance <= 1e-12 / n:
+        return lift, None, None, "every row, or every error and no other row, is in this category"
+    half = normal_quantile((1 + level) / 2) * np.sqrt(variance)
+    return lift, float(lift * np.exp(-half)), float(lift * np.exp(half)), None
+
+
+def _between(pull: Floats, sample: Sample) -> float:
+    """Return the variance of a sum over rows, or over groups where rows come in groups."""
+    if sample.groups is not None:
+        pull = np.bincount(sample.groups, weights=pull).astype(np.float64)
+    return float(np.sum(pull**2)) * len(pull) / max(len(pull) - 1, 1)
 
 
 def _classification(sample: Sample) -> Any:

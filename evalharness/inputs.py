@@ -5,29 +5,23 @@ Everything that can be wrong is found here, before any work. Rows are matched by
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalharness import containers
+from evalharness.containers import Vector
 from evalharness.schemas import TASK_TYPES, InputError, Sample, nearest
 
 if TYPE_CHECKING:
     from evalharness.schemas import Booleans, Class, Floats, Integers
 
 MAX_CLASSES = 500
+LARGEST_CLASS = 2**53
+"""Whole numbers beyond this are not told apart once written as floats."""
 LARGEST = 1e100
 """Larger targets would overflow when squared or cubed."""
-
-
-class Vector(NamedTuple):
-    """One column at the door: `kind` is bool, int, float or str; `missing` marks rows without a value."""
-
-    kind: str
-    values: np.ndarray[Any, Any]
-    missing: Booleans
 
 
 def read(
@@ -61,7 +55,7 @@ def read(
     for name, value in (("predictions", predictions), ("labels", labels)):
         if value is None:
             raise InputError(f"{name} is None; give one value for each row.")
-    _same_index(
+    containers.same_index(
         labels=labels,
         predictions=predictions,
         probabilities=probabilities,
@@ -70,25 +64,27 @@ def read(
         groups=groups,
     )
 
-    y = _column(labels, "labels")
+    y = containers.column(labels, "labels")
     n = len(y.values)
     if n == 0:
         raise InputError("labels has no rows; give at least one.")
-    frame, kind = _frame(data)
-    first = _matrix(predictions, "predictions")
-    second = None if probabilities is None else _matrix(probabilities, "probabilities")
-    weights = None if sample_weight is None else _column(sample_weight, "sample_weight")
-    cluster = None if groups is None else _column(groups, "groups", dates=True)
+    if y.missing.all():
+        raise InputError(f"labels is missing in all {containers.counted(n)}; give what really was in each row.")
+    frame, kind = containers.frame(data)
+    first = containers.matrix(predictions, "predictions")
+    second = None if probabilities is None else containers.matrix(probabilities, "probabilities")
+    weights = None if sample_weight is None else containers.column(sample_weight, "sample_weight")
+    cluster = None if groups is None else containers.column(groups, "groups", dates=True)
     sizes = {
-        "predictions": _length(first),
-        "probabilities": None if second is None else _length(second),
+        "predictions": containers.length(first),
+        "probabilities": None if second is None else containers.length(second),
         "data": None if frame is None else len(frame),
         "sample_weight": None if weights is None else len(weights.values),
         "groups": None if cluster is None else len(cluster.values),
     }
     for name, size in sizes.items():
         if size is not None and size != n:
-            raise InputError(f"{name} has {_rows(size)} but labels has {n:,}; give one for each label.")
+            raise InputError(f"{name} has {containers.counted(size)} but labels has {n:,}; give one for each label.")
 
     notes: list[str] = []
     if task_type == "regression":
@@ -102,14 +98,16 @@ def read(
     if bad:
         if on_missing == "error":
             raise InputError(
-                f"{_whose(y, missing)} {'is' if bad == 1 else 'are'} missing in {_rows(bad)} (first: row "
+                f"{_whose(y, missing)} {'is' if bad == 1 else 'are'} missing in {containers.counted(bad)} (first: row "
                 f"{int(np.argmax(missing))}); "
                 "fill them in, or give on_missing='drop' to leave those rows out."
             )
         keep = np.flatnonzero(~missing)
         if len(keep) == 0:
             raise InputError(f"labels and predictions leave no complete row of {n:,}; fill in the missing values.")
-        notes.append(f"{_rows(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop').")
+        notes.append(
+            f"{containers.counted(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop')."
+        )
 
     scaled = None if weights is None else _weights(weights, keep)
     codes = None if cluster is None else _groups(cluster, keep)
@@ -128,255 +126,6 @@ def read(
         data_kind=kind,
         notes=tuple(notes),
     )
-
-
-# Containers ---------------------------------------------------------------------------------------
-
-
-def _library(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
-
-
-def _same_index(**given: Any) -> None:
-    held = {
-        name: value.index for name, value in given.items() if _library(value) == "pandas" and hasattr(value, "index")
-    }
-    if len(held) < 2:
-        return
-    (first, index), *others = held.items()
-    for name, other in others:
-        if len(other) == len(index) and not index.equals(other):
-            differ = np.asarray(index) != np.asarray(other)
-            row = int(np.argmax(differ))
-            raise InputError(
-                f"{name} and {first} have different pandas indexes in {_rows(int(np.sum(differ)))} "
-                f"(first: row {row}, {_shown(other[row])} against "
-                f"{_shown(index[row])}); rows are matched by position, so put them in one order and give "
-                "both "
-                "the same index."
-            )
-
-
-def _plain(value: Any, name: str) -> Any:
-    """Turn any supported container into a NumPy array, a list, or a pair (column names, arrays)."""
-    library = _library(value)
-    if library == "pandas":
-        if hasattr(value, "columns"):
-            return [str(c) for c in value.columns], [value.iloc[:, i] for i in range(value.shape[1])]
-        return value
-    if library == "polars":
-        return ([str(c) for c in value.columns], list(value.get_columns())) if hasattr(value, "columns") else value
-    if library == "pyarrow":
-        return ([str(c) for c in value.column_names], list(value.columns)) if hasattr(value, "column_names") else value
-    if isinstance(value, np.ma.MaskedArray):
-        held = value.data.astype(object)
-        held[np.ma.getmaskarray(value)] = None
-        return held
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, (str, bytes, Mapping, set)) or not (hasattr(value, "__len__") or hasattr(value, "__iter__")):
-        raise InputError(
-            f"{name} is a {type(value).__name__}; give a NumPy array, a pandas, polars or Arrow column, or a list."
-        )
-    if hasattr(value, "__array__"):
-        return np.asarray(value)
-    return list(value)
-
-
-def _one(value: Any) -> np.ndarray[Any, Any]:
-    """Return one library column as an array in which missing entries are None or NaN."""
-    library = _library(value)
-    if library == "pandas":
-        dtype = value.dtype
-        if isinstance(dtype, np.dtype):
-            return np.asarray(value)
-        if value.isna().any() or str(dtype) in ("category", "string", "str"):
-            return np.array(
-                [None if m else v for v, m in zip(value.tolist(), np.asarray(value.isna()), strict=True)],
-                dtype=object,
-            )
-        return np.asarray(value.to_numpy())
-    if library == "polars":
-        return (
-            np.array(value.to_list(), dtype=object)
-            if value.null_count() or value.dtype.is_nested()
-            else _dense(value.to_numpy(), value.to_list)
-        )
-    if library == "pyarrow":
-        return (
-            np.array(value.to_pylist(), dtype=object)
-            if value.null_count
-            else _dense(
-                value.to_numpy(zero_copy_only=False) if not hasattr(value, "chunks") else value.to_numpy(),
-                value.to_pylist,
-            )
-        )
-    return np.asarray(value, dtype=object) if isinstance(value, list) else value
-
-
-def _dense(array: np.ndarray[Any, Any], listed: Any) -> np.ndarray[Any, Any]:
-    return array if array.dtype.kind in "biuf" else np.array(listed(), dtype=object)
-
-
-def _vector(array: np.ndarray[Any, Any], name: str, *, dates: bool = False) -> Vector:
-    """Find the kind of a 1-D array and its missing entries."""
-    kind = array.dtype.kind
-    none = np.zeros(len(array), dtype=bool)
-    if kind == "b":
-        return Vector("bool", array.astype(bool), none)
-    if kind in "iu":
-        if kind == "u" and len(array) and int(array.max()) > np.iinfo(np.int64).max:
-            raise InputError(f"{name} holds whole numbers beyond 64 bits; give smaller codes or strings.")
-        return Vector("int", array.astype(np.int64), none)
-    if kind == "f":
-        values = array.astype(np.float64)
-        return Vector("float", values, np.isnan(values))
-    if kind in "US":
-        return Vector("str", np.array([_text(v) for v in array.tolist()], dtype=object), none)
-    if kind == "M" and dates:
-        return Vector("str", array.astype(str).astype(object), np.isnat(array))
-    if kind != "O":
-        raise InputError(f"{name} has dtype {array.dtype}; give numbers, strings or booleans.")
-    values = array
-    missing = np.fromiter((_is_missing(v) for v in values), dtype=bool, count=len(values))
-    families = {t: _family(t, dates=dates) for t in set(map(type, values[~missing]))}
-    if None in families.values():
-        worst = next(t for t, f in families.items() if f is None)
-        row = next(i for i, v in enumerate(values) if type(v) is worst and not missing[i])
-        raise InputError(f"{name} holds a {worst.__name__} at row {row}; give numbers, strings or booleans.")
-    found = set(families.values())
-    if found == {"int", "float"}:
-        found = {"float"}
-    if len(found) > 1:
-        start = families[type(values[int(np.argmax(~missing))])]
-        same = {"int", "float"} if start in ("int", "float") else {start}
-        odd = [i for i, v in enumerate(values) if not missing[i] and families[type(v)] not in same]
-        raise InputError(
-            f"{name} mixes types: {_rows(len(odd))} (first: row {odd[0]}, {_shown(values[odd[0]])}) "
-            f"{'is' if len(odd) == 1 else 'are'} not {start} like row "
-            f"{int(np.argmax(~missing))} ({_shown(values[int(np.argmax(~missing))])}); give one type."
-        )
-    family = (found.pop() or "float") if found else "float"
-    if family == "str":
-        out = np.array([None if m else _text(v) for v, m in zip(values, missing, strict=True)], dtype=object)
-        return Vector("str", out, missing)
-    if family == "float" or (missing.any() and family in ("int", "bool")):
-        numbers = np.fromiter(
-            (np.nan if m else float(v) for v, m in zip(values, missing, strict=True)),
-            dtype=np.float64,
-            count=len(values),
-        )
-        return Vector("float" if family == "float" else family, numbers, missing)
-    return Vector(family, values.astype(np.int64 if family == "int" else bool), missing)
-
-
-def _is_missing(value: Any) -> bool:
-    return (
-        value is None
-        or (isinstance(value, float) and value != value)
-        or type(value).__name__ in ("NAType", "NaTType")
-        or (isinstance(value, np.floating) and bool(np.isnan(value)))
-    )
-
-
-def _family(kind: type, *, dates: bool) -> str | None:
-    if issubclass(kind, (bool, np.bool_)):
-        return "bool"
-    if issubclass(kind, (int, np.integer)):
-        return "int"
-    if issubclass(kind, (float, np.floating, decimal.Decimal)):
-        return "float"
-    if issubclass(kind, (str, bytes)) or (dates and issubclass(kind, (dt.date, np.datetime64))):
-        return "str"
-    return None
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _column(value: Any, name: str, *, dates: bool = False) -> Vector:
-    found = _matrix(value, name, dates=dates)
-    if isinstance(found, Vector):
-        return found
-    raise InputError(f"{name} has {len(found[1])} columns; give one value for each row.")
-
-
-def _matrix(value: Any, name: str, *, dates: bool = False) -> Vector | tuple[list[str] | None, list[Vector]]:
-    """Read one column, or several as (names, columns); a single column of a table counts as one column."""
-    plain = _plain(value, name)
-    names: list[str] | None = None
-    if isinstance(plain, tuple):
-        names, columns = plain
-    elif isinstance(plain, list) and plain and isinstance(plain[0], (list, tuple, np.ndarray)):
-        widths = [len(row) if isinstance(row, (list, tuple, np.ndarray)) else -1 for row in plain]
-        if len(set(widths)) > 1:
-            row = next(i for i, w in enumerate(widths) if w != widths[0])
-            raise InputError(
-                f"{name} is ragged: row {row} does not have {widths[0]} values like row 0; give rows of one length."
-            )
-        columns = [list(column) for column in zip(*plain, strict=True)]
-    elif isinstance(plain, np.ndarray) and plain.ndim != 1:
-        if plain.ndim != 2:
-            raise InputError(
-                f"{name} has {plain.ndim} dimensions; give one value for each row, or one row of probabilities."
-            )
-        columns = [plain[:, j] for j in range(plain.shape[1])]
-    else:
-        return _vector(_one(plain), name, dates=dates)
-    if not columns:
-        raise InputError(f"{name} has no columns; give one value for each row.")
-    vectors = [_vector(_one(column), name, dates=dates) for column in columns]
-    return vectors[0] if len(vectors) == 1 else (names, vectors)
-
-
-def _length(found: Vector | tuple[list[str] | None, list[Vector]]) -> int:
-    return len(found.values) if isinstance(found, Vector) else len(found[1][0].values)
-
-
-def _frame(data: Any) -> tuple[Any, str]:
-    """Return the features as a pandas frame, sharing memory where it can, and the kind they came in."""
-    if data is None:
-        return None, "none"
-    import pandas as pd
-
-    library = _library(data)
-    if library == "pandas" and hasattr(data, "columns"):
-        frame, kind = data, "pandas"
-    elif library == "pandas":
-        frame, kind = pd.Series(data).to_frame(), "pandas"
-    elif library == "polars" and hasattr(data, "columns"):
-        frame, kind = (
-            pd.DataFrame(
-                {
-                    name: data[name].to_pandas() if hasattr(data[name], "to_pandas") else data[name].to_numpy()
-                    for name in data.columns
-                }
-            ),
-            "polars",
-        )
-    elif library == "pyarrow" and hasattr(data, "column_names"):
-        frame, kind = data.to_pandas(), "pyarrow"
-    elif isinstance(data, np.ndarray) and data.ndim in (1, 2):
-        table = data.reshape(len(data), -1)
-        frame, kind = (
-            pd.DataFrame(table, columns=[f"x{j}" for j in range(table.shape[1])], copy=False),
-            "numpy",
-        )
-    elif isinstance(data, Mapping):
-        try:
-            frame, kind = pd.DataFrame(dict(data)), "mapping"
-        except ValueError as error:
-            raise InputError(f"data is a mapping that makes no table ({error}); give columns of one length.") from None
-    elif isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
-        frame, kind = pd.DataFrame(list(data)), "list"
-        if all(isinstance(c, int) for c in frame.columns):
-            frame.columns = pd.Index([f"x{j}" for j in frame.columns])
-    elif hasattr(data, "toarray"):
-        raise InputError("data is a sparse matrix; give a table of the columns that matter, or data.toarray().")
-    else:
-        raise InputError(f"data is a {type(data).__name__}; give a pandas, polars or Arrow table, or a NumPy array.")
-    return frame, kind
 
 
 # Tasks --------------------------------------------------------------------------------------------
@@ -401,7 +150,7 @@ def _regression(y: Vector, first: Any, second: Any, refused: Mapping[str, Any]) 
         if vector.kind == "str":
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds strings (first: row {row}, {_shown(vector.values[row])}); "
+                f"{name} holds strings (first: row {row}, {containers.shown(vector.values[row])}); "
                 "task_type='regression' "
                 "needs numbers, so convert them or give task_type='classification'."
             )
@@ -433,6 +182,8 @@ def _classification(
         guessed = first
     if guessed is not None:
         guessed = _predicted(guessed, y)
+        if listed is None:
+            _not_scores(guessed, y)
     known = listed if listed is not None else _found(y, guessed, scores)
     if len(known) > MAX_CLASSES:
         raise InputError(
@@ -477,8 +228,8 @@ def _classification(
             differ = int(np.sum((cut != guess) & ~missing))
             if differ:
                 notes.append(
-                    f"{_rows(differ)} are predicted otherwise than probability >= {threshold:g} would; "
-                    "label metrics use predictions."
+                    f"{containers.counted(differ)} {'is' if differ == 1 else 'are'} predicted otherwise than "
+                    f"probability >= {threshold:g} would; label metrics use predictions."
                 )
     else:
         assert proba is not None
@@ -496,6 +247,15 @@ def _classification(
 
 def _class_like(vector: Vector, name: str) -> Vector:
     """Whole numbers written as floats are whole numbers; other floats are no classes."""
+    if vector.kind in ("int", "float"):
+        with np.errstate(invalid="ignore"):
+            far = (vector.values > LARGEST_CLASS) | (vector.values < -LARGEST_CLASS)
+        if np.any(far & np.isfinite(vector.values)):
+            row = int(np.argmax(far))
+            raise InputError(
+                f"{name} holds a class beyond 2**53 (first: row {row}, {containers.shown(vector.values[row])}); give "
+                "classes as strings or small codes."
+            )
     if vector.kind != "float":
         return vector
     present = vector.values[~vector.missing]
@@ -519,27 +279,41 @@ def _are_probabilities(guess: Vector, y: Vector, listed: tuple[Class, ...] | Non
     present = guess.values[~guess.missing]
     if y.kind == "str":
         return True
-    known = set(listed) if listed is not None else set(np.unique(y.values[~y.missing]).tolist()) | {0, 1}
+    known = set(listed) if listed is not None else set(np.unique(y.values[~y.missing]).tolist())
+    if len(known) < 2:
+        known |= {0, 1}
     if all(value in known for value in np.unique(present).tolist()):
         return False
     return len(np.unique(y.values[~y.missing]) if listed is None else listed) <= 2
 
 
 def _predicted(guess: Vector, y: Vector) -> Vector:
-    if guess.kind == "float":
-        guess = _class_like(guess, "predictions")
+    guess = _class_like(guess, "predictions")
     if (guess.kind == "str") != (y.kind == "str") and not (y.missing.all() or guess.missing.all()):
         a, b = int(np.argmax(~guess.missing)), int(np.argmax(~y.missing))
         raise InputError(
-            f"predictions holds {_kinds(guess)} (row {a}: {_shown(guess.values[a])}) but labels holds "
-            f"{_kinds(y)} (row {b}: {_shown(y.values[b])}); give both in one type."
+            f"predictions holds {_kinds(guess)} (row {a}: {containers.shown(guess.values[a])}) but labels holds "
+            f"{_kinds(y)} (row {b}: {containers.shown(y.values[b])}); give both in one type."
         )
     return guess
 
 
-def _shown(value: Any) -> str:
-    """Write a value as the user would."""
-    return repr(value.item() if isinstance(value, np.generic) else value)
+def _not_scores(guess: Vector, y: Vector) -> None:
+    """Refuse whole numbers that can hardly be classes: percentages or scores beside labels of 0 and 1."""
+    if guess.kind != "int" or y.kind not in ("int", "bool") or guess.missing.all():
+        return
+    if not set(np.unique(y.values[~y.missing]).tolist()) <= {0, 1}:
+        return
+    with np.errstate(invalid="ignore"):
+        odd = ~guess.missing & (guess.values != 0) & (guess.values != 1)
+    low, high = float(np.nanmin(guess.values)), float(np.nanmax(guess.values))
+    if 2 * int(odd.sum()) > int(np.sum(~guess.missing)) and (low < 0 or high >= 10) and high <= 100:
+        row = int(np.argmax(odd))
+        like = "percentages, so divide by 100" if low >= 0 else "logits or scores, so pass them through a sigmoid"
+        raise InputError(
+            f"predictions holds {containers.counted(int(odd.sum()))} (first: row {row}, {guess.values[row]:g}) with a "
+            f"class that is not in labels (0, 1); they look like {like}, or give classes= if they are classes."
+        )
 
 
 def _kinds(vector: Vector) -> str:
@@ -547,7 +321,7 @@ def _kinds(vector: Vector) -> str:
 
 
 def _listed(classes: Any) -> tuple[Class, ...]:
-    vector = _column(classes, "classes")
+    vector = containers.column(classes, "classes")
     if vector.missing.any() or len(vector.values) == 0:
         raise InputError(
             "classes is empty or holds a missing value; list each class once, in the order of the probability columns."
@@ -598,8 +372,9 @@ def _found(y: Vector, guessed: Vector | None, scores: Any) -> tuple[Class, ...]:
                 "classes= with two classes, or one column for each class."
             )
     elif len(found[1]) != len(known):
+        what = "one class only" if len(known) == 1 else f"{len(known)} classes"
         raise InputError(
-            f"{name} has {len(found[1])} columns but labels holds {len(known)} classes "
+            f"{name} has {len(found[1])} columns but labels holds {what} "
             f"({_listing(known)}); give classes= in the order of the columns."
         )
     return known
@@ -629,7 +404,7 @@ def _codes(vector: Vector, where: Mapping[Any, int], name: str, *, classes_given
         shown = value if isinstance(value, str) else value.item()
         source = "classes=" if classes_given else "labels"
         raise InputError(
-            f"{name} holds {_rows(int(unknown.sum()))} (first: row {row}, {shown!r}) with a class that is "
+            f"{name} holds {containers.counted(int(unknown.sum()))} (first: row {row}, {shown!r}) with a class that is "
             f"not in {source} ({_listing(tuple(where))}); "
             "add it to classes=, or correct the rows."
         )
@@ -657,7 +432,7 @@ def _probabilities(
         if vector.kind in ("str", "bool") and not vector.missing.all():
             row = int(np.argmax(~vector.missing))
             raise InputError(
-                f"{name} holds {_kinds(vector)} (first: row {row}, {_shown(vector.values[row])}); "
+                f"{name} holds {_kinds(vector)} (first: row {row}, {containers.shown(vector.values[row])}); "
                 "give numbers "
                 "from 0 to 1."
             )
@@ -673,15 +448,20 @@ def _probabilities(
     if bad.any():
         present = table[~lost]
         low, high = float(present.min()), float(present.max())
-        if low >= 0 and 1 < high <= 100:
-            hint = "they look like percentages, so divide by 100."
-        elif low < 0:
+        hundred = len(vectors) > 1 and bool(np.all(np.abs(present.sum(axis=1) - 100) < 1))
+        if low < 0 or 100 < high < np.inf:
             hint = "they look like logits or scores, so pass them through a sigmoid or softmax first."
+        elif hundred or 5 < high <= 100:
+            hint = "they look like percentages, so divide by 100."
+        elif high < np.inf:
+            hint = "divide percentages by 100, or pass logits or scores through a sigmoid or softmax first."
         else:
             hint = "give probabilities."
         row = int(np.argmax(bad))
         value = table[row][(table[row] < -1e-9) | (table[row] > 1 + 1e-6)][0]
-        raise InputError(f"{name} lies outside [0, 1] in {_rows(int(bad.sum()))} (first: row {row}, {value:g}); {hint}")
+        raise InputError(
+            f"{name} lies outside [0, 1] in {containers.counted(int(bad.sum()))} (first: row {row}, {value:g}); {hint}"
+        )
     table = np.clip(table, 0.0, 1.0)
     if single:
         assert positive is not None
@@ -693,7 +473,7 @@ def _probabilities(
         if off.any():
             row = int(np.argmax(off))
             raise InputError(
-                f"{name} does not sum to 1 in {_rows(int(off.sum()))} (first: row {row}, sum "
+                f"{name} does not sum to 1 in {containers.counted(int(off.sum()))} (first: row {row}, sum "
                 f"{total[row]:.6g}); give one probability for each class, normalised by row."
             )
     return table, lost
@@ -717,7 +497,7 @@ def _groups(vector: Vector, keep: Integers) -> Integers:
     if vector.missing.any():
         row = int(np.argmax(vector.missing))
         raise InputError(
-            f"groups is missing in {_rows(int(vector.missing.sum()))} (first: row {row}); give each row "
+            f"groups is missing in {containers.counted(int(vector.missing.sum()))} (first: row {row}); give each row "
             "the group it belongs to."
         )
     values = vector.values[keep]
@@ -729,10 +509,6 @@ def _groups(vector: Vector, keep: Integers) -> Integers:
 
 
 # Wording ------------------------------------------------------------------------------------------
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _listing(classes: tuple[Any, ...]) -> str:
@@ -750,4 +526,6 @@ def _whose(y: Vector, missing: Booleans) -> str:
 def _refuse(bad: Booleans, name: str, what: str, advice: str, values: np.ndarray[Any, Any]) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{name} {what} in {_rows(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}")
+        raise InputError(
+            f"{name} {what} in {containers.counted(int(bad.sum()))} (first: row {row}, {values[row]:g}); {advice}"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +11,31 @@ import numpy as np
 
 from evalharness import inputs, intervals
 from evalharness.batch import Prepared
-from evalharness.metrics import METRICS
-from evalharness.resample import Plan, Stream
-from evalharness.schemas import InputError
+from evalharness.metrics import METRICS, why_undefined
+from evalharness.resample import Plan, Stream, scaled
+from evalharness.schemas import InputError, Interval
 
 if TYPE_CHECKING:
-    from evalharness.schemas import Config, Floats, Sample
+    from evalharness.resample import Words
+    from evalharness.schemas import Booleans, Config, Floats, Integers, Sample
 
 COLUMNS = (
     "perturbation", "severity", "metric", "estimate", "low", "high", "drop", "drop_low", "drop_high", "n", "error",
+    "reason",
 )  # fmt: skip
 MAX_ROWS = 20_000
 MAX_RESAMPLES = 500
+SUBSET, FIRST = 16, 32
+"""Purposes of streams: the rows that are used, and the first of the perturbations."""
+CLEAN = ("none", 0.0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One metric under one perturbation; `drop` is how much worse than on the clean rows it is."""
+    """One metric under one perturbation; `drop` is how much worse than on the clean rows it is.
+
+    `error` is what the model raised; `reason` says why a number or an interval is missing.
+    """
 
     perturbation: str
     severity: float
@@ -40,6 +48,7 @@ class Row:
     drop_high: float | None
     n: int
     error: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -61,57 +70,108 @@ class Stress:
         return pd.DataFrame([[getattr(row, c) for c in COLUMNS] for row in self.rows], columns=list(COLUMNS))
 
 
-def run(sample: Sample, config: Config, predict: Callable[[Any], Any] | None, seed: int) -> Stress:
-    """Run every perturbation that the features allow.
+def run(
+    sample: Sample,
+    config: Config,
+    predict: Callable[[Any], Any] | Mapping[tuple[str, float], Any] | None,
+    seed: int,
+) -> Stress:
+    """Run every perturbation that the features allow, or judge answers that are already there.
 
     Numbers: Gaussian noise, scaling, clipping to the middle (truncation) and outliers. Any column: missing
     values and shuffling of all values of some columns. Categories: swaps between rows, and values never seen.
     Severity is the share of cells or columns touched, or the size in standard deviations, as each
     perturbation says in its docstring. A model that raises leaves a row with the error.
+
+    Parameters
+    ----------
+    sample : Sample
+    config : Config
+    predict : callable, mapping or None
+        A callable on rows like `data`; or what `predictions` holds for each ``(perturbation, severity)``, on the
+        rows that `perturbed` makes from the same data and seed: ``("none", 0.0)``, where given, is the clean one.
+    seed : int
     """
     if not config.run_stress_tests:
         return Stress(reason="run_stress_tests was off")
     if predict is None:
         return Stress(reason="predict= was not given, and stress tests need a model to call")
+    everything = np.arange(sample.n)
+    if isinstance(predict, Mapping):
+        answers = {(str(kind), float(severity)): answer for (kind, severity), answer in predict.items()}
+        clean = _read(sample, everything, answers.pop(CLEAN)) if CLEAN in answers else sample
+        return Stress(judged(clean, _answered(sample, everything, answers.items()), config, seed), sample.n)
     if sample.frame is None:
         return Stress(reason="data was not given, and stress tests need rows to change")
     notes: list[str] = []
-    keep = np.arange(sample.n)
+    keep = everything
     if sample.n > MAX_ROWS:
-        keep = np.sort(np.argsort(Stream(seed, 3).words(sample.n)[0], kind="stable")[:MAX_ROWS])
+        keep = np.sort(np.argsort(Stream(seed, SUBSET).words(sample.n)[0], kind="stable")[:MAX_ROWS])
         notes.append(f"Stress tests use {MAX_ROWS:,} of {sample.n:,} rows, drawn once.")
     frame = sample.frame.iloc[keep].reset_index(drop=True)
-    metrics = _chosen(sample)
     try:
-        clean = _judge(sample, keep, predict, frame)
+        clean = _read(sample, keep, predict(_as_given(frame, sample.data_kind)))
     except Exception as error:  # noqa: BLE001  a user's model may raise anything, and is recorded
         return Stress(reason=f"predict failed on the unchanged rows: {_said(error)}")
-    plan = Plan(len(keep), min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups)
-    base = _measure(clean, metrics, plan, config)
     differ = int(np.sum(clean.predictions != sample.predictions[keep]))
     if differ and not (sample.task == "regression" and np.allclose(clean.predictions, sample.predictions[keep])):
         notes.append(
             f"predict gives other predictions than predictions= in {differ:,} of {len(keep):,} unchanged "
             "rows; drops are from predict's own."
         )
-    rows = [_row("none", 0.0, name, base[name], base[name], len(keep), config.confidence_level) for name in metrics]
-    for number, (kind, severity, change) in enumerate(_perturbations(frame)):
-        changed = change(
-            frame, severity, np.random.Generator(np.random.Philox(key=np.array([seed, 100 + number], dtype=np.uint64)))
-        )
+
+    def asked() -> Iterator[tuple[tuple[str, float], Any]]:
+        for kind, severity, changed in perturbed(frame, seed):
+            try:
+                yield (kind, severity), predict(_as_given(changed, sample.data_kind))
+            except Exception as error:  # noqa: BLE001  a user's model may raise anything, and is recorded
+                yield (kind, severity), error
+
+    return Stress(judged(clean, _answered(sample, keep, asked()), config, seed), len(keep), tuple(notes))
+
+
+Answered = tuple[str, float, "Sample | str"]
+
+
+def _answered(sample: Sample, keep: Integers, answers: Iterable[tuple[tuple[str, float], Any]]) -> Iterator[Answered]:
+    """Read each answer as predictions are read; an exception, or what cannot be read, becomes its text."""
+    for (kind, severity), answer in answers:
         try:
-            stressed = _judge(sample, keep, predict, changed)
-        except Exception as error:  # noqa: BLE001  a user's model may raise anything, and is recorded
-            rows += [
-                Row(kind, severity, name, None, None, None, None, None, None, len(keep), _said(error))
-                for name in metrics
-            ]
-            continue
-        found = _measure(stressed, metrics, plan, config)
-        rows += [
-            _row(kind, severity, name, base[name], found[name], len(keep), config.confidence_level) for name in metrics
-        ]
-    return Stress(tuple(rows), len(keep), tuple(notes))
+            yield kind, severity, _said(answer) if isinstance(answer, Exception) else _read(sample, keep, answer)
+        except InputError as error:
+            yield kind, severity, _said(error)
+
+
+def judged(clean: Sample, answered: Iterable[Answered], config: Config, seed: int) -> tuple[Row, ...]:
+    """Turn predictions on perturbed rows into the rows of stress.json: nothing else enters.
+
+    Parameters
+    ----------
+    clean : Sample
+        Labels with the predictions on unchanged rows.
+    answered : iterable of (perturbation, severity, Sample or str)
+        The same labels with the predictions on changed rows, or why there are none.
+    config : Config
+    seed : int
+        Of the resamples, which clean and changed rows share; so differences are paired.
+
+    Returns
+    -------
+    tuple of Row
+        First the clean rows, then each perturbation in the order given.
+    """
+    metrics, n, level = _chosen(clean), clean.n, config.confidence_level
+    plan = Plan(n, min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups)
+    base = _measure(clean, metrics, plan, config)
+    rows = [_row(*CLEAN, name, base[name], base[name], n, level) for name in metrics]
+    for kind, severity, found in answered:
+        if isinstance(found, str):
+            why = "the model gave no answer that can be read"
+            rows += [Row(kind, severity, m, None, None, None, None, None, None, n, found, why) for m in metrics]
+        else:
+            values = _measure(found, metrics, plan, config)
+            rows += [_row(kind, severity, name, base[name], values[name], n, level) for name in metrics]
+    return tuple(rows)
 
 
 def _chosen(sample: Sample) -> tuple[str, ...]:
@@ -127,16 +187,14 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
-def _judge(sample: Sample, keep: Any, predict: Callable[[Any], Any], frame: Any) -> Sample:
-    """Call the model and read its answer as `predictions` were read."""
-    answer = predict(_as_given(frame, sample.data_kind))
+def _read(sample: Sample, keep: Integers, answer: Any) -> Sample:
+    """Read what a model answered for some rows as `predictions` were read."""
     truth: Any = sample.labels[keep]
     if sample.task != "regression":
         kinds = {type(c) for c in sample.classes}
-        table = np.array(sample.classes, dtype=object if kinds == {str} else None)
-        truth = table[truth]
+        truth = np.array(sample.classes, dtype=object if kinds == {str} else None)[truth]
     try:
-        read = inputs.read(
+        return inputs.read(
             task_type=sample.task_type,
             predictions=answer,
             labels=truth,
@@ -148,13 +206,14 @@ def _judge(sample: Sample, keep: Any, predict: Callable[[Any], Any], frame: Any)
         )
     except InputError as error:
         raise InputError(f"what predict returned cannot be read: {error}") from None
-    return read
 
 
 def _as_given(frame: Any, kind: str) -> Any:
     """Return a copy of the rows in the container that `data` was."""
     if kind == "numpy":
-        return frame.to_numpy()
+        return frame.to_numpy(copy=True)
+    if kind == "mapping":
+        return {str(name): frame[name].to_numpy(copy=True) for name in frame.columns}
     if kind == "polars":
         polars = importlib.import_module("polars")
 
@@ -172,57 +231,97 @@ def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Confi
         METRICS[name] for name in metrics if METRICS[name].needs != "probabilities" or sample.probabilities is not None
     ]
     values = intervals.replicate(sample, plan, only=tuple(s.name for s in specs)) if config.compute_cis else None
-    out: dict[str, Any] = dict.fromkeys(metrics, (None, None, None, None))
+    out: dict[str, Any] = {
+        name: (None, Interval(None, None, config.confidence_level, "none", reason="no probabilities were given"), None)
+        for name in metrics
+    }
     for spec in specs:
         with np.errstate(divide="ignore", invalid="ignore"):
             estimate = float(spec.compute(batch)[0])
         if not np.isfinite(estimate):
-            continue
-        low = high = None
-        if values is not None:
+            why = f"the metric is undefined: {why_undefined(spec, sample)}"
+            out[spec.name] = (None, Interval(None, None, config.confidence_level, "none", reason=why), None)
+        elif values is None:
+            why = "compute_cis was off"
+            out[spec.name] = (estimate, Interval(None, None, config.confidence_level, "none", reason=why), None)
+        else:
             found = intervals.for_metric(spec.name, estimate, sample, values, config.confidence_level, plan.seed)
-            low, high = found.low, found.high
-        out[spec.name] = (estimate, low, high, values)
+            out[spec.name] = (estimate, found, values)
     return out
 
 
 def _row(kind: str, severity: float, name: str, clean: Any, found: Any, n: int, level: float) -> Row:
-    estimate, low, high, values = found
-    before, base = clean[0], clean[3]
+    estimate, own, values = found
+    before, _, base = clean
     if estimate is None or before is None:
-        return Row(kind, severity, name, estimate, low, high, None, None, None, n, None)
+        why = own.reason if estimate is None else "the metric is undefined on the clean rows"
+        return Row(kind, severity, name, estimate, own.low, own.high, None, None, None, n, None, why)
     sign = 1.0 if METRICS[name].greater_is_better else -1.0
     drop = sign * (before - estimate)
-    drop_low = drop_high = None
+    low: float | None = None
+    high: float | None = None
+    why = own.reason
     if values is not None and base is not None:
         apart = sign * (base.resampled[name] - values.resampled[name])
         if not np.any(apart):
-            drop_low = drop_high = 0.0
+            low = high = 0.0
         else:
             paired = intervals.from_replicates(drop, apart, None, level)
-            drop_low, drop_high = paired.low, paired.high
-    return Row(kind, severity, name, estimate, low, high, drop, drop_low, drop_high, n, None)
+            low, high, why = paired.low, paired.high, why or paired.reason
+    return Row(kind, severity, name, estimate, own.low, own.high, drop, low, high, n, None, why)
 
 
 # Perturbations ------------------------------------------------------------------------------------
 
-Change = Callable[[Any, float, np.random.Generator], Any]
+
+class _Draws:
+    """Random numbers of one perturbation: each call takes the next row of its stream."""
+
+    def __init__(self, seed: int, purpose: int) -> None:
+        self._stream, self._row = Stream(seed, purpose), 0
+
+    def _words(self, count: int) -> Words:
+        drawn: Words = self._stream.words(count, start=self._row)[0]
+        self._row += 1
+        return drawn
+
+    def hits(self, count: int, share: float) -> Booleans:
+        """Draw True with probability `share`, to within ``2**-32``."""
+        return np.asarray(self._words(count) < np.float64(share) * 2.0**32)
+
+    def integers(self, high: int, count: int) -> Integers:
+        """Draw whole numbers below `high`."""
+        return scaled(self._words(count), high)
+
+    def normal(self, count: int) -> Floats:
+        """Draw standard normal numbers, by the inverse of their distribution."""
+        from scipy.special import ndtri
+
+        return np.asarray(ndtri((self._words(count) + 0.5) * 2.0**-32))
+
+    def order(self, count: int) -> Integers:
+        """Draw an order of 0 ... `count` - 1."""
+        return np.argsort(self._words(count), kind="stable")
 
 
-def _perturbations(frame: Any) -> list[tuple[str, float, Change]]:
+Change = Callable[[Any, float, _Draws], Any]
+
+
+def perturbed(frame: Any, seed: int) -> Iterator[tuple[str, float, Any]]:
+    """Yield perturbation, severity and changed rows for everything that the columns of a table allow.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        It is not changed.
+    seed : int
+        Each perturbation at each severity has random numbers of its own, whatever else is run.
+    """
     numbers, categories = _kinds(frame)
-    found: list[tuple[str, float, Change]] = []
-    if numbers:
-        found += [("noise", s, _noise) for s in (0.1, 0.5, 1.0)]
-        found += [("scaling", s, _scaling) for s in (0.9, 1.1, 10.0)]
-        found += [("outliers", s, _outliers) for s in (0.01, 0.05, 0.2)]
-        found += [("truncation", s, _truncation) for s in (0.01, 0.1, 0.25)]
-    found += [("missing", s, _missing) for s in (0.05, 0.2, 0.5)]
-    if categories:
-        found += [("category swaps", s, _swaps) for s in (0.05, 0.2, 0.5)]
-        found += [("unseen categories", s, _unseen) for s in (0.05, 0.2)]
-    found += [("shuffled features", s, _shuffled) for s in (0.1, 0.5, 1.0)]
-    return found
+    for place, (kind, severities, change, needs) in enumerate(PERTURBATIONS):
+        if needs == "any" or (numbers if needs == "numbers" else categories):
+            for step, severity in enumerate(severities):
+                yield kind, severity, change(frame, severity, _Draws(seed, FIRST + 8 * place + step))
 
 
 def _kinds(frame: Any) -> tuple[list[int], list[int]]:
@@ -253,30 +352,30 @@ def _spread(values: Floats) -> float:
     return float(finite.std()) if len(finite) else 0.0
 
 
-def _noise(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _noise(frame: Any, severity: float, draws: _Draws) -> Any:
     """Add normal noise of `severity` standard deviations to every number."""
-    return _numbers_changed(frame, lambda v: v + severity * _spread(v) * rng.standard_normal(len(v)))
+    return _numbers_changed(frame, lambda v: v + severity * _spread(v) * draws.normal(len(v)))
 
 
-def _scaling(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _scaling(frame: Any, severity: float, draws: _Draws) -> Any:
     """Multiply every number by `severity`, as a wrong unit would."""
-    del rng
+    del draws
     return _numbers_changed(frame, lambda v: v * severity)
 
 
-def _outliers(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _outliers(frame: Any, severity: float, draws: _Draws) -> Any:
     """Move a share `severity` of the numbers by 10 standard deviations up or down."""
 
     def change(v: Floats) -> Floats:
-        hit = rng.random(len(v)) < severity
-        return np.asarray(v + hit * np.where(rng.random(len(v)) < 0.5, -10.0, 10.0) * _spread(v))
+        hit, down = draws.hits(len(v), severity), draws.hits(len(v), 0.5)
+        return np.asarray(v + hit * np.where(down, -10.0, 10.0) * _spread(v))
 
     return _numbers_changed(frame, change)
 
 
-def _truncation(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _truncation(frame: Any, severity: float, draws: _Draws) -> Any:
     """Clip every number to between the `severity` and ``1 - severity`` quantiles of its column."""
-    del rng
+    del draws
 
     def change(v: Floats) -> Floats:
         finite = v[np.isfinite(v)]
@@ -285,39 +384,51 @@ def _truncation(frame: Any, severity: float, rng: np.random.Generator) -> Any:
     return _numbers_changed(frame, change)
 
 
-def _missing(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _missing(frame: Any, severity: float, draws: _Draws) -> Any:
     """Remove a share `severity` of all values; whole numbers become floats."""
     out = frame.copy()
     for i in range(frame.shape[1]):
         column = frame.iloc[:, i]
-        out.isetitem(i, column.mask(rng.random(len(frame)) < severity))
+        out.isetitem(i, column.mask(draws.hits(len(frame), severity)))
     return out
 
 
-def _swaps(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _swaps(frame: Any, severity: float, draws: _Draws) -> Any:
     """Give a share `severity` of the categories the value of another row drawn at random."""
     out = frame.copy()
     for i in _kinds(frame)[1]:
-        source = np.where(
-            rng.random(len(frame)) < severity, rng.integers(0, len(frame), len(frame)), np.arange(len(frame))
-        )
+        n = len(frame)
+        source = np.where(draws.hits(n, severity), draws.integers(n, n), np.arange(n))
         out.isetitem(i, frame.iloc[:, i].take(source).set_axis(frame.index))
     return out
 
 
-def _unseen(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _unseen(frame: Any, severity: float, draws: _Draws) -> Any:
     """Give a share `severity` of the categories a value that occurs nowhere."""
     out = frame.copy()
     for i in _kinds(frame)[1]:
         column = frame.iloc[:, i].astype(object)
-        out.isetitem(i, column.mask(rng.random(len(frame)) < severity, "a value never seen"))
+        out.isetitem(i, column.mask(draws.hits(len(frame), severity), "a value never seen"))
     return out
 
 
-def _shuffled(frame: Any, severity: float, rng: np.random.Generator) -> Any:
+def _shuffled(frame: Any, severity: float, draws: _Draws) -> Any:
     """Shuffle a share `severity` of the columns (at least one), which breaks their link to the label."""
     out = frame.copy()
     width = frame.shape[1]
-    for i in rng.permutation(width)[: max(1, round(severity * width))]:
-        out.isetitem(int(i), frame.iloc[:, int(i)].take(rng.permutation(len(frame))).set_axis(frame.index))
+    for i in draws.order(width)[: max(1, round(severity * width))]:
+        out.isetitem(int(i), frame.iloc[:, int(i)].take(draws.order(len(frame))).set_axis(frame.index))
     return out
+
+
+PERTURBATIONS: tuple[tuple[str, tuple[float, ...], Change, str], ...] = (
+    ("noise", (0.1, 0.5, 1.0), _noise, "numbers"),
+    ("scaling", (0.9, 1.1, 10.0), _scaling, "numbers"),
+    ("outliers", (0.01, 0.05, 0.2), _outliers, "numbers"),
+    ("truncation", (0.01, 0.1, 0.25), _truncation, "numbers"),
+    ("missing", (0.05, 0.2, 0.5), _missing, "any"),
+    ("category swaps", (0.05, 0.2, 0.5), _swaps, "categories"),
+    ("unseen categories", (0.05, 0.2, 0.5), _unseen, "categories"),
+    ("shuffled features", (0.1, 0.5, 1.0), _shuffled, "any"),
+)
+"""Perturbation, severities, what it does, and the columns it needs; places fix the random numbers of each."""

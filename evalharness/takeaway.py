@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from evalharness.calibration import CalibrationTest
     from evalharness.failures import Failures
-    from evalharness.schemas import Config, Interval, Sample
-    from evalharness.slices import Slices
+    from evalharness.schemas import Config, Floats, Interval, Sample
+    from evalharness.slices import Slice, Slices
 
 GOOD_CALIBRATION = 0.05
 """Probabilities are called well calibrated when the whole interval of their error is below this."""
@@ -38,6 +38,10 @@ class _Words:
         printed = rounded(value)
         self.numbers[name] = printed
         return json.dumps(printed)
+
+    def count(self, name: str, value: int) -> str:
+        self.numbers[name] = int(value)
+        return str(int(value))
 
     def name(self, key: str, text: str) -> str:
         flat = " ".join(text.split())
@@ -61,8 +65,13 @@ class _Words:
 
 
 def rounded(value: float) -> float | int:
-    """Round for reading: three decimals from 0.1 up, four digits for large numbers, three for small."""
+    """Round for reading: three decimals from 0.1 up, four digits for large numbers, three for small.
+
+    What is just below 1 keeps as many decimals as tell it from 1, up to six.
+    """
     size = abs(value)
+    if 0.9995 <= size < 1 - 5e-7:
+        return round(value, 1 - int(np.floor(np.log10(1 - size))))
     if size >= 1000:
         digits = 3 - int(np.floor(np.log10(size)))
         return int(round(value, min(digits, 0)))
@@ -108,7 +117,7 @@ def _headline(
     words = _Words(level)
     value = metrics[name]
     title = METRICS[name].title
-    rows = f"on {words.number('n', sample.n)} row{'' if sample.n == 1 else 's'}"
+    rows = f"on {words.count('n', sample.n)} row{'' if sample.n == 1 else 's'}"
     if value is None:
         return words.claim("headline", f"{title} is not defined {rows}.")
     return words.claim(
@@ -130,11 +139,12 @@ def _majority(
     answer = words.name("majority_class", repr(sample.classes[top]))
     said = f"always answering {answer}, which is right in a share of {words.number('majority_share', share)}"
     right, would = sample.labels == sample.predictions, sample.labels == top
-    p: float | None = None
     if sample.weights is None and sample.groups is None:
-        p = paired.mcnemar(int(np.sum(right & ~would)), int(np.sum(would & ~right)))
-    decided = interval.low is not None and not interval.contains(share) and (p is None or p <= 1 - level)
-    by = "its interval leaves that share out" if p is None else f"McNemar {words.p(p)}" if decided else ""
+        test, p = "McNemar", paired.mcnemar(int(np.sum(right & ~would)), int(np.sum(would & ~right)))
+    else:
+        test, p = "paired t test", _paired_t(right.astype(np.float64) - would, sample)
+    decided = interval.low is not None and not interval.contains(share) and p <= 1 - level
+    by = f"{test} {words.p(p)}" if decided else ""
     if decided and accuracy > share:
         return True, words.claim(
             "baseline", f"Accuracy, {words.number('accuracy', accuracy)}, is better than {said} ({by})."
@@ -147,6 +157,20 @@ def _majority(
         "baseline",
         f"There is no evidence that accuracy, {words.number('accuracy', accuracy)}, differs from {said}.",
     )
+
+
+def _paired_t(difference: Floats, sample: Sample) -> float:
+    """P-value of a weighted mean difference of 0, by Student's t over rows or groups (Binder 1983)."""
+    from scipy.special import stdtr
+
+    w = sample.weights if sample.weights is not None else np.ones(sample.n)
+    mean = float(np.sum(w * difference) / w.sum())
+    pull = w * (difference - mean) / w.sum()
+    if sample.groups is not None:
+        pull = np.bincount(sample.groups, weights=pull)
+    units = int(np.count_nonzero(np.bincount(sample.groups, weights=w) if sample.groups is not None else w))
+    variance = float(np.sum(pull**2)) * units / (units - 1) if units > 1 else 0.0
+    return 1.0 if variance <= 0 else float(min(1.0, 2 * stdtr(units - 1, -abs(mean) / np.sqrt(variance))))
 
 
 def _mean_baseline(
@@ -234,41 +258,44 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
         if sample.frame is None:
             return words.claim("slices", "No slices were tested, because no data was given.")
         return words.claim("slices", "No slices were tested, because none has enough rows.")
-    metric = slices.rows[0].metric
+    metric = "mean_absolute_error" if sample.task == "regression" else "accuracy"
     overall = metrics[metric]
     assert overall is not None
     sign = 1 if METRICS[metric].greater_is_better else -1
     worse = [row for row in slices.rows if row.significant and sign * (row.estimate - overall) < 0]
-    tested = words.number("tested", slices.tested)
+    tested = words.count("tested", slices.tested)
     if not worse:
         return words.claim(
             "slices",
             f"None of the {tested} slices tested does significantly worse than the other rows after "
             "correction for their number.",
         )
-    row = min(worse, key=lambda r: (sign * r.estimate, r.slice))
+
+    def corrected(row: Slice) -> float:
+        return row.estimate if row.adjusted_estimate is None else row.adjusted_estimate
+
+    row = min(worse, key=lambda r: (sign * corrected(r), r.slice))
     span = "no interval"
-    if row.low is not None and row.high is not None:
-        span = (
-            f"{words.number('confidence_percent', 100 * level)} % interval "
-            f"{words.number('low', row.low)} to {words.number('high', row.high)}"
-        )
+    if row.adjusted_low is not None and row.adjusted_high is not None:
+        percent = words.number("confidence_percent", 100 * level)
+        low, high = words.number("low", row.adjusted_low), words.number("high", row.adjusted_high)
+        span = f"{percent} % interval {low} to {high}, corrected for the search"
     where = words.name("slice", row.slice)
     return words.claim(
         "slices",
-        f"Of {tested} slices tested, {words.number('worse', len(worse))} "
+        f"Of {tested} slices tested, {words.count('worse', len(worse))} "
         f"{'is' if len(worse) == 1 else 'are'} significantly worse than the "
         "other rows, "
         f"most of all {where}: {METRICS[metric].title} "
-        f"{words.number('estimate', row.estimate)} ({span}) on "
-        f"{words.number('support', row.support)} rows, "
+        f"{words.number('estimate', corrected(row))} ({span}) on "
+        f"{words.count('support', row.support)} rows, "
         f"against {words.number('overall', overall)} overall.",
     )
 
 
 def _failures(failures: Failures, level: float) -> Claim:
     words = _Words(level)
-    n = words.number("n", failures.n)
+    n = words.count("n", failures.n)
     if failures.errors == 0:
         return words.claim("failures", f"No row of {n} counts as an error.")
     top = max(failures.categories, key=lambda c: c.count)
@@ -283,12 +310,15 @@ def _failures(failures: Failures, level: float) -> Claim:
             f"to {words.number('high', top.high)}"
         )
     )
+    more = ""
+    if top.lift is not None and top.lift_low is not None and top.lift_low > 1:
+        more = f", {words.number('lift', top.lift)} times as often as its share of all rows"
     plural = "error" if failures.errors == 1 else "errors"
     return words.claim(
         "failures",
-        f"Of {words.number('errors', failures.errors)} {plural} in {n} rows, "
-        f"{kind} is {top.category!r} with {words.number('count', top.count)} "
-        f"(share {share}{span}).",
+        f"Of {words.count('errors', failures.errors)} {plural} in {n} rows, "
+        f"{kind} is {top.category!r} with {words.count('count', top.count)} "
+        f"(share {share}{span}{more}).",
     )
 
 

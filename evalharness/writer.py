@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness import takeaway
+from evalharness.failures import LIFT
 from evalharness.metrics import METRICS
 from evalharness.schemas import SCHEMA_VERSION, InputError
 
@@ -38,6 +40,8 @@ FILES = (
     "takeaway.txt",
 )
 MARK = "evalharness report"
+ABANDONED = 3600
+"""Seconds after which a half-written folder is that of a crash, where locks cannot tell."""
 
 
 def documents(report: Report) -> dict[str, Any]:
@@ -91,6 +95,7 @@ def documents(report: Report) -> dict[str, Any]:
             "rule": failures.rule,
             "errors": failures.errors,
             "n": failures.n,
+            "lift": LIFT,
             "categories": [
                 {
                     "category": c.category,
@@ -99,6 +104,12 @@ def documents(report: Report) -> dict[str, Any]:
                     "share": c.share,
                     "low": c.low,
                     "high": c.high,
+                    "rows": c.rows,
+                    "base_rate": c.base_rate,
+                    "lift": c.lift,
+                    "lift_low": c.lift_low,
+                    "lift_high": c.lift_high,
+                    "lift_reason": c.lift_reason,
                     "examples": [
                         {
                             "row": e.row,
@@ -211,7 +222,11 @@ def write(report: Report, output_dir: Any) -> Path:
         files |= {f"plots/{name}.png": image for name, image in plots.draw(report).items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.parent / f".{target.name}.new-{uuid.uuid4().hex}"
+    for half in _siblings(target, "new"):
+        if _abandoned(half):
+            shutil.rmtree(half, ignore_errors=True)
     fresh.mkdir()
+    held = _locked(fresh)
     try:
         for name, content in files.items():
             path = fresh / name
@@ -220,7 +235,39 @@ def write(report: Report, output_dir: Any) -> Path:
         _swap(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+        if held is not None:
+            os.close(held)
     return target
+
+
+def _locked(folder: Path) -> int | None:
+    """Lock a folder while this process lives; return what to close, or None where that is impossible.
+
+    It is impossible where another process holds it, and on systems that lock no folders.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def _abandoned(half: Path) -> bool:
+    """Whether a half-written folder was left by a crash: nobody holds it; without locks, it is old."""
+    try:
+        held = _locked(half)
+        if held is not None:
+            os.close(held)
+            return True
+        return time.time() - half.stat().st_mtime > ABANDONED
+    except OSError:  # gone, or not ours
+        return False
 
 
 def _swap(fresh: Path, target: Path) -> None:
@@ -239,15 +286,15 @@ def _swap(fresh: Path, target: Path) -> None:
         except OSError:
             old.rename(target)
             raise
-    for old in _moved_aside(target):
+    for old in _siblings(target, "old"):
         (old / "metrics.json").unlink(missing_ok=True)  # from here on it is no report that could be put back
         shutil.rmtree(old, ignore_errors=True)  # what is left goes with the next write
 
 
-def _moved_aside(target: Path) -> list[Path]:
+def _siblings(target: Path, how: str) -> list[Path]:
     if not target.parent.is_dir():
         return []
-    named = re.compile(rf"\.{re.escape(target.name)}\.old-[0-9a-f]{{32}}")
+    named = re.compile(rf"\.{re.escape(target.name)}\.{how}-[0-9a-f]{{32}}")
     return [path for path in target.parent.iterdir() if named.fullmatch(path.name) and path.is_dir()]
 
 
@@ -261,6 +308,6 @@ def recover(target: Path) -> None:
     """
     if target.exists():
         return
-    whole = [path for path in _moved_aside(target) if (path / "metrics.json").is_file()]
+    whole = [path for path in _siblings(target, "old") if (path / "metrics.json").is_file()]
     if whole:
         max(whole, key=lambda path: (path / "metrics.json").stat().st_mtime_ns).rename(target)

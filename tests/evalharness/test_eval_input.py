@@ -1,6 +1,7 @@
 """Bad input is refused in one whole sentence before any work; good input is accepted in every container."""
 
 import re
+import time
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,62 @@ BAD = [
     (
         {"predictions": [10.0, 80.5, 40.0, 30.0]},
         ("predictions lies outside [0, 1] in 4 rows (first: row 0, 10); they look like percentages, so divide by 100."),
+    ),
+    (
+        {"predictions": [10, 80, 40, 30]},
+        (
+            "predictions holds 4 rows (first: row 0, 10) with a class that is not in labels (0, 1); they look like "
+            "percentages, so divide by 100, or give classes= if they are classes."
+        ),
+    ),
+    (
+        {"predictions": [-2, 1, 3, -1]},
+        (
+            "predictions holds 3 rows (first: row 0, -2) with a class that is not in labels (0, 1); they look like "
+            "logits or scores, so pass them through a sigmoid, or give classes= if they are classes."
+        ),
+    ),
+    (
+        {"predictions": [[20.0, 80.0], [90.0, 10.0], [0.0, 100.0], [50.0, 50.0]]},
+        ("predictions lies outside [0, 1] in 4 rows (first: row 0, 20); they look like percentages, so divide by 100."),
+    ),
+    (
+        {"predictions": [0.2, 0.8, 1.4, 3.0]},
+        (
+            "predictions lies outside [0, 1] in 2 rows (first: row 2, 1.4); divide percentages by 100, or pass "
+            "logits or scores through a sigmoid or softmax first."
+        ),
+    ),
+    ({"labels": [None] * 4}, "labels is missing in all 4 rows; give what really was in each row."),
+    ({"labels": [2**70, 0, 1, 0]}, "labels holds whole numbers beyond 64 bits; give smaller codes or strings."),
+    (
+        {"labels": [2**60, 2**60 + 1, 0, 0]},
+        (
+            "labels holds a class beyond 2**53 (first: row 0, 1152921504606846976); give classes as strings or small "
+            "codes."
+        ),
+    ),
+    (
+        {"labels": [0, float("inf"), 1, 0]},
+        "labels is infinite in 1 row (first: row 1, inf); give a class for each row.",
+    ),
+    (
+        {"sample_weight": [1, np.inf, 1, 1]},
+        "sample_weight is infinite in 1 row (first: row 1, inf); give finite numbers of at least 0.",
+    ),
+    ({"sample_weight": list("abcd")}, "sample_weight holds strings; give a number of at least 0 for each row."),
+    ({"sample_weight": np.ones((4, 2))}, "sample_weight has 2 columns; give one value for each row."),
+    (
+        {"labels": pd.Series(Y, index=[0, 0, 1, 1]), "predictions": pd.Series(P, index=[0, 1, 0, 1])},
+        (
+            "predictions and labels have different pandas indexes in 2 rows (first: row 1, 1 against 0); rows are "
+            "matched by position, so put them in one order and give both the same index."
+        ),
+    ),
+    ({"data": np.zeros((4, 2, 2))}, "data has 3 dimensions; give a table of rows and columns."),
+    (
+        {"labels": ["a"] * 4, "predictions": [[0.3, 0.7]] * 4},
+        "predictions has 2 columns but labels holds one class only ('a'); give classes= in the order of the columns.",
     ),
     (
         {"predictions": [-2.0, 1.5, 0.5, -0.1]},
@@ -408,3 +465,101 @@ def test_names_of_probability_columns_win_over_their_places(classes):
     assert found.metrics["accuracy"] == 1
     assert note in found.notes
     assert note not in evaluate(task_type="classification", labels=y, predictions=table[["a", "b", "c"]]).notes
+
+
+def test_duplicate_indexes_that_agree_are_matched_by_position():
+    """An index that repeats, or is out of order, is no obstacle where all share it; a note says how rows match."""
+    plain = evaluate(task_type="classification", labels=Y, predictions=P, data={"x": [1, 2, 3, 4]}, config=QUICK)
+    for index in ([0, 0, 1, 1], [3, 1, 0, 2]):
+        found = evaluate(
+            task_type="classification",
+            labels=pd.Series(Y, index=index),
+            predictions=pd.Series(P, index=index),
+            data=pd.DataFrame({"x": [1, 2, 3, 4]}, index=index),
+            config=QUICK,
+        )
+        assert found.metrics == plain.metrics
+        assert found.rows_digest == plain.rows_digest
+        assert "Rows of labels, predictions and data are matched by position." in found.notes
+
+
+def test_rows_of_weight_zero_count_for_nothing():
+    whole = evaluate(task_type="classification", labels=Y, predictions=P, sample_weight=[0, 1, 1, 1], config=QUICK)
+    without = evaluate(task_type="classification", labels=Y[1:], predictions=P[1:], config=QUICK)
+    for name in ("accuracy", "balanced_accuracy", "f1", "roc_auc", "average_precision", "log_loss", "brier_score"):
+        assert whole.metrics[name] == pytest.approx(without.metrics[name])
+
+
+def test_hard_probabilities_beside_other_codes_are_probabilities():
+    """Floats of 0 and 1 are no classes where the labels are 1 and 2."""
+    found = evaluate(task_type="classification", labels=[1, 2, 2, 1], predictions=[0.0, 1.0, 1.0, 1.0], config=QUICK)
+    assert (found.classes, found.metrics["accuracy"]) == ((1, 2), 0.75)
+
+
+def test_order_of_classes_is_that_of_the_columns():
+    table = [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]]
+    found = evaluate(
+        task_type="classification", labels=list("baab"), predictions=table, classes=["b", "a"], config=QUICK
+    )
+    assert (found.classes, found.positive, found.metrics["accuracy"]) == (("b", "a"), "a", 1)
+
+
+TABLE = {"a": [1.0, None, 3.0, 4.0], "b": ["u", "v", None, "u"]}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: pa.table(TABLE),
+        lambda: pa.RecordBatch.from_pydict(TABLE),
+        lambda: pd.DataFrame(TABLE).convert_dtypes(),
+        lambda: pd.DataFrame(TABLE).astype({"b": "category"}),
+        lambda: TABLE,
+        lambda: [dict(zip(TABLE, row, strict=True)) for row in zip(*TABLE.values(), strict=True)],
+        lambda: np.array([(1.0, "u"), (np.nan, "v"), (3.0, None), (4.0, "u")], dtype=[("a", float), ("b", object)]),
+    ],
+    ids=["arrow", "batch", "nullable", "category", "mapping", "list", "structured"],
+)
+def test_every_table_gives_the_same_rows(make):
+    """Features mean the same in every container: examples and their values agree."""
+    given = {"task_type": "classification", "labels": Y, "predictions": P, "config": QUICK}
+    plain = evaluate(**given, data=pd.DataFrame(TABLE)).documents()["failure_examples.json"]
+    assert evaluate(**given, data=make()).documents()["failure_examples.json"] == plain
+
+
+def test_digests_tell_values_apart_and_containers_not():
+    """Times, categories and mixed columns enter by what they say, missing values apart."""
+
+    def digest(values, **kind):
+        column = pd.Series(values, **kind)
+        return evaluate(
+            task_type="classification", labels=Y, predictions=P, data=pd.DataFrame({"x": column}), config=QUICK
+        ).rows_digest
+
+    times = pd.date_range("2024-01-01", periods=4)
+    assert digest(list("abca")) == digest(list("abca"), dtype="category") == digest(list("abca"), dtype="string")
+    different = [
+        list("abca"),
+        list("abcb"),
+        ["a", "b", None, "a"],
+        [1, True, 1, 1],
+        [1, 1, 1, True],
+        times,
+        times[::-1],
+    ]
+    assert len({digest(values) for values in different}) == len(different)
+
+
+def test_two_thousand_columns_take_bounded_time():
+    """Slices, failures and digests of a wide table come within seconds, and say what was left out."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 3000)
+    start = time.perf_counter()
+    found = evaluate(
+        task_type="classification", labels=y, predictions=1 - y, data=rng.normal(size=(3000, 2000)), config=QUICK
+    )
+    assert len(found.slices) >= 8000
+    assert found.slices_found.notes == (
+        "Two-feature slices are of the first 100 of 2,000 features, to bound the time.",
+    )
+    assert time.perf_counter() - start < 20

@@ -1,343 +1,20 @@
-"""Slices, failures, stress tests, takeaway, folder and figures of a report."""
+"""Print, folder and figures of a report."""
 
 import json
 import os
-import re
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from evalharness import InputError, evaluate
 from evalharness.writer import PLOTS, check
+from tests.evalharness.support import QUICK
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def churn(n=1500, seed=0, weak=None, **given):
-    rng = np.random.default_rng(seed)
-    data = pd.DataFrame(
-        {
-            "age": rng.normal(40, 12, n).round(1),
-            "city": rng.choice(["Oslo", "Rome", "Bern <b>"], n),
-            "customer_id": np.arange(n),
-            "since": pd.date_range("2020-01-01", periods=n, freq="D").to_numpy(),
-            "paid": rng.random(n) < 0.4,
-            "plan": "basic",
-            "income": np.where(rng.random(n) < 0.1, np.nan, rng.lognormal(size=n)),
-        }
-    )
-    p = 1 / (1 + np.exp(-(data["age"].to_numpy() - 40) / 8))
-    true = np.where(weak(data), 0.5, p) if weak is not None else p
-    labels = np.where(rng.random(n) < true, "yes", "no")
-    return evaluate(task_type="classification", labels=labels, predictions=p, data=data, **given)
-
-
-QUICK = {"compute_cis": False, "plots": False}
-
-
-# Slices -------------------------------------------------------------------------------------------
-
-
-def test_planted_slice_is_found():
-    """Labels are coin flips in Rome: the slice is significant, and nothing about other columns is."""
-    report = churn(weak=lambda d: d["city"] == "Rome", config=QUICK)
-    found = report.slices[report.slices["significant"]]
-    rome = found[found["slice"] == "city = 'Rome'"].iloc[0]
-    assert rome["estimate"] < report.metrics["accuracy"]
-    assert rome["low"] < rome["estimate"] < rome["high"]
-    assert not any("income" in feature or "since" in feature for feature in found["feature"])
-    assert list(report.slices.columns) == [
-        "slice",
-        "feature",
-        "condition",
-        "support",
-        "metric",
-        "estimate",
-        "low",
-        "high",
-        "p_value",
-        "q_value",
-        "significant",
-    ]
-
-
-def test_planted_pair_is_found_as_a_pair():
-    report = churn(n=4000, weak=lambda d: (d["city"] == "Rome") & d["paid"], config=QUICK)
-    best = report.slices.iloc[0]
-    assert set(best["feature"].split(" & ")) == {"city", "paid"}
-    assert "city = 'Rome'" in best["slice"]
-    assert "paid = True" in best["slice"]
-
-
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_noise_is_not_found(task):
-    """With features that say nothing about errors at most 7.5 % of runs flag any (80 runs, error 2.4)."""
-    flagged = 0
-    for seed in range(80):
-        rng = np.random.default_rng(seed)
-        data = pd.DataFrame({f"x{j}": rng.normal(size=400) for j in range(4)} | {"c": rng.choice(list("abc"), 400)})
-        y = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
-        p = rng.integers(0, 2, 400) if task == "classification" else rng.standard_t(4, 400)
-        flagged += bool(
-            evaluate(task_type=task, labels=y, predictions=p, data=data, config=QUICK).slices["significant"].any()
-        )
-    assert flagged <= 8
-
-
-def test_columns_that_cannot_be_sliced_say_why():
-    report = churn(config=QUICK)
-    assert dict(report.slices_found.skipped) == {
-        "customer_id": "identifier-like: every row has its own whole number",
-        "plan": "constant",
-    }
-    data = pd.DataFrame({"lists": [[1]] * 100, "empty": [None] * 100, "names": [f"n{i}" for i in range(100)]})
-    found = evaluate(
-        task_type="classification", labels=[0, 1] * 50, predictions=[0, 1] * 50, data=data, config=QUICK
-    ).slices_found
-    assert dict(found.skipped) == {
-        "lists": "values of type list are not supported",
-        "empty": "all values are missing",
-        "names": "identifier-like: 100 different values in 100 rows",
-    }
-
-
-def test_one_feature_conditions_part_the_rows():
-    """Bins of a number, with its missing rows, cover every row once."""
-    report = churn(config={**QUICK, "max_slice_features": 1, "min_support": 2})
-    for feature, n in (("age", 1500), ("income", 1500), ("since", 1500), ("city", 1500), ("paid", 1500)):
-        assert report.slices.loc[report.slices["feature"] == feature, "support"].sum() == n
-    assert (report.slices["support"] >= 2).all()
-
-
-def test_min_support_holds():
-    report = churn(config={**QUICK, "min_support": 200})
-    assert (report.slices["support"] >= 200).all()
-
-
-def test_slices_of_weights_and_groups_use_the_linearised_test():
-    rng = np.random.default_rng(0)
-    data = pd.DataFrame({"x": rng.choice(["a", "b"], 600)})
-    y = rng.integers(0, 2, 600)
-    p = np.where((data["x"] == "b") & (rng.random(600) < 0.4), 1 - y, y)
-    for extra in ({"sample_weight": rng.random(600)}, {"groups": rng.integers(0, 60, 600)}):
-        found = evaluate(task_type="classification", labels=y, predictions=p, data=data, config=QUICK, **extra).slices
-        assert found["significant"].all()
-        assert (found["p_value"] < 1e-6).all()
-
-
-def test_many_columns_take_bounded_time():
-    rng = np.random.default_rng(0)
-    data = pd.DataFrame(rng.normal(size=(200, 600)))
-    found = evaluate(
-        task_type="classification", labels=[0, 1] * 100, predictions=[0, 1] * 100, data=data, config=QUICK
-    ).slices_found
-    assert found.notes == ("Two-feature slices were left out: 2,400 conditions are more than 400.",)
-
-
-def test_without_data_there_are_no_slices_and_a_reason():
-    report = evaluate(task_type="classification", labels=[0, 1], predictions=[0, 1])
-    assert len(report.slices) == 0
-    assert report.slices_found.reason == "no data was given, so there are no features to slice by"
-
-
-# Failures -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_six_categories_sum_to_the_errors(task):
-    rng = np.random.default_rng(0)
-    data = pd.DataFrame({"x": np.where(rng.random(500) < 0.2, np.nan, rng.standard_t(2, 500))})
-    if task == "classification":
-        y = rng.choice(list("abcd"), 500, p=[0.5, 0.3, 0.17, 0.03])
-        report = evaluate(task_type=task, labels=y, predictions=rng.dirichlet([0.5] * 4, 500), data=data, config=QUICK)
-        errors = round((1 - report.metrics["accuracy"]) * 500)
-    else:
-        y = rng.normal(size=500)
-        error = rng.standard_t(2, 500)
-        report = evaluate(task_type=task, labels=y, predictions=y + error, data=data, config=QUICK)
-        errors = int(np.sum(np.abs(error) > 3 * np.median(np.abs(error))))
-    found = report.failures_found
-    assert len(found.categories) == 6
-    assert found.errors == errors == sum(c.count for c in found.categories)
-    assert sum(c.share for c in found.categories) == pytest.approx(1)
-    assert all(c.count > 0 for c in found.categories), found.counts
-    rows = [e.row for c in found.categories for e in c.examples]
-    assert len(rows) == len(set(rows)) == len(report.failures)
-    for c in found.categories:
-        assert c.low <= c.share <= c.high
-        assert len(c.examples) == min(10, c.count)
-
-
-def test_failures_name_rows_of_the_input():
-    """After dropping row 0 the failed row is still called by its place in what was given."""
-    report = evaluate(
-        task_type="classification",
-        labels=[None, "a", "b", "b"],
-        predictions=["a", "a", "a", "b"],
-        data={"x": [1, 2, 3, 4]},
-        on_missing="drop",
-        config=QUICK,
-    )
-    example = next(c for c in report.failures_found.categories if c.count).examples[0]
-    assert (example.row, example.label, example.prediction, dict(example.values)) == (2, "b", "a", {"x": 3})
-    assert example.reason == "predicted 'a', but it is 'b'"
-
-
-def test_no_errors_is_no_failure():
-    report = evaluate(task_type="regression", labels=[1, 2, 3], predictions=[1, 2, 3])
-    assert report.failures_found.errors == 0
-    assert len(report.failures) == 0
-
-
-# Stress -------------------------------------------------------------------------------------------
-
-STRESS = {"run_stress_tests": True, "plots": False, "n_resamples": 200}
-
-
-def steady(d):
-    assert isinstance(d, pd.DataFrame)
-    return (1 / (1 + np.exp(-(d["age"].fillna(40) - 40) / 8))).to_numpy()
-
-
-def test_stress_shows_what_hurts():
-    report = churn(predict=steady, config=STRESS)
-    table = report.stress.set_index(["perturbation", "severity", "metric"])
-    clean = table.loc[("none", 0.0, "roc_auc")]
-    assert clean["drop"] == 0
-    assert clean["estimate"] == report.metrics["roc_auc"]
-    hurt = table.loc[("noise", 1.0, "roc_auc")]
-    assert 0 < hurt["drop_low"] < hurt["drop"] < hurt["drop_high"]
-    swaps = table.loc[("category swaps", 0.5, "roc_auc")]
-    assert (swaps["drop"], swaps["drop_low"], swaps["drop_high"]) == (0, 0, 0)
-    assert report.stress_reason is None
-
-
-def test_a_model_that_raises_is_recorded():
-    def picky(d):
-        if d["city"].isna().any():
-            raise KeyError("no city")
-        return steady(d)
-
-    report = churn(predict=picky, config=STRESS)
-    failed = report.stress[report.stress["error"].notna()]
-    assert set(failed["perturbation"]) == {"missing"}
-    assert set(failed["error"]) == {"KeyError: 'no city'"}
-
-
-def test_a_model_that_answers_nonsense_is_recorded():
-    report = churn(predict=lambda d: np.full(len(d), 7.5), config=STRESS)
-    assert report.stress is None
-    assert report.stress_reason.startswith(
-        "predict failed on the unchanged rows: InputError: what predict returned cannot be read"
-    )
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ({"config": STRESS}, "predict= was not given, and stress tests need a model to call"),
-        ({"predict": len}, "run_stress_tests was off"),
-        (
-            {"predict": len, "config": STRESS, "data": None},
-            "data was not given, and stress tests need rows to change",
-        ),
-    ],
-)
-def test_no_stress_test_without_a_reason(given, reason):
-    data = pd.DataFrame({"x": [1, 2, 3]})
-    report = evaluate(
-        **{"task_type": "regression", "labels": [1, 2, 3], "predictions": [1, 2, 4], "data": data, **given}
-    )
-    assert report.stress is None
-    assert report.stress_reason == reason
-
-
-def test_numpy_rows_reach_the_model_as_numpy():
-    x = np.random.default_rng(0).normal(size=(60, 2))
-
-    def predict(rows):
-        assert isinstance(rows, np.ndarray)
-        return np.nan_to_num(rows[:, 0])
-
-    report = evaluate(
-        task_type="regression", labels=x[:, 0], predictions=x[:, 0], data=x, predict=predict, config=STRESS
-    )
-    assert report.stress["error"].isna().all()
-
-
-# Takeaway -----------------------------------------------------------------------------------------
-
-
-def takes():
-    rng = np.random.default_rng(0)
-    y, p = rng.normal(size=300), rng.random(300)
-    yield churn(config={"plots": False})
-    yield churn(weak=lambda d: d["city"] == "Rome", config={"plots": False})
-    yield evaluate(task_type="regression", labels=1e6 * y, predictions=1e6 * (y + 0.2))
-    yield evaluate(task_type="regression", labels=y, predictions=-y, data={"x": rng.normal(size=300)})
-    yield evaluate(task_type="classification", labels=rng.random(300) < 0.9, predictions=0.5 + p / 2)
-    yield evaluate(task_type="classification", labels=["1.5"] * 30, predictions=["1.5"] * 30)
-    yield evaluate(
-        task_type="classification",
-        labels=rng.integers(0, 3, 90),
-        predictions=rng.integers(0, 3, 90),
-        config=QUICK,
-    )
-
-
-@pytest.mark.parametrize("number", range(7))
-def test_takeaway_is_five_sentences_of_known_numbers(number):
-    """Every number that is printed is in metrics.json, in the same digits."""
-    report = list(takes())[number]
-    lines = report.get_takeaway().split("\n")
-    assert len(lines) == 5
-    assert all(line.endswith(".") and line[0].isupper() for line in lines)
-    for claim in report.documents()["metrics.json"]["takeaway"]:
-        text = claim["sentence"]
-        for name in claim["names"].values():
-            text = text.replace(name, "")
-        printed = re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?", text)
-        assert set(printed) <= {json.dumps(value) for value in claim["numbers"].values()}, text
-
-
-def test_majority_in_the_interval_keeps_accuracy_from_the_headline():
-    rng = np.random.default_rng(0)
-    y = rng.random(300) < 0.9
-    report = evaluate(
-        task_type="classification", labels=y, predictions=np.clip(0.9 + 0.05 * rng.normal(size=300), 0, 1)
-    )
-    first, second = report.get_takeaway().split("\n")[:2]
-    assert first.startswith("ROC AUC is ")
-    assert second.startswith("There is no evidence that accuracy")
-
-
-def test_judging_words_need_a_passing_test():
-    """A model of pure noise is called neither better nor well calibrated, and no slice worse."""
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        report = evaluate(
-            task_type="classification",
-            labels=rng.integers(0, 2, 200),
-            predictions=rng.integers(0, 2, 200),
-            data={"x": rng.normal(size=200)},
-        )
-        text = report.get_takeaway()
-        assert "better" not in text
-        assert "well calibrated" not in text
-
-
-def test_good_calibration_is_said_where_shown():
-    rng = np.random.default_rng(0)
-    p = rng.beta(1, 1, 8000)
-    text = evaluate(
-        task_type="classification", labels=rng.random(8000) < p, predictions=p, config={"n_resamples": 100}
-    ).get_takeaway()
-    assert "The probabilities are well calibrated: " in text
 
 
 # Print --------------------------------------------------------------------------------------------
@@ -460,6 +137,31 @@ def test_a_crash_between_the_renames_loses_no_report(tmp_path):
     evaluate(task_type="regression", labels=[1, 2, 3], predictions=[1, 2, 3], output_dir=target)
     assert json.loads((target / "metrics.json").read_bytes())["n"] == 3
     assert not [p for p in tmp_path.iterdir() if ".old-" in p.name]
+
+
+def test_half_written_folders_go_with_the_next_write(tmp_path):
+    """Killed while it wrote, a process leaves a hidden folder; the next write removes it, but none in use."""
+    code = (
+        "import os, sys, evalharness as e, evalharness.writer as w\n"
+        "given = dict(task_type='regression', labels=[1, 2], predictions=[1, 2], config={'plots': False})\n"
+        "def stop(*_):\n"
+        "    print('written', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    os._exit(9)\n"
+        "w._swap = stop\n"
+        "e.evaluate(**given, output_dir=sys.argv[1])\n"
+    )
+    target = tmp_path / "e"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(target)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as writing:  # fmt: skip
+        assert writing.stdout.readline() == "written\n"
+        evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target, config={"plots": False})
+        assert sum(".new-" in p.name for p in tmp_path.iterdir()) == 1
+        writing.communicate("\n")
+    evaluate(task_type="regression", labels=[1, 2], predictions=[1, 2], output_dir=target, config={"plots": False})
+    assert [p.name for p in tmp_path.iterdir()] == ["e"]
 
 
 def test_what_was_being_removed_is_not_put_back(tmp_path):
