@@ -635,7 +635,8 @@ def _rows(
                 *map(_known, [1 - new[0], 1 - new[2], 1 - new[1]] if counted else new),
             )
         )
-    return tuple(sorted(rows, key=lambda r: (r.p_value, r.slice)))
+    # p-values that differ by rounding only, as those of two halves do, are equal
+    return tuple(sorted(rows, key=lambda r: (float(f"{r.p_value:.9g}"), r.slice)))
 
 
 def _known(value: float) -> float | None:

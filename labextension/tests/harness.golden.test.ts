@@ -56,7 +56,9 @@ function report({ sizes, ...given }: Json): Json {
 
 function evaluation({ curves, ...options }: Json): Json {
   const r = evaluate(options as unknown as Options);
-  const out = documents(r) as Json;
+  const { 'metrics.json': first, 'confidence_intervals.json': second } = documents(r) as Record<string, Json>;
+  delete first!.takeaway; // it is compared with the folders
+  const out: Json = { 'metrics.json': first, 'confidence_intervals.json': second };
   if (r.replicates) out.first_resamples = Object.fromEntries([...r.replicates.resampled].map(([name, values]) => [name, values.slice(0, 3)]));
   if (r.confusion) out.confusion = r.confusion;
   if (curves) {
@@ -156,6 +158,7 @@ const COMPUTE: Record<string, (given: Json) => Json> = {
   multiclass: report,
   regression: report,
   cells: report,
+  folders: given => documents(evaluate(given as unknown as Options)),
   intervals: interval,
   bins,
   refused: refusal,

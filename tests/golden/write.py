@@ -13,6 +13,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals
+from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals, stress
 from evalharness.resample import Plan, Stream, scaled, threefry
 
 HERE = Path(__file__).parent
@@ -79,6 +80,27 @@ def _evaluation(given: Json) -> Json:
             )
             out["thresholds"].append({"threshold": cut, "metrics": dict(found.metrics)})
     return out
+
+
+def folder(given: Json) -> Json:
+    """Return all files of a report's folder but the plots; `stress` holds what a model answered on changed rows."""
+    import pandas as pd
+
+    rest = {name: value for name, value in given.items() if name not in ("data", "stress")}
+    data = given.get("data")
+    if data is not None:
+        columns = {name: pd.to_datetime(c["times"]) if isinstance(c, dict) else c for name, c in data.items()}
+        data = pd.DataFrame(columns)
+    report = evaluate(**rest, data=data)
+    files = report.documents()
+    if "stress" in given:
+        answers: dict[tuple[str, float], Any] = {
+            (a["perturbation"], a["severity"]): a.get("predictions", ValueError(a.get("error", "").partition(": ")[2]))
+            for a in given["stress"]
+        }
+        found = stress.run(report.sample, report.config, answers, report.seed)
+        files["stress.json"] |= {"rows": [asdict(row) for row in found.rows], "n": found.n, "reason": found.reason}
+    return files
 
 
 def refusal(given: Json) -> Json:
@@ -178,6 +200,7 @@ COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "multiclass": evaluation,
     "regression": evaluation,
     "cells": evaluation,
+    "folders": folder,
     "intervals": interval,
     "bins": bins,
     "refused": refusal,
@@ -222,7 +245,7 @@ def binary() -> Iterator[tuple[str, Json]]:
     weighted = few | {"labels": y, "predictions": p, "sample_weight": weights.tolist()}
     yield "weights, some of them zero", weighted | {"curves": True}
     groups = [f"g{int(g)}" for g in uniform(4, 60) * 14]
-    yield "groups", few | {"labels": y, "predictions": p, "groups": groups, "curves": True}
+    yield "groups", few | {"labels": y, "predictions": p, "groups": groups}
     yield "groups and weights", weighted | {"groups": groups}
     yield "three groups", few | {"labels": y, "predictions": p, "groups": [i % 3 for i in range(60)]}
     yield "two groups", few | {"labels": y, "predictions": p, "groups": [i % 2 for i in range(60)]}
@@ -253,8 +276,8 @@ def binary() -> Iterator[tuple[str, Json]]:
         yield f"{n} rows", few | {"labels": y, "predictions": p, "classes": [0, 1]}
     y, p = scores(7, 12, 2)
     yield "12 rows", few | {"labels": y, "predictions": p}
-    y, p = scores(8, 2_003, 2)
-    yield "too many rows for the jackknife", few | {"labels": y, "predictions": p, "config": {"n_resamples": 100}}
+    y, p = scores(8, 60, 2)
+    yield "too many rows for the jackknife", few | {"labels": y, "predictions": p, "sizes": {"SMALL": 50}}
 
 
 def multiclass() -> Iterator[tuple[str, Json]]:
@@ -327,6 +350,64 @@ def gathered() -> Iterator[tuple[str, Json]]:
     yield "regression", real | {"labels": y1.tolist(), "predictions": p1.tolist()}
     whole = {"labels": np.round(y1 - 5).tolist(), "predictions": np.round(p1 - 5).tolist()}
     yield "regression, errors in ties", real | whole
+
+
+def folders() -> Iterator[tuple[str, Json]]:
+    """Whole folders: features of every kind, weights, groups, stress tests, regression."""
+    n = 240
+    few: Json = {"task_type": "classification"}
+    few["config"] = {"n_resamples": 100, "min_support": 12, "n_failures_per_type": 2, "run_stress_tests": True}
+    u = uniform(71, 8 * n).reshape(8, n)
+    age = np.round(20 + 60 * u[0]).astype(int)
+    town = np.array(["Oslo", "Bergen", "it's", "Ås"])[np.minimum(3, (u[1] * 6).astype(int))]
+    p = np.round(u[2], 3)
+    noisy = (town == "it's") | (age > 70)
+    y = np.where(u[3] < np.where(noisy, 0.6, 0.06), u[2] < 0.5, u[2] >= 0.5)
+    times = [str(np.datetime64("2023-12-28T05:00:00") + int(v * 9e6)) if v > 0.04 else None for v in u[4]]
+    columns: Json = {
+        "age": age.tolist(),
+        "income": [None if v < 0.1 else round(float(9000 * v**9), 1) for v in u[5]],
+        "town": [None if v > 0.96 else str(t) for t, v in zip(town, u[5], strict=True)],
+        "member": [bool(v < 0.4) for v in u[6]],
+        "rooms": [int(v * 4) for v in u[7]],
+        "share": [round(float(v * 4)) / 8 for v in u[6]],
+        "joined": {"times": times},
+        "id": list(range(100, 100 + n)),
+        "same": [1] * n,
+        "nothing": [None] * n,
+        "name": [f"n{i}" for i in range(n)],
+    }
+    some = {name: columns[name] for name in ("age", "town", "member")}
+    case = few | {"labels": ["yes" if v else "no" for v in y], "predictions": p.tolist(), "data": columns}
+    worse = np.round(0.5 + (p - 0.5) * np.where(u[7] < 0.3, -1, 1), 3)
+    answers = [
+        {"perturbation": "noise", "severity": 0.5, "predictions": worse.tolist()},
+        {"perturbation": "noise", "severity": 1.0, "predictions": p.tolist()},
+        {"perturbation": "missing", "severity": 0.2, "error": "ValueError: no"},
+        {"perturbation": "scaling", "severity": 10.0, "predictions": [7.5] * n},
+    ]
+    yield "features of every kind", case | {"stress": answers}
+    weights = np.round(0.2 + uniform(72, n), 2).tolist()
+    yield "weights", case | {"data": some, "sample_weight": weights}
+    groups = [int(v * 60) for v in uniform(73, n)]
+    yield "groups", case | {"data": some, "groups": groups}
+    three, three_p = simplex(74, 150, 3)
+    yield "three classes, labels of failures", few | {"labels": three, "predictions": three_p}
+    named = [["low", "middle", "high"][v] for v in three]
+    guessed = [["low", "middle", "high"][int(np.argmax(row))] for row in three_p]
+    held = {"size": [round(float(v), 1) for v in u[0][:150]], "kind": [int(v * 3) for v in u[1][:150]]}
+    yield "three classes, labels only", few | {"labels": named, "predictions": guessed, "data": held}
+    label = np.round(10 * u[0], 2)
+    guess = np.round(label + (u[2] - 0.5) * np.where(noisy, 8, 1) + 0.3 * noisy, 2)
+    real: Json = few | {"task_type": "regression", "labels": label.tolist(), "predictions": guess.tolist()}
+    moved = [{"perturbation": "noise", "severity": 0.1, "predictions": np.round(guess + 0.5, 2).tolist()}]
+    yield "regression", real | {"data": {name: columns[name] for name in ("town", "income", "joined")}, "stress": moved}
+    yield "regression, weights", real | {"data": some, "sample_weight": weights}
+    yield "regression, groups", real | {"data": some, "groups": groups}
+    yield (
+        "too few rows",
+        few | {"labels": y[:20].tolist(), "predictions": p[:20].tolist(), "data": {"age": age[:20].tolist()}},
+    )
 
 
 def random() -> Iterator[tuple[str, Json]]:
@@ -428,6 +509,14 @@ def refused() -> Iterator[tuple[str, Json]]:
         ("one group", {"groups": ["a", "a", "a"]}),
         ("missing group", {"groups": ["a", None, "b"]}),
         ("threshold", {"threshold": 1.5}),
+        ("all labels missing", {"labels": [None, None, None]}),
+        ("class beyond 2**53", {"labels": [0, 1, 2**60], "predictions": [0, 1, 1]}),
+        ("percentages as whole numbers", {"predictions": [20, 70, 40]}),
+        ("scores as whole numbers", {"predictions": [-3, 7, 1]}),
+        ("a little above 1", {"predictions": [0.2, 1.7, 0.4]}),
+        ("percentages by class", {"predictions": [[80, 20], [1.5, 98.5], [3, 97]]}),
+        ("one class and three columns", {"labels": [1, 1, 1], "predictions": [[0.2, 0.3, 0.5]] * 3}),
+        ("length of data", {"data": {"x": [1, 2]}}),
         ("misspelt task", {"task_type": "clasification"}),
         ("unknown task", {"task_type": "xyz"}),
         ("misspelt way with what is missing", {"on_missing": "dropp"}),
@@ -463,6 +552,7 @@ INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "multiclass": multiclass,
     "regression": regression,
     "cells": gathered,
+    "folders": folders,
     "intervals": resampled,
     "bins": binned,
     "refused": refused,

@@ -1,6 +1,8 @@
 // The digest that tells whether two evaluations saw the same labels: equal to the one of the Python package.
 import { whole } from './columns.ts';
+import { shown } from './conditions.ts';
 import type { Class, Sample } from './schemas.ts';
+import { real } from './wording.ts';
 
 const ROUNDS = constants();
 
@@ -67,6 +69,36 @@ export function ofLabels(s: Sample): string {
   }
   if (s.weights) parts.push(text('weights'), doubles(s.weights.map(w => whole(w * 1e9) / 1e9)));
   if (s.groups) parts.push(text('groups'), packed(s.n, 8, (view, i) => view.setInt32(8 * i, s.groups![i]!, true)));
+  return joined(parts);
+}
+
+/** The digest of the features in order; null without data. */
+export function ofRows(s: Sample): string | null {
+  if (!s.data) return null;
+  const parts: Uint8Array[] = [text(`${s.n}\n`)];
+  for (const column of s.data) {
+    parts.push(text(ascii(column.name)));
+    const { kind, missing, values } = column;
+    if (kind === 'int' || kind === 'float' || (kind === 'bool' && !missing.includes(1))) {
+      parts.push(text('n'), packed(s.n, 8, (view, i) => view.setFloat64(8 * i, missing[i] ? NaN : Number(values[i]) + 0, true)));
+    } else if (kind === 'time') {
+      const none = -(2n ** 63n);
+      parts.push(text('t'), packed(s.n, 8, (view, i) => view.setBigInt64(8 * i, missing[i] ? none : BigInt(values[i] as number), true)));
+    } else {
+      const codes = new Map<string, number>();
+      const of = Array.from({ length: s.n }, (_, i) => {
+        if (missing[i]) return -1;
+        const word = shown(column, i);
+        if (!codes.has(word)) codes.set(word, codes.size);
+        return codes.get(word)!;
+      });
+      parts.push(text(`s[${[...codes.keys()].map(ascii).join(', ')}]`), packed(s.n, 8, (view, i) => view.setBigInt64(8 * i, BigInt(of[i]!), true)));
+    }
+  }
+  return joined(parts);
+}
+
+function joined(parts: readonly Uint8Array[]): string {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -76,14 +108,14 @@ export function ofLabels(s: Sample): string {
   return sha256(all);
 }
 
+/** Text as JSON in ASCII: by UTF-16 units, two for a character beyond the first 65,536. */
+function ascii(value: string): string {
+  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 /** A class in ASCII: text as JSON, everything else as a real number. So text sorts here as it does in Python. */
 function named(value: Class): string {
-  if (typeof value === 'string') {
-    // by UTF-16 units, two for a character beyond the first 65,536
-    return JSON.stringify(value).replace(/[\u0080-\uffff]/g, c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  }
-  const number = Number(value);
-  return Math.abs(number) < 1e16 ? `${number}.0` : number.toExponential();
+  return typeof value === 'string' ? ascii(value) : real(Number(value));
 }
 
 function text(value: string): Uint8Array {

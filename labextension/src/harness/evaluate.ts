@@ -4,6 +4,9 @@ import { N_BINS, againstPerfect } from './calibration.ts';
 import type { CalibrationTest } from './calibration.ts';
 import { predictionIntervals, residualTests } from './diagnostics.ts';
 import type { PredictionInterval, ResidualTest } from './diagnostics.ts';
+import { ofLabels, ofRows } from './digests.ts';
+import { findFailures } from './failures.ts';
+import type { Failures } from './failures.ts';
 import { read } from './inputs.ts';
 import type { Input } from './inputs.ts';
 import { forMetric, replicate } from './intervals.ts';
@@ -13,12 +16,20 @@ import { units } from './resample.ts';
 import type { Plan } from './resample.ts';
 import { InputError, noInterval, readConfig } from './schemas.ts';
 import type { Class, Config, Interval, Sample } from './schemas.ts';
+import { findSlices } from './slices.ts';
+import type { Slices } from './slices.ts';
+import { runStress } from './stress.ts';
+import type { Answer, Stress } from './stress.ts';
+import { claims } from './takeaway.ts';
+import type { Claim } from './takeaway.ts';
 import { general } from './wording.ts';
 
 export interface Options extends Input {
   readonly config?: Partial<Config>;
   /** Equal input and seed give equal reports, here and in Python; beyond 2^53 it must be a bigint. */
   readonly seed?: number | bigint;
+  /** What the model answered on changed rows; needed for stress tests. */
+  readonly stress?: readonly Answer[] | null;
 }
 
 /** What one evaluation found. */
@@ -37,6 +48,13 @@ export interface Report {
   readonly tests: Readonly<Record<string, CalibrationTest | ResidualTest>>;
   readonly prediction_intervals: readonly PredictionInterval[];
   readonly replicates: Replicates | null;
+  readonly slices: Slices;
+  readonly failures: Failures;
+  readonly stress: Stress;
+  /** The five sentences of the takeaway. */
+  readonly claims: readonly Claim[];
+  readonly labels_digest: string;
+  readonly rows_digest: string | null;
 }
 
 /** Judge predictions: every metric with its interval, or the reason why there is none. Nothing given is changed. */
@@ -61,6 +79,8 @@ export function evaluate(options: Options): Report {
       : !config.compute_cis ? noInterval(level, 'compute_cis was off')
       : forMetric(name, estimate, sample, replicates, level, seed);
   }
+  const calibrated = sample.probabilities ? againstPerfect(sample) : null;
+  const slices = findSlices(sample, config), failures = findFailures(sample, config);
   return {
     sample,
     config,
@@ -72,11 +92,17 @@ export function evaluate(options: Options): Report {
     confusion: sample.task === 'regression' ? null : weighing.confusion.slice(),
     notes: [...sample.notes, ...conventions(sample)],
     tests: {
-      ...(sample.probabilities ? { perfect_calibration: againstPerfect(sample) } : {}),
+      ...(calibrated ? { perfect_calibration: calibrated } : {}),
       ...(sample.task === 'regression' ? residualTests(sample, level) : {}),
     },
     prediction_intervals: sample.task === 'regression' ? predictionIntervals(sample, seed, level) : [],
     replicates,
+    slices,
+    failures,
+    stress: runStress(sample, config, options.stress ?? null, seed),
+    claims: claims(sample, level, metrics, intervals, calibrated, slices, failures),
+    labels_digest: ofLabels(sample),
+    rows_digest: ofRows(sample),
   };
 }
 
@@ -88,6 +114,7 @@ export function directions(report: Report): Record<string, boolean | null> {
 /** What a reader must know about how numbers of this sample were reached. */
 function conventions(s: Sample): string[] {
   const notes: string[] = [];
+  if (s.data) notes.push('Rows of labels, predictions and data are matched by position.');
   if (s.weights) notes.push('Metrics are weighted by sample_weight (only ratios matter); counts and support are of rows.');
   if (s.groups) {
     notes.push(`Whole groups are resampled: ${units({ n: s.n, n_resamples: 0, seed: 0, groups: s.groups, strata: null })} of them.`);

@@ -2,9 +2,13 @@
 import { accurate } from './columns.ts';
 import { InputError } from './schemas.ts';
 import type { Class, Sample, Task } from './schemas.ts';
-import { general, grouped, listing, literal, nearest, rows } from './wording.ts';
+import { keptRows, readTable } from './table.ts';
+import type { Table } from './table.ts';
+import { ascending, general, grouped, listing, literal, nearest, real, rows } from './wording.ts';
 
 const MAX_CLASSES = 500;
+/** Whole numbers beyond this are not told apart as floats. */
+const LARGEST_CLASS = 2 ** 53;
 /** Larger targets would overflow when squared or cubed. */
 const LARGEST = 1e100;
 
@@ -30,6 +34,8 @@ export interface Input {
   readonly threshold?: number;
   readonly sample_weight?: Column | null;
   readonly groups?: Column | null;
+  /** The features, for slices and failures. */
+  readonly data?: Table | null;
   readonly on_missing?: 'error' | 'drop';
 }
 
@@ -61,12 +67,14 @@ export function read(input: Input): Sample {
   const y = vector(input.labels, 'labels');
   const n = y.values.length;
   if (n === 0) throw new InputError('labels has no rows; give at least one.');
+  if (!y.missing.includes(0)) throw new InputError(`labels is missing in all ${rows(n)}; give what really was in each row.`);
+  const data = input.data ? readTable(input.data) : null;
   const first = matrix(input.predictions, 'predictions');
   const second = input.probabilities ? matrix(input.probabilities, 'probabilities') : null;
   const weight = input.sample_weight ? vector(input.sample_weight, 'sample_weight') : null;
   const cluster = input.groups ? vector(input.groups, 'groups') : null;
-  for (const [name, found] of [['predictions', first], ['probabilities', second], ['sample_weight', weight], ['groups', cluster]] as const) {
-    if (found === null) continue;
+  for (const [name, found] of [['predictions', first], ['probabilities', second], ['data', data && data[0]], ['sample_weight', weight], ['groups', cluster]] as const) {
+    if (!found) continue;
     const size = 'table' in found ? found.table.length / found.columns : found.values.length;
     if (size !== n) throw new InputError(`${name} has ${rows(size)} but labels has ${grouped(n)}; give one for each label.`);
   }
@@ -107,6 +115,7 @@ export function read(input: Input): Sample {
     weights: weight && weights(weight, keep),
     groups: cluster && groups(cluster, keep),
     rows: keep,
+    data: data && (bad === 0 ? data : keptRows(data, keep)),
     notes,
   };
 }
@@ -234,6 +243,15 @@ function regression(y: Vector, first: Read, second: Read | null, input: Input): 
 
 /** Whole numbers in a column of reals are whole numbers; other reals are no classes. */
 function classLike(v: Vector, name: string): Vector {
+  if (v.kind === 'int' || v.kind === 'float') {
+    const row = Array.from(v.missing.keys()).find(i => !v.missing[i] && Number.isFinite(v.values[i]) && Math.abs(Number(v.values[i])) > LARGEST_CLASS);
+    if (row !== undefined) {
+      throw new InputError(
+        `${name} holds a class beyond 2**53 (first: row ${row}, ${v.kind === 'int' ? literal(v.values[row]!) : real(Number(v.values[row]))}); give ` +
+          'classes as strings or small codes.',
+      );
+    }
+  }
   if (v.kind !== 'float') return v;
   const values = numbers(v);
   refuse(values, x => Math.abs(x) === Infinity, name, 'is infinite', 'give a class for each row.');
@@ -265,7 +283,10 @@ function classification(y0: Vector, first: Read, second: Read | null, input: Inp
     [guessed, scores] = [first, ['probabilities', second]];
   } else if ('table' in first || areProbabilities(first, y, listed)) scores = ['predictions', first];
   else guessed = first;
-  if (guessed) guessed = predicted(guessed, y);
+  if (guessed) {
+    guessed = predicted(guessed, y);
+    if (!listed) notScores(guessed, y);
+  }
   const classes = listed ?? foundClasses(y, guessed, scores);
   if (classes.length > MAX_CLASSES) {
     throw new InputError(
@@ -355,6 +376,22 @@ function predicted(given: Vector, y: Vector): Vector {
   return guess;
 }
 
+/** Refuse whole numbers that can hardly be classes: percentages or scores beside labels of 0 and 1. */
+function notScores(guess: Vector, y: Vector): void {
+  if (guess.kind !== 'int' || y.kind === 'str' || !guess.missing.includes(0)) return;
+  if (unique(y).some(value => Number(value) !== 0 && Number(value) !== 1)) return;
+  const met = Array.from(guess.missing.keys()).filter(i => !guess.missing[i]), value = (i: number): number => Number(guess.values[i]);
+  const odd = met.filter(i => value(i) !== 0 && value(i) !== 1);
+  const low = met.reduce((m, i) => Math.min(m, value(i)), Infinity), high = met.reduce((m, i) => Math.max(m, value(i)), -Infinity);
+  if (2 * odd.length > met.length && (low < 0 || high >= 10) && high <= 100) {
+    const like = low >= 0 ? 'percentages, so divide by 100' : 'logits or scores, so pass them through a sigmoid';
+    throw new InputError(
+      `predictions holds ${rows(odd.length)} (first: row ${odd[0]!}, ${general(value(odd[0]!))}) with a class that is not in labels (0, 1); ` +
+        `they look like ${like}, or give classes= if they are classes.`,
+    );
+  }
+}
+
 function listedClasses(given: readonly Class[]): readonly Class[] {
   const v = classLike(vector(given, 'classes'), 'classes');
   if (given.length === 0 || v.missing.includes(1)) {
@@ -368,17 +405,6 @@ function listedClasses(given: readonly Class[]): readonly Class[] {
 
 function same(a: Class, b: Class): boolean {
   return typeof a === 'string' || typeof b === 'string' ? a === b : Number(a) === Number(b);
-}
-
-/** Text by code points, as Python orders it; numbers by size. */
-function ascending(a: Class, b: Class): number {
-  if (typeof a !== 'string' || typeof b !== 'string') return Number(a) - Number(b);
-  const left = [...a], right = [...b];
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
-    const gap = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
-    if (gap !== 0) return gap;
-  }
-  return left.length - right.length;
 }
 
 /** The classes met in labels and predictions, in order. */
@@ -406,8 +432,8 @@ function foundClasses(y: Vector, guessed: Vector | null, scores: readonly [strin
     }
   } else if (found.columns !== known.length) {
     throw new InputError(
-      `${name} has ${found.columns} columns but labels holds ${known.length} classes (${listing(known)}); give classes= in the ` +
-        'order of the columns.',
+      `${name} has ${found.columns} columns but labels holds ${known.length === 1 ? 'one class only' : `${known.length} classes`} ` +
+        `(${listing(known)}); give classes= in the order of the columns.`,
     );
   }
   return known;
@@ -453,26 +479,29 @@ function checked(name: string, found: Read, classes: readonly Class[], positive:
     throw new InputError(`${name} holds ${kinds(found)} (first: row ${row}, ${literal(found.values[row]!)}); give numbers from 0 to 1.`);
   }
   const table = 'table' in found ? found.table.slice() : numbers(found);
-  let bad = 0, at = -1, low = Infinity, high = -Infinity, off = 0, line = -1, sum = 0;
+  let hundred = columns > 1, bad = 0, at = -1, low = Infinity, high = -Infinity, off = 0, line = -1, sum = 0;
   for (let i = 0; i < table.length; i += columns) {
-    let outside = -1, lost = false, all = 0, least = Infinity, most = -Infinity;
+    let outside = -1, lost = false, all = 0, raw = 0, least = Infinity, most = -Infinity;
     for (let j = i; j < i + columns; j++) {
       const p = table[j]!;
       lost ||= Number.isNaN(p);
       if (outside < 0 && (p < -1e-9 || p > 1 + 1e-6)) outside = j;
       [least, most] = [Math.min(least, p), Math.max(most, p)];
+      raw += p;
       table[j] = Number.isNaN(p) ? p : Math.min(1, Math.max(0, p));
       all += table[j]!;
     }
     if (outside >= 0 && bad++ === 0) at = outside;
     if (lost) continue;
+    hundred &&= Math.abs(raw - 100) < 1;
     [low, high] = [Math.min(low, least), Math.max(high, most)];
     if (columns > 1 && Math.abs(all - 1) > 1e-4 && off++ === 0) [line, sum] = [i / columns, all];
   }
   if (bad > 0) {
     const hint =
-      low >= 0 && high > 1 && high <= 100 ? 'they look like percentages, so divide by 100.'
-      : low < 0 ? 'they look like logits or scores, so pass them through a sigmoid or softmax first.'
+      low < 0 || (high > 100 && high < Infinity) ? 'they look like logits or scores, so pass them through a sigmoid or softmax first.'
+      : hundred || (high > 5 && high <= 100) ? 'they look like percentages, so divide by 100.'
+      : high < Infinity ? 'divide percentages by 100, or pass logits or scores through a sigmoid or softmax first.'
       : 'give probabilities.';
     const value = general('table' in found ? found.table[at]! : Number(found.values[at]));
     throw new InputError(`${name} lies outside [0, 1] in ${rows(bad)} (first: row ${Math.floor(at / columns)}, ${value}); ${hint}`);

@@ -34,6 +34,14 @@ export function between(ends: readonly [number, number], level: number, method: 
   return { low: ends[0], high: ends[1], confidence_level: level, method, n_resamples: resamples, undefined_resamples: lost, reason: null, also: [] };
 }
 
+/** One feature: whole or real numbers, truths, text, points in time (microseconds from 1970 on, UTC), or a mixture. */
+export interface Feature {
+  readonly name: string;
+  readonly kind: 'int' | 'float' | 'bool' | 'str' | 'time' | 'mixed';
+  readonly values: ArrayLike<number | string | boolean | null>;
+  readonly missing: Uint8Array;
+}
+
 /** The checked input of one evaluation; every array has one entry for each kept row. */
 export interface Sample {
   readonly task: Task;
@@ -55,6 +63,8 @@ export interface Sample {
   readonly groups: Int32Array | null;
   /** Position of each kept row in what was given. */
   readonly rows: Int32Array;
+  /** The features of the kept rows. */
+  readonly data: readonly Feature[] | null;
   /** Conventions and readings of the input that a reader must know. */
   readonly notes: readonly string[];
 }

@@ -22,6 +22,7 @@ const FAR = [
 
 /** Quantile of the standard normal distribution (Wichura 1988, algorithm AS 241, PPND16, Applied Statistics 37(3)). */
 export function normalQuantile(share: number): number {
+  if (!(share > 0 && share < 1)) return share === 0 ? -Infinity : share === 1 ? Infinity : NaN;
   const q = share - 0.5;
   if (Math.abs(q) <= 0.425) {
     const r = 0.180625 - q * q;
@@ -48,6 +49,7 @@ const TAIL = [
 /** Complementary error function (Cody 1969, "Rational Chebyshev approximations for the error function", Math. Comp. 23). */
 export function erfc(x: number): number {
   const y = Math.abs(x);
+  if (y > 28) return x < 0 ? 2 : 0; // below the smallest number
   if (y <= 0.46875) return 1 - (x * horner(y * y, ERF[0])) / horner(y * y, ERF[1]);
   // exp(-y * y) with the rounding of y * y taken out: y is split so that the square of its head is exact
   const head = Math.trunc(y * 16) / 16;
@@ -196,4 +198,43 @@ export function poissonTable(mean: number): { first: number; below: Float64Array
   for (let i = 0; i < below.length; i++) below[i] = sum += below[i]!;
   for (let i = 0; i < below.length; i++) below[i]! /= sum;
   return { first, below };
+}
+
+/** Binomial probability of at most k, and of more than k, of n. */
+export function binomialCdf(k: number, n: number, share: number): number {
+  return k >= n ? 1 : betaTail(n - k, k + 1, 1 - share, share);
+}
+
+export function binomialTail(k: number, n: number, share: number): number {
+  return k >= n ? 0 : betaTail(k + 1, n - k, share, 1 - share);
+}
+
+/** Regularised incomplete gamma functions P(a, x) and Q(a, x), each computed as such where it is the smaller. */
+export function gammaTails(a: number, x: number): readonly [number, number] {
+  if (!(x > 0)) return [0, 1];
+  if (x === Infinity) return [1, 0];
+  const density = Math.exp(-stirlingError(a) - deviance(a, x)) / Math.sqrt(2 * Math.PI * a); // x^a e^-x / gamma(a + 1)
+  if (x < a + 1) {
+    let term = 1, sum = 1;
+    for (let i = 1; term > 1e-17 * sum; i++) sum += term *= x / (a + i);
+    return [density * sum, 1 - density * sum];
+  }
+  // continued fraction (Abramowitz & Stegun 1964, 6.5.31), by Lentz's method
+  let b = x + 1 - a, c = 1e300, d = 1 / b, value = d;
+  for (let i = 1; i < 10_000_000; i++) {
+    const top = -i * (i - a);
+    b += 2;
+    d = 1 / (top * d + b);
+    c = b + top / c;
+    value *= d * c;
+    if (Math.abs(d * c - 1) < 1e-16) break;
+  }
+  return [1 - density * a * value, density * a * value];
+}
+
+/** ln of n over k. */
+export function logChoose(n: number, k: number): number {
+  if (k === 0 || k === n) return 0;
+  const rest = stirlingError(n) - stirlingError(k) - stirlingError(n - k);
+  return rest - k * Math.log(k / n) - (n - k) * Math.log1p(-k / n) + 0.5 * Math.log(n / (2 * Math.PI * k * (n - k)));
 }

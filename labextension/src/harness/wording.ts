@@ -10,15 +10,44 @@ export function rows(count: number): string {
   return count === 1 ? '1 row' : `${grouped(count)} rows`;
 }
 
+/** Whether a number lies halfway between two of `decimals` decimals (below 0: of so many digits before the point). */
+function halfway(value: number, decimals: number): boolean {
+  if (decimals >= 0) return Math.abs(value * 2 ** (decimals + 1)) % 2 === 1;
+  return Number.isInteger(value) && (BigInt(value) * 2n) % 10n ** BigInt(-decimals) === 0n && BigInt(value) % 10n ** BigInt(-decimals) !== 0n;
+}
+
+/** A number with so many decimals; from halfway to the even neighbour, as in Python. */
+export function fixed(value: number, decimals: number): string {
+  const text = value.toFixed(decimals);
+  return halfway(value, decimals) && Number(text.at(-1)) % 2 === 1 ? (value * (1 - 2 ** -50)).toFixed(decimals) : text;
+}
+
+/** Mantissa of so many digits and exponent; from halfway to the even neighbour. */
+export function scientific(value: number, digits: number): [string, number] {
+  const [mantissa, power] = value.toExponential(digits - 1).split('e') as [string, string];
+  const low = (value * (1 - 2 ** -50)).toExponential(digits - 1).split('e') as [string, string];
+  const even = Number(mantissa.at(-1)) % 2 === 0 || !halfway(value, digits - 1 - Number(low[1]));
+  return even ? [mantissa, Number(power)] : [low[0], Number(low[1])];
+}
+
 /** Six significant digits at most, with an exponent from 1e6 on and below 1e-4. */
 export function general(value: number, digits = 6): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
-  if (Object.is(value, -0)) return '-0';
-  const [mantissa, power] = value.toExponential(digits - 1).split('e') as [string, string];
-  const exponent = Number(power);
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0';
+  const [mantissa, exponent] = scientific(value, digits);
   const trim = (text: string): string => (text.includes('.') ? text.replace(/\.?0+$/u, '') : text);
-  if (exponent >= -4 && exponent < digits) return trim(value.toFixed(Math.max(0, digits - 1 - exponent)));
+  if (exponent >= -4 && exponent < digits) return trim(fixed(value, Math.max(0, digits - 1 - exponent)));
   return `${trim(mantissa)}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+}
+
+/** A real number as Python writes it: 1.0, 1e-05, 1e+16. */
+export function real(value: number): string {
+  if (!Number.isFinite(value)) return general(value);
+  if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
+  const size = Math.abs(value);
+  if (size >= 1e-4 && size < 1e16) return Number.isInteger(value) ? `${value}.0` : String(value);
+  const [mantissa, power] = value.toExponential().split('e') as [string, string];
+  return `${mantissa}e${power[0]}${power.slice(1).padStart(2, '0')}`;
 }
 
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -26,7 +55,7 @@ const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r'
 /** A class as a literal: quoted text, a number, True or False. */
 export function literal(value: Class): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number') return Number.isInteger(value) ? String(BigInt(value)) : String(value);
   const quote = value.includes("'") && !value.includes('"') ? '"' : "'";
   let text = '';
   for (const c of value) {
@@ -73,4 +102,15 @@ function matched(b: readonly string[], a: readonly string[]): number {
   });
   if (size === 0) return 0;
   return size + matched(b.slice(0, atB), a.slice(0, atA)) + matched(b.slice(atB + size), a.slice(atA + size));
+}
+
+/** Text by code points, as Python orders it; numbers by size. */
+export function ascending(a: Class, b: Class): number {
+  if (typeof a !== 'string' || typeof b !== 'string') return Number(a) - Number(b);
+  const left = [...a], right = [...b];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    const gap = left[i]!.codePointAt(0)! - right[i]!.codePointAt(0)!;
+    if (gap !== 0) return gap;
+  }
+  return left.length - right.length;
 }

@@ -1,15 +1,15 @@
 // The standard artifact folder as files, and files as a ZIP: equal bytes for equal input.
-import { ofLabels } from './digests.ts';
 import { directions } from './evaluate.ts';
 import type { Report } from './evaluate.ts';
+import { LIFT } from './failures.ts';
 
 const SCHEMA_VERSION = 1;
 const MARK = 'evalharness report';
 
-/** What metrics.json and confidence_intervals.json hold, keys in the order of the Python package. */
+/** What each file of the folder holds, keys in the order of the Python package; takeaway.txt is text. */
 export function documents(report: Report): Record<string, unknown> {
-  const { sample, metrics } = report;
-  return {
+  const { sample, metrics, slices, failures } = report, { rule, errors, n, categories } = failures;
+  const out: Record<string, unknown> = {
     'metrics.json': {
       kind: MARK,
       schema_version: SCHEMA_VERSION,
@@ -25,21 +25,27 @@ export function documents(report: Report): Record<string, unknown> {
       greater_is_better: directions(report),
       tests: report.tests,
       prediction_intervals: report.prediction_intervals,
+      takeaway: report.claims,
       seed: report.seed,
       config: report.config,
-      labels_digest: ofLabels(sample),
-      rows_digest: null,
+      labels_digest: report.labels_digest,
+      rows_digest: report.rows_digest,
     },
     'confidence_intervals.json': Object.fromEntries(
       Object.entries(report.intervals).map(([name, interval]) => [name, { estimate: metrics[name], ...interval }]),
     ),
+    'slices.json': slices,
+    'failure_examples.json': { rule, errors, n, lift: LIFT, categories },
   };
+  if (report.config.run_stress_tests) out['stress.json'] = report.stress;
+  out['takeaway.txt'] = `${report.claims.map(claim => claim.sentence).join('\n')}\n`;
+  return out;
 }
 
 /** The bytes of each file. */
 export function encoded(report: Report): Map<string, Uint8Array> {
   const bytes = new TextEncoder();
-  return new Map(Object.entries(documents(report)).map(([name, content]) => [name, bytes.encode(`${json(content)}\n`)]));
+  return new Map(Object.entries(documents(report)).map(([name, held]) => [name, bytes.encode(typeof held === 'string' ? held : `${json(held)}\n`)]));
 }
 
 /** Strict JSON, indented by one; a bigint is a number, and a number that JSON does not know is refused. */

@@ -1,0 +1,224 @@
+// Five sentences, each a function of tables; words that judge are used only where a test passed. Every number a sentence prints
+// is kept with it, as printed.
+import type { CalibrationTest } from './calibration.ts';
+import { accurate } from './columns.ts';
+import type { Failures } from './failures.ts';
+import { METRICS } from './metrics.ts';
+import type { Interval, Sample } from './schemas.ts';
+import type { Slice, Slices } from './slices.ts';
+import { binomialCdf, chiSquaredTail, studentCdf } from './special.ts';
+import { ascending, literal, real, scientific, fixed } from './wording.ts';
+
+/** Probabilities are called well calibrated when the whole interval of their error is below this. */
+const GOOD_CALIBRATION = 0.05;
+/** Below so many rows that only one model gets right, McNemar's test is exact. */
+const EXACT_BELOW = 25;
+
+/** One sentence, with the numbers it prints (as printed) and the names it quotes. */
+export interface Claim {
+  readonly about: string;
+  readonly sentence: string;
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly names: Readonly<Record<string, string>>;
+}
+
+type Metrics = Readonly<Record<string, number | null>>;
+type Intervals = Readonly<Record<string, Interval>>;
+
+/** Collects the numbers and names of one sentence while it is written. */
+class Words {
+  readonly numbers: Record<string, number> = {};
+  readonly names: Record<string, string> = {};
+  readonly level: number;
+
+  constructor(level: number) {
+    this.level = level;
+  }
+
+  number(name: string, value: number): string {
+    const printed = (this.numbers[name] = rounded(value));
+    return Number.isInteger(printed) ? String(printed) : real(printed);
+  }
+
+  count(name: string, value: number): string {
+    this.numbers[name] = value;
+    return String(value);
+  }
+
+  name(key: string, text: string): string {
+    return (this.names[key] = text.split(/[\s\u001c-\u001f\u0085]+/u).filter(Boolean).join(' '));
+  }
+
+  interval({ low, high }: Interval): string {
+    if (low === null || high === null) return 'no interval';
+    return `${this.number('confidence_percent', 100 * this.level)} % interval ${this.number('low', low)} to ${this.number('high', high)}`;
+  }
+
+  p(value: number): string {
+    if (value >= 0.001) return `p = ${this.number('p_value', value)}`;
+    this.numbers.p_value_below = 0.001;
+    return 'p < 0.001';
+  }
+
+  claim(about: string, sentence: string): Claim {
+    return { about, sentence, numbers: this.numbers, names: this.names };
+  }
+}
+
+/** Round for reading: three decimals from 0.1 up, four digits for large numbers, three for small; what is just below 1 stays there. */
+export function rounded(value: number): number {
+  const size = Math.abs(value);
+  if (size >= 0.9995 && size < 1 - 5e-7) return Number(fixed(value, 1 - Math.floor(Math.log10(1 - size))));
+  if (size >= 1000) return Number(scientific(value, 4).join('e'));
+  if (size >= 0.1 || size === 0) return Number(fixed(value, 3)) + 0;
+  return Number(fixed(value, 2 - Math.floor(Math.log10(size))));
+}
+
+/** The five claims: headline, baseline, calibration or bias, slices, failures. */
+export function claims(
+  s: Sample, level: number, metrics: Metrics, intervals: Intervals, test: CalibrationTest | null, slices: Slices, failures: Failures,
+): Claim[] {
+  const rest = [ofSlices(slices, s, metrics, level), ofFailures(failures, level)];
+  if (s.task === 'regression') {
+    return [headline('root_mean_squared_error', s, metrics, intervals, level), meanBaseline(metrics, intervals, level), bias(metrics, intervals, level), ...rest];
+  }
+  const [beats, baseline] = majority(s, metrics, intervals, level);
+  const name = beats ? 'accuracy' : (metrics.roc_auc ?? null) !== null ? 'roc_auc' : 'balanced_accuracy';
+  return [headline(name, s, metrics, intervals, level), baseline, calibration(s, metrics, intervals, test, level), ...rest];
+}
+
+function contains({ low, high }: Interval, value: number): boolean {
+  return low !== null && high !== null && low <= value && value <= high;
+}
+
+function headline(name: string, s: Sample, metrics: Metrics, intervals: Intervals, level: number): Claim {
+  const words = new Words(level), value = metrics[name]!, { title } = METRICS.get(name)!;
+  const rows = `on ${words.count('n', s.n)} row${s.n === 1 ? '' : 's'}`;
+  if (value === null) return words.claim('headline', `${title} is not defined ${rows}.`);
+  return words.claim('headline', `${title} is ${words.number(name, value)} (${words.interval(intervals[name]!)}) ${rows}.`);
+}
+
+/** Judge accuracy against always answering the most frequent class of these very labels. */
+function majority(s: Sample, metrics: Metrics, intervals: Intervals, level: number): [boolean, Claim] {
+  const words = new Words(level), mass = new Float64Array(s.classes.length), w = (i: number): number => (s.weights ? s.weights[i]! : 1);
+  s.labels.forEach((label, i) => { mass[label]! += w(i); });
+  const top = mass.reduce((best, m, c) => (m > mass[best]! ? c : best), 0), share = mass[top]! / mass.reduce((a, b) => a + b, 0);
+  const accuracy = metrics.accuracy!, interval = intervals.accuracy!;
+  const answer = words.name('majority_class', literal(s.classes[top]!));
+  const said = `always answering ${answer}, which is right in a share of ${words.number('majority_share', share)}`;
+  const apart = s.labels.map((label, i) => (label === s.predictions[i] ? 1 : 0) - (label === top ? 1 : 0)), plain = !s.weights && !s.groups;
+  const count = (side: number): number => apart.reduce((sum, v) => sum + (v === side ? 1 : 0), 0);
+  const p = plain ? mcnemar(count(1), count(-1)) : pairedT(apart, s);
+  const decided = interval.low !== null && !contains(interval, share) && p <= 1 - level;
+  const by = decided ? `${plain ? 'McNemar' : 'paired t test'} ${words.p(p)}` : '';
+  if (decided) {
+    const better = accuracy > share;
+    return [better, words.claim('baseline', `Accuracy, ${words.number('accuracy', accuracy)}, is ${better ? 'better' : 'worse'} than ${said} (${by}).`)];
+  }
+  return [false, words.claim('baseline', `There is no evidence that accuracy, ${words.number('accuracy', accuracy)}, differs from ${said}.`)];
+}
+
+/** P-value that two models are right equally often, from the rows that only one gets right (McNemar 1947, Psychometrika 12(2)). */
+export function mcnemar(onlyFirst: number, onlySecond: number): number {
+  const total = onlyFirst + onlySecond;
+  if (total === 0) return 1;
+  if (total < EXACT_BELOW) return Math.min(1, 2 * binomialCdf(Math.min(onlyFirst, onlySecond), total, 0.5));
+  return chiSquaredTail(1, (onlyFirst - onlySecond) ** 2 / total);
+}
+
+/** P-value of a weighted mean difference of 0, by Student's t over rows or groups (Binder 1983). */
+function pairedT(difference: Float64Array, s: Sample): number {
+  const w = (i: number): number => (s.weights ? s.weights[i]! : 1), all = accurate(s.n, w), mean = accurate(s.n, i => w(i) * difference[i]!) / all;
+  const size = s.groups ? s.groups.reduce((a, b) => Math.max(a, b), 0) + 1 : s.n, pull = new Float64Array(size), weight = new Float64Array(size);
+  for (let i = 0; i < s.n; i++) {
+    const at = s.groups ? s.groups[i]! : i;
+    pull[at]! += (w(i) * (difference[i]! - mean)) / all;
+    weight[at]! += w(i);
+  }
+  const units = weight.filter(v => v !== 0).length, variance = units > 1 ? (accurate(size, u => pull[u]! ** 2) * units) / (units - 1) : 0;
+  return variance <= 0 ? 1 : Math.min(1, 2 * studentCdf(units - 1, -Math.abs(mean) / Math.sqrt(variance)));
+}
+
+function meanBaseline(metrics: Metrics, intervals: Intervals, level: number): Claim {
+  const words = new Words(level), value = metrics.r2!, interval = intervals.r2!;
+  if (value === null) return words.claim('baseline', 'R squared is not defined, so the predictions cannot be set against the mean of the labels.');
+  const said = `R squared is ${words.number('r2', value)} (${words.interval(interval)})`;
+  if (interval.low === null || contains(interval, 0)) {
+    return words.claim('baseline', `There is no evidence of a difference from always answering the mean of the labels: ${said}.`);
+  }
+  return words.claim('baseline', `The predictions are ${interval.low > 0 ? 'better' : 'worse'} than always answering the mean of the labels: ${said}.`);
+}
+
+function bias(metrics: Metrics, intervals: Intervals, level: number): Claim {
+  const words = new Words(level), value = metrics.mean_bias_error!, interval = intervals.mean_bias_error!;
+  const said = `the mean bias is ${words.number('mean_bias_error', value)} (${words.interval(interval)}).`;
+  if (interval.low === null || contains(interval, 0)) {
+    return words.claim('bias', `There is no evidence that predictions are too high or too low on average: ${said}`);
+  }
+  return words.claim('bias', `Predictions are too ${value > 0 ? 'high' : 'low'} on average: ${said}`);
+}
+
+function calibration(s: Sample, metrics: Metrics, intervals: Intervals, test: CalibrationTest | null, level: number): Claim {
+  const words = new Words(level);
+  if (!s.probabilities || !test) return words.claim('calibration', 'Calibration was not judged, because no probabilities were given.');
+  const value = metrics.debiased_calibration_error!, interval = intervals.debiased_calibration_error!;
+  if (value === null || interval.low === null || interval.high === null) {
+    const expected = words.number('expected_calibration_error', metrics.expected_calibration_error!);
+    return words.claim('calibration', `Calibration could not be judged with certainty; the plug-in expected calibration error is ${expected}.`);
+  }
+  const error = `their root mean square calibration error is ${words.number('debiased_calibration_error', value)} (${words.interval(interval)})`;
+  if (test.p_value !== null && test.p_value <= 1 - level) {
+    return words.claim('calibration', `The probabilities are not perfectly calibrated: ${error}, chi-squared ${words.p(test.p_value)}.`);
+  }
+  if (interval.high <= GOOD_CALIBRATION && test.p_value !== null) {
+    return words.claim('calibration', `The probabilities are well calibrated: ${error}, all of it below ${words.number('bound', GOOD_CALIBRATION)}.`);
+  }
+  return words.claim('calibration', `There is no evidence of miscalibration, but not enough to exclude it: ${error}.`);
+}
+
+function ofSlices(slices: Slices, s: Sample, metrics: Metrics, level: number): Claim {
+  const words = new Words(level);
+  if (slices.reason !== null || slices.tested === 0) {
+    return words.claim('slices', `No slices were tested, because ${s.data ? 'none has enough rows' : 'no data was given'}.`);
+  }
+  const metric = METRICS.get(s.task === 'regression' ? 'mean_absolute_error' : 'accuracy')!, overall = metrics[metric.name]!;
+  const sign = metric.greater_is_better ? 1 : -1, worse = slices.rows.filter(row => row.significant && sign * (row.estimate - overall) < 0);
+  const tested = words.count('tested', slices.tested), corrected = (row: Slice): number => row.adjusted_estimate ?? row.estimate;
+  if (worse.length === 0) {
+    return words.claim('slices', `None of the ${tested} slices tested does significantly worse than the other rows after correction for their number.`);
+  }
+  const row = worse.reduce((a, b) => {
+    const gap = sign * (corrected(b) - corrected(a));
+    return gap < 0 || (gap === 0 && ascending(b.slice, a.slice) < 0) ? b : a;
+  });
+  let span = 'no interval';
+  if (row.adjusted_low !== null && row.adjusted_high !== null) {
+    const ends = [words.number('confidence_percent', 100 * level), words.number('low', row.adjusted_low), words.number('high', row.adjusted_high)];
+    span = `${ends[0]} % interval ${ends[1]} to ${ends[2]}, corrected for the search`;
+  }
+  const where = words.name('slice', row.slice), many = words.count('worse', worse.length);
+  return words.claim(
+    'slices',
+    `Of ${tested} slices tested, ${many} ${worse.length === 1 ? 'is' : 'are'} significantly worse than the other rows, most of all ${where}: ` +
+      `${metric.title} ${words.number('estimate', corrected(row))} (${span}) on ${words.count('support', row.support)} rows, ` +
+      `against ${words.number('overall', overall)} overall.`,
+  );
+}
+
+function ofFailures({ errors, n, categories }: Failures, level: number): Claim {
+  const words = new Words(level), rows = words.count('n', n);
+  if (errors === 0) return words.claim('failures', `No row of ${rows} counts as an error.`);
+  const top = categories.reduce((a, b) => (b.count > a.count ? b : a)), tied = categories.filter(c => c.count === top.count).length > 1;
+  const share = words.number('share', top.share ?? 0);
+  let span = '', more = '';
+  if (top.low !== null && top.high !== null) {
+    span = `, ${words.number('confidence_percent', 100 * level)} % interval ${words.number('low', top.low)} to ${words.number('high', top.high)}`;
+  }
+  if (top.lift !== null && top.lift_low !== null && top.lift_low > 1) more = `, ${words.number('lift', top.lift)} times as often as its share of all rows`;
+  const all = words.count('errors', errors);
+  return words.claim(
+    'failures',
+    `Of ${all} ${errors === 1 ? 'error' : 'errors'} in ${rows} rows, ${tied ? 'one of the largest kinds' : 'the largest kind'} is ` +
+      `${literal(top.category)} with ${words.count('count', top.count)} (share ${share}${span}${more}).`,
+  );
+}
