@@ -70,7 +70,7 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
             batch = prepared.batch(weights)
             for spec in specs:
                 resampled[spec.name].append(spec.compute(batch))
-        if 3 <= plan.units <= SMALL:
+        if 3 <= plan.units <= SMALL and plan.strata is None:
             for weights in plan.leave_one_out(prepared.width):
                 batch = prepared.batch(weights)
                 for spec in specs:
@@ -248,7 +248,7 @@ def for_metric(
     if spec.interval == "recalibration":
         fitted = calibration.slope(sample) if name == "calibration_slope" else calibration.intercept(sample)
         return calibration.recalibration_interval(fitted, level)
-    plain = sample.weights is None and sample.groups is None
+    plain = sample.plain
     if spec.interval == "proportion" and plain:
         return share(*_counted(name, sample), level)
     if replicates is None:
