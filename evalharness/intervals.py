@@ -12,7 +12,7 @@ import numpy as np
 
 from evalharness import calibration, cells
 from evalharness.batch import Prepared
-from evalharness.metrics import METRICS, MetricSpec, wanted
+from evalharness.metrics import MAX_RESAMPLED_PAIRS, METRICS, MetricSpec, wanted
 from evalharness.schemas import Interval
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ SMALL = 2000
 
 LARGE = 50_000
 """With more rows (times passes over them) than this, cells are resampled in place of rows."""
-
-MAX_RESAMPLED_PAIRS = 50
-"""One-against-one areas are resampled up to this many classes."""
 
 FEW = 5
 """Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
