@@ -249,7 +249,7 @@ class Batch:
         tolerance = 0.0 if self.sample.weights is None else 1e-12 * below[:, -1:]
         lower = np.argmax(below >= half - tolerance, axis=1)
         upper = np.argmax(below > half + tolerance, axis=1)
-        return np.asarray(np.where(below[:, -1] > 0, (size[lower] + size[upper]) / 2, np.nan))
+        return np.asarray((size[lower] + size[upper]) / 2)
 
     def largest_size(self) -> Floats:
         """Return the largest absolute error among rows with weight."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from evalharness.batch import Batch, Prepared, Ranked
+from evalharness.metrics import MAX_RESAMPLED_PAIRS
 from evalharness.resample import AT_ONCE, CELLS, DRAWS_OF_CELLS, NOISE, Stream, fractions
 
 if TYPE_CHECKING:
@@ -229,8 +230,6 @@ def _areas(prepared: Prepared) -> Areas:
     Columns ending in ``_own`` hold a row's influence through its own class, to be divided by how often the
     class was drawn; those ending in ``_other`` the influence as one of the rest.
     """
-    from evalharness.intervals import MAX_RESAMPLED_PAIRS
-
     s, k = prepared.sample, len(prepared.sample.classes)
     assert s.probabilities is not None
     rows = [np.flatnonzero(s.labels == c) for c in range(k)]

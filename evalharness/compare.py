@@ -448,7 +448,7 @@ def _difference(
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
     """Replace resampling by what is made for the metric: McNemar for shares of rows, DeLong for ROC AUC."""
     name = draft["metric"]
-    if draft["difference"] is None or mine.weights is not None or mine.groups is not None:
+    if draft["difference"] is None or not mine.plain:
         return draft
     if name in ("accuracy", "recall", "specificity"):
         asked = np.ones(mine.n, dtype=bool)

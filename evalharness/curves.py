@@ -12,7 +12,7 @@ from evalharness import calibration, intervals, resample
 
 if TYPE_CHECKING:
     from evalharness.evaluators import Report
-    from evalharness.schemas import Booleans, Floats, Integers
+    from evalharness.schemas import Booleans, Floats
 
 BAND_RESAMPLES = 200
 BAND_ROWS = 200_000  # above, a pointwise band is narrower than the line
@@ -99,11 +99,6 @@ def ranking(report: Report, c: int) -> Ranking:
     return Ranking(report.sample.probabilities[:, c], report.sample.labels == c)
 
 
-def classes_met(report: Report) -> Integers:
-    """Return the codes of the classes that rows with weight are labelled with."""
-    return np.flatnonzero(np.bincount(report.sample.labels, weights=weights(report)) > 0)
-
-
 def weights(report: Report) -> Floats:
     """Return the weights of the rows, ones where none were given."""
     return np.ones(report.n) if report.sample.weights is None else report.sample.weights
@@ -115,7 +110,7 @@ def band(report: Report, ranked: Ranking, kind: Kind) -> tuple[Floats, Floats] |
     if not report.config.compute_cis or report.n > BAND_ROWS:
         return None
     own, found = weights(report), []
-    for drawn in resample.Plan(report.n, BAND_RESAMPLES, report.seed, sample.groups).draws():
+    for drawn in resample.Plan(report.n, BAND_RESAMPLES, report.seed, sample.groups, sample.strata).draws():
         for row in drawn:
             tp, fp = ranked.counted(own * row)
             if tp[-1] > 0 and fp[-1] > 0:
@@ -153,7 +148,7 @@ def tables(report: Report) -> dict[str, dict[str, Floats]]:
         of a pointwise band where there is one. ``calibration``: as `reliability`.
     """
     sample, found = report.sample, {}
-    if sample.probabilities is not None and sample.positive is not None and len(classes_met(report)) == 2:
+    if sample.probabilities is not None and sample.positive is not None and len(np.unique(sample.labels)) == 2:
         ranked = ranking(report, sample.positive)
         counts = ranked.counted(weights(report))
         for name, kind in KINDS.items():

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def of_labels(sample: Sample) -> str:
-    """Return the SHA-256 of the labels in order, with weights and groups where given.
+    """Return the SHA-256 of the labels in order, with weights, groups and strata where given.
 
     Labels count as values: the order of the classes and the container they came in do not matter.
     """
@@ -34,6 +34,9 @@ def of_labels(sample: Sample) -> str:
     if sample.groups is not None:
         sha.update(b"groups")
         sha.update(np.ascontiguousarray(sample.groups, dtype="<i8").tobytes())
+    if sample.strata is not None:
+        sha.update(b"strata")
+        sha.update(np.ascontiguousarray(sample.strata, dtype="<i8").tobytes())
     return sha.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from evalharness.resample import Plan
 from evalharness.schemas import Config, InputError, Interval, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from evalharness.compare import Comparison
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from evalharness.schemas import Claim, Class
     from evalharness.slices import Slices
     from evalharness.stress import Stress
+
+    Predict = Callable[[Any], Any] | Mapping[tuple[str, float], Any]
 
 
 def evaluate(
@@ -42,7 +45,8 @@ def evaluate(
     threshold: float = 0.5,
     sample_weight: Any = None,
     groups: Any = None,
-    predict: Callable[[Any], Any] | None = None,
+    stratify: Any = None,
+    predict: Predict | None = None,
     on_missing: str = "error",
     seed: int = 0,
 ) -> Report:
@@ -78,11 +82,15 @@ def evaluate(
     threshold : float
         A row is predicted positive where its probability is at least this.
     sample_weight : array-like of shape (n,), optional
-        Weights of the rows, at least 0; only their ratios matter.
+        Weights of the rows, at least 0; only their ratios matter. Rows of weight 0 are left out.
     groups : array-like of shape (n,), optional
         What rows belong together (patient, user, ...): whole groups are then resampled.
-    predict : callable, optional
-        Called with rows like `data`, returns what `predictions` holds; needed for stress tests.
+    stratify : True or array-like of shape (n,), optional
+        How many rows of each stratum there are was decided, not met by chance: resamples then keep their numbers.
+        True takes the labels as strata (for example where as many of each class were collected).
+    predict : callable or mapping, optional
+        Called with rows like `data`, returns what `predictions` holds; needed for stress tests. Or its answers to
+        the rows that `evalharness.stress.perturbed` gives, by (perturbation, severity).
     on_missing : {"error", "drop"}
         What to do with rows whose label or prediction is missing.
     seed : int
@@ -99,7 +107,7 @@ def evaluate(
     """
     settings = Config.read(config)
     number = _seed(seed)
-    if predict is not None and not callable(predict):
+    if predict is not None and not callable(predict) and not isinstance(predict, Mapping):
         raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
     sample = inputs.read(
         task_type=task_type,
@@ -112,6 +120,7 @@ def evaluate(
         threshold=threshold,
         sample_weight=sample_weight,
         groups=groups,
+        stratify=stratify,
         on_missing=on_missing,
     )
     target = None if output_dir is None else writer.check(output_dir)
@@ -127,7 +136,7 @@ def _seed(seed: Any) -> int:
     raise InputError(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1.")
 
 
-def _compose(sample: Sample, config: Config, seed: int, predict: Callable[[Any], Any] | None) -> Report:
+def _compose(sample: Sample, config: Config, seed: int, predict: Predict | None) -> Report:
     prepared = Prepared(sample)
     metrics: dict[str, float | None] = {}
     undefined: dict[str, str] = {}
@@ -165,6 +174,8 @@ def _conventions(sample: Sample) -> list[str]:
         notes.append("Metrics are weighted by sample_weight (only ratios matter); counts and support are of rows.")
     if sample.groups is not None:
         notes.append(f"Whole groups are resampled: {int(sample.groups.max()) + 1} of them.")
+    if sample.strata is not None:
+        notes.append(f"Resamples keep the size of each of {int(sample.strata.max()) + 1} strata.")
     if sample.task == "multiclass":
         notes.append("Precision, recall and F1 of a class are taken as 0 where they would be 0/0.")
     if sample.probabilities is not None:
@@ -459,7 +470,7 @@ class Report:
     @property
     def plan(self) -> Plan:
         """Which rows each resample draws."""
-        return Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups)
+        return Plan(self.n, self.config.n_resamples, self.seed, self.sample.groups, self.sample.strata)
 
     def predictions_frame(self) -> Any:
         """Return one row for each judged row: label, prediction, probabilities, weight and group where given.
@@ -468,7 +479,7 @@ class Report:
         -------
         pandas.DataFrame
             Columns ``row`` (position in the input), ``label``, ``prediction``, ``probability[<class>]`` for
-            each class, ``weight``, ``group``.
+            each class, ``weight``, ``group``, ``stratum``.
         """
         import pandas as pd
 
@@ -486,6 +497,8 @@ class Report:
             columns["weight"] = s.weights
         if s.groups is not None:
             columns["group"] = s.groups
+        if s.strata is not None:
+            columns["stratum"] = s.strata
         return pd.DataFrame(columns)
 
     @classmethod
@@ -495,7 +508,7 @@ class Report:
         settings: Mapping[str, Any],
         *,
         data: Any = None,
-        predict: Callable[[Any], Any] | None = None,
+        predict: Predict | None = None,
         output_dir: str | Path | None = None,
     ) -> Report:
         """Rebuild a report from what `predictions_frame` and `settings` gave.
@@ -528,6 +541,7 @@ class Report:
             positive=settings["positive"],
             threshold=settings["threshold"],
             groups=frame["group"].to_numpy() if "group" in frame.columns else None,
+            stratify=frame["stratum"].to_numpy() if "stratum" in frame.columns else None,
         )
         sample = replace(
             sample,

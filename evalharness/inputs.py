@@ -36,6 +36,7 @@ def read(
     threshold: float = 0.5,
     sample_weight: Any = None,
     groups: Any = None,
+    stratify: Any = None,
     on_missing: str = "error",
 ) -> Sample:
     """Check all of a user's input and return it as a `Sample`.
@@ -62,6 +63,7 @@ def read(
         data=data,
         sample_weight=sample_weight,
         groups=groups,
+        stratify=stratify,
     )
 
     y = containers.column(labels, "labels")
@@ -75,12 +77,14 @@ def read(
     second = None if probabilities is None else containers.matrix(probabilities, "probabilities")
     weights = None if sample_weight is None else containers.column(sample_weight, "sample_weight")
     cluster = None if groups is None else containers.column(groups, "groups", dates=True)
+    strata = _stratum_column(stratify, y, task_type)
     sizes = {
         "predictions": containers.length(first),
         "probabilities": None if second is None else containers.length(second),
         "data": None if frame is None else len(frame),
         "sample_weight": None if weights is None else len(weights.values),
         "groups": None if cluster is None else len(cluster.values),
+        "stratify": None if strata is None else len(strata.values),
     }
     for name, size in sizes.items():
         if size is not None and size != n:
@@ -109,8 +113,15 @@ def read(
             f"{containers.counted(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop')."
         )
 
-    scaled = None if weights is None else _weights(weights, keep)
+    scaled = None
+    if weights is not None:
+        scaled = _weights(weights, keep)
+        if not scaled.all():
+            notes.append(f"{containers.counted(int(np.sum(scaled == 0)))} of {n:,} with sample_weight 0 were left out.")
+            keep = keep[scaled > 0]
+            scaled = _weights(weights, keep)
     codes = None if cluster is None else _groups(cluster, keep)
+    parts = None if strata is None else _strata(strata, keep, codes)
     return Sample(
         task=task,
         labels=truth[keep],
@@ -121,8 +132,9 @@ def read(
         threshold=float(threshold),
         weights=scaled,
         groups=codes,
+        strata=parts,
         rows=keep,
-        frame=frame if frame is None or not bad else frame.iloc[keep],
+        frame=frame if frame is None or len(keep) == n else frame.iloc[keep],
         data_kind=kind,
         notes=tuple(notes),
     )
@@ -494,18 +506,56 @@ def _weights(vector: Vector, keep: Integers) -> Floats:
 
 
 def _groups(vector: Vector, keep: Integers) -> Integers:
+    codes = _numbered(vector, keep, "groups", "group it belongs to")
+    if codes.max() == 0:
+        raise InputError("groups holds one group only; give at least two, or leave groups out.")
+    return codes
+
+
+def _numbered(vector: Vector, keep: Integers, name: str, what: str) -> Integers:
+    """Give each different value of a column a number, in the order in which they are met."""
     if vector.missing.any():
         row = int(np.argmax(vector.missing))
         raise InputError(
-            f"groups is missing in {containers.counted(int(vector.missing.sum()))} (first: row {row}); give each row "
-            "the group it belongs to."
+            f"{name} is missing in {containers.counted(int(vector.missing.sum()))} (first: row {row}); give each row "
+            f"the {what}."
         )
     values = vector.values[keep]
     order: dict[Any, int] = {}
-    codes = np.fromiter((order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values))
-    if len(order) < 2:
-        raise InputError("groups holds one group only; give at least two, or leave groups out.")
-    return codes
+    return np.fromiter((order.setdefault(v, len(order)) for v in values.tolist()), dtype=np.int64, count=len(values))
+
+
+def _stratum_column(stratify: Any, y: Vector, task_type: str) -> Vector | None:
+    if stratify is None or stratify is False:
+        return None
+    if stratify is not True:
+        return containers.column(stratify, "stratify", dates=True)
+    if task_type == "regression":
+        raise InputError("stratify is True with task_type='regression'; give the stratum of each row.")
+    return y
+
+
+def _strata(vector: Vector, keep: Integers, groups: Integers | None) -> Integers | None:
+    """Return the stratum of each row; None where all are one, which is to draw from all rows."""
+    codes = _numbered(vector, keep, "stratify", "stratum it belongs to")
+    if groups is not None:
+        first = np.empty(int(groups.max()) + 1, dtype=np.int64)
+        first[groups[::-1]] = np.arange(len(groups))[::-1]
+        split = codes != codes[first[groups]]
+        if split.any():
+            row = int(np.argmax(split))
+            raise InputError(
+                f"stratify parts a group: row {int(keep[row])} lies in another stratum than the first row of its "
+                "group; give all rows of a group one stratum."
+            )
+        units = np.bincount(codes[first])
+    else:
+        units = np.bincount(codes)
+    if units.max() == 1:
+        raise InputError(
+            "stratify has one row (or group) in every stratum, so resamples could not differ; give larger strata."
+        )
+    return None if len(units) == 1 else codes
 
 
 # Wording ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 
 from evalharness import calibration, cells
 from evalharness.batch import Prepared
-from evalharness.metrics import METRICS, MetricSpec, wanted
+from evalharness.metrics import MAX_RESAMPLED_PAIRS, METRICS, MetricSpec, wanted
 from evalharness.schemas import Interval
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ SMALL = 2000
 
 LARGE = 50_000
 """With more rows (times passes over them) than this, cells are resampled in place of rows."""
-
-MAX_RESAMPLED_PAIRS = 50
-"""One-against-one areas are resampled up to this many classes."""
 
 FEW = 5
 """Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
@@ -70,7 +67,7 @@ def replicate(sample: Sample, plan: Plan, only: tuple[str, ...] | None = None) -
             batch = prepared.batch(weights)
             for spec in specs:
                 resampled[spec.name].append(spec.compute(batch))
-        if 3 <= plan.units <= SMALL:
+        if 3 <= plan.units <= SMALL and plan.strata is None:
             for weights in plan.leave_one_out(prepared.width):
                 batch = prepared.batch(weights)
                 for spec in specs:
@@ -248,7 +245,7 @@ def for_metric(
     if spec.interval == "recalibration":
         fitted = calibration.slope(sample) if name == "calibration_slope" else calibration.intercept(sample)
         return calibration.recalibration_interval(fitted, level)
-    plain = sample.weights is None and sample.groups is None
+    plain = sample.plain
     if spec.interval == "proportion" and plain:
         return share(*_counted(name, sample), level)
     if replicates is None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_PAIRED_CLASSES = 100
 """One-against-one areas are counted up to this many classes; their number grows with the square."""
 
+MAX_RESAMPLED_PAIRS = 50
+"""One-against-one areas are resampled up to this many classes."""
+
 Compute = Callable[["Batch"], "Floats"]
 Needs = Literal["labels", "probabilities", "values"]
 

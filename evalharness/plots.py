@@ -218,9 +218,9 @@ def _scored(report: Report) -> list[tuple[int, str]]:
     sample = report.sample
     if sample.positive is not None:
         return [(sample.positive, _short(report.classes[sample.positive]))]
-    mass = np.bincount(sample.labels, weights=curves.weights(report), minlength=len(report.classes))
-    most = sorted(np.argsort(-mass, kind="stable")[:MAX_CLASSES].tolist())
-    return [(c, _short(report.classes[c])) for c in most if 0 < mass[c] < mass.sum()]
+    counts = np.bincount(sample.labels, minlength=len(report.classes))
+    most = sorted(np.argsort(-counts, kind="stable")[:MAX_CLASSES].tolist())
+    return [(c, _short(report.classes[c])) for c in most if 0 < counts[c] < sample.n]
 
 
 def _unscored(figure: Any, report: Report, title: str) -> bool:
@@ -229,13 +229,13 @@ def _unscored(figure: Any, report: Report, title: str) -> bool:
     if sample.probabilities is None:
         _words(figure, title, "No probabilities were given,\nso there is no curve to draw.")
         return True
-    met = curves.classes_met(report)
+    met = np.unique(sample.labels)
     if len(met) < 2:
-        rows = f"All {sample.n:,} labels" if sample.weights is None else "All labels of rows with weight"
         _words(
             figure,
             title,
-            f"{rows} are {_short(repr(report.classes[int(met[0])]))}.\nA curve needs rows of two classes.",
+            f"All {sample.n:,} labels are {_short(repr(report.classes[int(met[0])]))}.\nA curve needs "
+            "rows of two classes.",
         )
         return True
     return False

@@ -157,9 +157,11 @@ class Sample:
     threshold : float
         A row is predicted positive where its probability is at least this.
     weights : ndarray of shape (n,) or None
-        Sample weights scaled to mean 1.
+        Sample weights above 0, scaled to mean 1.
     groups : ndarray of shape (n,) or None
         Cluster number of each row, 0 ... number of clusters - 1.
+    strata : ndarray of shape (n,) or None
+        Stratum number of each row; clusters lie within strata.
     rows : ndarray of shape (n,)
         Position of each kept row in what the user gave.
     frame : pandas.DataFrame or None
@@ -177,6 +179,7 @@ class Sample:
     threshold: float
     weights: Floats | None
     groups: Integers | None
+    strata: Integers | None
     rows: Integers
     frame: Any
     data_kind: str
@@ -186,6 +189,11 @@ class Sample:
     def n(self) -> int:
         """Number of rows."""
         return len(self.labels)
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows count alike and were drawn one by one: no weights, groups or strata."""
+        return self.weights is None and self.groups is None and self.strata is None
 
     @property
     def task_type(self) -> str:

@@ -161,7 +161,7 @@ def judged(clean: Sample, answered: Iterable[Answered], config: Config, seed: in
         First the clean rows, then each perturbation in the order given.
     """
     metrics, n, level = _chosen(clean), clean.n, config.confidence_level
-    plan = Plan(n, min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups)
+    plan = Plan(n, min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups, clean.strata)
     base = _measure(clean, metrics, plan, config)
     rows = [_row(*CLEAN, name, base[name], base[name], n, level) for name in metrics]
     for kind, severity, found in answered:
@@ -203,6 +203,7 @@ def _read(sample: Sample, keep: Integers, answer: Any) -> Sample:
             threshold=sample.threshold,
             sample_weight=None if sample.weights is None else sample.weights[keep],
             groups=None if sample.groups is None else sample.groups[keep],
+            stratify=None if sample.strata is None else sample.strata[keep],
         )
     except InputError as error:
         raise InputError(f"what predict returned cannot be read: {error}") from None

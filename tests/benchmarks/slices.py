@@ -3,8 +3,8 @@
 `python -m tests.benchmarks.slices [RUNS]` prints them; the tests run a short version.
 """
 
+import argparse
 import re
-import sys
 
 import numpy as np
 import pandas as pd
@@ -138,4 +138,6 @@ def main(runs=500):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 500)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="?", type=int, default=500, metavar="RUNS")
+    main(parser.parse_args().runs)

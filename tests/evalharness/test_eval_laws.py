@@ -173,12 +173,3 @@ def test_no_pair_won_is_an_area_of_exactly_zero():
         report = evaluate(task_type="classification", labels=y, predictions=0.2 + 0.5 * (1 - y), sample_weight=w)
         assert report.metrics["roc_auc"] == 0
         assert report.intervals["roc_auc"].low is None or report.intervals["roc_auc"].low >= 0
-
-
-def test_rows_without_weight_have_no_median():
-    """A resample of rows that weigh nothing is undefined for every metric, the median too."""
-    report = evaluate(
-        task_type="regression", labels=np.arange(6.0), predictions=np.ones(6), sample_weight=[1, 1, 0, 0, 0, 0]
-    )
-    lost = {name: int(np.isnan(values).sum()) for name, values in report.replicates.resampled.items()}
-    assert lost["median_absolute_error"] == lost["mean_absolute_error"] > 0

@@ -358,34 +358,6 @@ def test_matthews_of_chicco_2017():
     assert found["matthews_corrcoef"] is None
 
 
-LONGLEY = """
-60323 83.0 234289 2356 1590 107608 1947  61122 88.5 259426 2325 1456 108632 1948
-60171 88.2 258054 3682 1616 109773 1949  61187 89.5 284599 3351 1650 110929 1950
-63221 96.2 328975 2099 3099 112075 1951  63639 98.1 346999 1932 3594 113270 1952
-64989 99.0 365385 1870 3547 115094 1953  63761 100.0 363112 3578 3350 116219 1954
-66019 101.2 397469 2904 3048 117388 1955  67857 104.6 419180 2822 2857 118734 1956
-68169 108.4 442769 2936 2798 120445 1957  66513 110.8 444546 4681 2637 121950 1958
-68655 112.6 482704 3813 2552 123366 1959  69564 114.2 502601 3931 2514 125368 1960
-69331 115.7 518173 4806 2572 127852 1961  70551 116.9 554894 4007 2827 130081 1962
-"""
-
-
-def test_nist_longley():
-    """NIST StRD, data set Longley: certified coefficients, R squared and residual standard deviation."""
-    table = np.array(LONGLEY.split(), dtype=float).reshape(-1, 7)
-    slopes = [
-        15.0618722713733,
-        -0.0358191792925910,
-        -2.02022980381683,
-        -1.03322686717359,
-        -0.0511041056535807,
-        1829.15146461355,
-    ]
-    found = regressed(labels=table[:, 0], predictions=-3482258.63459582 + table[:, 1:] @ slopes)
-    assert found["r2"] == pytest.approx(0.995479004577296, abs=1e-12)
-    assert found["root_mean_squared_error"] == pytest.approx(304.854073561965 * math.sqrt(9 / 16), rel=1e-9)
-
-
 def test_nist_wampler_4_and_5():
     """NIST StRD, Wampler4 and Wampler5: the certified fit is 1 + x + ... + x^5; noise in 5 is a hundred times that."""
     y = """75901 -204794 204863 -204436 253665 -200894 214131 -185192 221249 -138370 315911 -27644 455253 197434 783995
