@@ -4,10 +4,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { equalMass, equalWidth } from '../src/harness/calibration.ts';
 import { SIZES } from '../src/harness/cells.ts';
+import { compare, evidence } from '../src/harness/compare.ts';
 import { Thresholds, tables } from '../src/harness/curves.ts';
 import { sha256 } from '../src/harness/digests.ts';
 import { evaluate } from '../src/harness/evaluate.ts';
-import type { Options } from '../src/harness/evaluate.ts';
+import type { Options, Report } from '../src/harness/evaluate.ts';
 import { bca, fromReplicates, pValue, percentile, wilson } from '../src/harness/intervals.ts';
 import { TABLE } from '../src/harness/metrics.ts';
 import { integer, subkey, threefry, uniforms, words } from '../src/harness/random.ts';
@@ -44,14 +45,17 @@ function differences(found: unknown, held: unknown, where: string): string[] {
   return b.flatMap(key => differences((found as Json)[key], (held as Json)[key], `${where}.${key}`));
 }
 
-function report({ sizes, ...given }: Json): Json {
-  const usual = { ...SIZES };
-  try {
-    Object.assign(SIZES, sizes);
-    return evaluation(given);
-  } finally {
-    Object.assign(SIZES, usual);
-  }
+/** Use cells for samples of other sizes than usual, so that files stay small. */
+function sized(compute: (given: Json) => Json): (given: Json) => Json {
+  return ({ sizes, ...given }) => {
+    const usual = { ...SIZES };
+    try {
+      Object.assign(SIZES, sizes);
+      return compute(given);
+    } finally {
+      Object.assign(SIZES, usual);
+    }
+  };
 }
 
 function evaluation({ curves, ...options }: Json): Json {
@@ -59,7 +63,7 @@ function evaluation({ curves, ...options }: Json): Json {
   const { 'metrics.json': first, 'confidence_intervals.json': second } = documents(r) as Record<string, Json>;
   delete first!.takeaway; // it is compared with the folders
   const out: Json = { 'metrics.json': first, 'confidence_intervals.json': second };
-  if (r.replicates) out.first_resamples = Object.fromEntries([...r.replicates.resampled].map(([name, values]) => [name, values.slice(0, 3)]));
+  if (r.replicates) out.first_resamples = Object.fromEntries([...r.replicates.resampled].map(([name, values]) => [name, values.slice(0, 1)]));
   if (r.confusion) out.confusion = r.confusion;
   if (curves) {
     out.curves = tables(r.sample, r.config, r.seed);
@@ -71,6 +75,18 @@ function evaluation({ curves, ...options }: Json): Json {
     });
   }
   return out;
+}
+
+function comparison({ both, one, other }: Json): Json {
+  const [a, b] = [one, other].map(part => evaluate({ ...(both as Options), ...(part as Partial<Options>) })) as [Report, Report];
+  try {
+    const found = compare(a, b);
+    const said = found.rows.map(row => evidence(found, row.metric));
+    return { columns: Object.keys(found.rows[0]!), rows: found.rows.map(row => Object.values(row)), notes: found.notes, evidence: said };
+  } catch (error) {
+    if (error instanceof InputError) return { sentence: error.message };
+    throw error;
+  }
 }
 
 function generator(given: Json): Json {
@@ -150,6 +166,8 @@ function table(): Json {
   return Object.fromEntries(TABLE.map(spec => [spec.name, Object.fromEntries(fields.map(field => [field, spec[field]]))]));
 }
 
+const report = sized(evaluation);
+
 const COMPUTE: Record<string, (given: Json) => Json> = {
   random: generator,
   special: given => ({ values: (given.arguments as number[][]).map(values => FUNCTIONS[given.function as string]!(...values)) }),
@@ -158,6 +176,7 @@ const COMPUTE: Record<string, (given: Json) => Json> = {
   multiclass: report,
   regression: report,
   cells: report,
+  compare: sized(comparison),
   folders: given => documents(evaluate(given as unknown as Options)),
   intervals: interval,
   bins,

@@ -13,7 +13,6 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals, stress
+from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals
 from evalharness.resample import Plan, Stream, scaled, threefry
 
 HERE = Path(__file__).parent
@@ -57,7 +56,7 @@ def _evaluation(given: Json) -> Json:
     out: Json = {name: files[name] for name in ("metrics.json", "confidence_intervals.json")}
     del out["metrics.json"]["takeaway"]
     if report.replicates is not None:
-        out["first_resamples"] = {name: values[:3].tolist() for name, values in report.replicates.resampled.items()}
+        out["first_resamples"] = {name: values[:1].tolist() for name, values in report.replicates.resampled.items()}
     if sample.task != "regression":
         k = len(sample.classes)
         cells, weights = sample.labels * k + sample.predictions, sample.weights
@@ -91,16 +90,26 @@ def folder(given: Json) -> Json:
     if data is not None:
         columns = {name: pd.to_datetime(c["times"]) if isinstance(c, dict) else c for name, c in data.items()}
         data = pd.DataFrame(columns)
-    report = evaluate(**rest, data=data)
-    files = report.documents()
     if "stress" in given:
-        answers: dict[tuple[str, float], Any] = {
+        rest["predict"] = {
             (a["perturbation"], a["severity"]): a.get("predictions", ValueError(a.get("error", "").partition(": ")[2]))
             for a in given["stress"]
         }
-        found = stress.run(report.sample, report.config, answers, report.seed)
-        files["stress.json"] |= {"rows": [asdict(row) for row in found.rows], "n": found.n, "reason": found.reason}
-    return files
+    return evaluate(**rest, data=data).documents()
+
+
+def comparison(given: Json) -> Json:
+    """Return what comparing two reports of the same rows gives, or why they cannot be compared."""
+    with sizes(given.get("sizes", {})):
+        one, other = (evaluate(**given["both"] | given[name]) for name in ("one", "other"))
+        try:
+            found = one.compare(other)
+        except InputError as error:
+            return {"sentence": str(error)}
+    columns = list(found.rows[0].__dataclass_fields__)
+    rows = [[getattr(row, name) for name in columns] for row in found.rows]
+    said = [found.evidence(row.metric) for row in found.rows]
+    return {"columns": columns, "rows": rows, "notes": found.notes, "evidence": said}
 
 
 def refusal(given: Json) -> Json:
@@ -201,6 +210,7 @@ COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "regression": evaluation,
     "cells": evaluation,
     "folders": folder,
+    "compare": comparison,
     "intervals": interval,
     "bins": bins,
     "refused": refusal,
@@ -247,6 +257,9 @@ def binary() -> Iterator[tuple[str, Json]]:
     groups = [f"g{int(g)}" for g in uniform(4, 60) * 14]
     yield "groups", few | {"labels": y, "predictions": p, "groups": groups}
     yield "groups and weights", weighted | {"groups": groups}
+    yield "strata", few | {"labels": y, "predictions": p, "stratify": True}
+    held = [g in ("g1", "g2", "g3") for g in groups]
+    yield "groups in strata", few | {"labels": y, "predictions": p, "groups": groups, "stratify": held}
     yield "three groups", few | {"labels": y, "predictions": p, "groups": [i % 3 for i in range(60)]}
     yield "two groups", few | {"labels": y, "predictions": p, "groups": [i % 2 for i in range(60)]}
     level = {"n_resamples": 100, "confidence_level": 0.8}
@@ -356,7 +369,7 @@ def folders() -> Iterator[tuple[str, Json]]:
     """Whole folders: features of every kind, weights, groups, stress tests, regression."""
     n = 240
     few: Json = {"task_type": "classification"}
-    few["config"] = {"n_resamples": 100, "min_support": 12, "n_failures_per_type": 2, "run_stress_tests": True}
+    few["config"] = {"n_resamples": 100, "min_support": 14, "n_failures_per_type": 1, "run_stress_tests": True}
     u = uniform(71, 8 * n).reshape(8, n)
     age = np.round(20 + 60 * u[0]).astype(int)
     town = np.array(["Oslo", "Bergen", "it's", "Ås"])[np.minimum(3, (u[1] * 6).astype(int))]
@@ -402,12 +415,43 @@ def folders() -> Iterator[tuple[str, Json]]:
     real: Json = few | {"task_type": "regression", "labels": label.tolist(), "predictions": guess.tolist()}
     moved = [{"perturbation": "noise", "severity": 0.1, "predictions": np.round(guess + 0.5, 2).tolist()}]
     yield "regression", real | {"data": {name: columns[name] for name in ("town", "income", "joined")}, "stress": moved}
-    yield "regression, weights", real | {"data": some, "sample_weight": weights}
-    yield "regression, groups", real | {"data": some, "groups": groups}
+    yield "regression, weights and groups", real | {"data": some, "sample_weight": weights, "groups": groups}
     yield (
         "too few rows",
         few | {"labels": y[:20].tolist(), "predictions": p[:20].tolist(), "data": {"age": age[:20].tolist()}},
     )
+
+
+def compared() -> Iterator[tuple[str, Json]]:
+    """Two models on the same rows: every test, weights, groups, cells, other classes, other rows."""
+    n = 120
+    y, p = scores(81, n, 2)
+    u = uniform(82, n)
+    poor = np.round(0.7 * np.array(p) + 0.3 * u, 2).tolist()
+    near = np.round(np.clip(np.array(p) + 0.1 * (u - 0.5), 0, 1), 2).tolist()
+    both: Json = {"task_type": "classification", "labels": y, "config": {"n_resamples": 100}}
+    first: Json = {"both": both, "one": {"predictions": p}, "other": {"predictions": poor}}
+    yield "binary", first
+    yield "few rows apart", first | {"other": {"predictions": near, "seed": 5}}
+    yield "many rows apart", first | {"other": {"predictions": [round(1 - v, 2) for v in poor]}}
+    yield "the same answers", first | {"other": {"predictions": p}}
+    yield "one column and labels", first | {"other": {"predictions": [int(v > 0.6) for v in poor]}}
+    yield "weights", first | {"both": both | {"sample_weight": np.round(0.2 + u, 2).tolist()}}
+    yield "groups", first | {"both": both | {"groups": [int(v * 30) for v in u]}}
+    yield "no jackknife", first | {"sizes": {"SMALL": 50}}
+    yield "cells", first | {"sizes": {"SMALL": 50, "LARGE": 0, "TOP": 8, "RANGES": 64, "RARE": 5}}
+    yield "no intervals", first | {"both": both | {"config": {"compute_cis": False}}}
+    yield "another positive class", first | {"other": {"predictions": poor, "positive": 0}}
+    y3, p3 = simplex(83, 70, 3)
+    _, q3 = simplex(84, 70, 3)
+    three: Json = {"both": both | {"labels": y3}, "one": {"predictions": p3}, "other": {"predictions": q3}}
+    yield "three classes", three
+    yield "three classes, cells", three | {"sizes": {"SMALL": 50, "LARGE": 0, "TOP": 8, "RARE": 5}}
+    real: Json = {"task_type": "regression", "labels": p, "config": {"n_resamples": 100}}
+    yield "regression", {"both": real, "one": {"predictions": near}, "other": {"predictions": poor}}
+    yield "other labels", {"both": both, "one": {"predictions": p}, "other": {"predictions": p, "labels": y[::-1]}}
+    fewer = {"predictions": p[:60], "labels": y[:60]}
+    yield "other rows", {"both": both, "one": {"predictions": p}, "other": fewer}
 
 
 def random() -> Iterator[tuple[str, Json]]:
@@ -508,6 +552,9 @@ def refused() -> Iterator[tuple[str, Json]]:
         ("zero weights", {"sample_weight": [0, 0, 0]}),
         ("one group", {"groups": ["a", "a", "a"]}),
         ("missing group", {"groups": ["a", None, "b"]}),
+        ("one row in every stratum", {"stratify": [1, 2, 3]}),
+        ("a group in two strata", {"groups": ["a", "b", "b"], "stratify": [1, 1, 2]}),
+        ("missing stratum", {"stratify": [1, None, 1]}),
         ("threshold", {"threshold": 1.5}),
         ("all labels missing", {"labels": [None, None, None]}),
         ("class beyond 2**53", {"labels": [0, 1, 2**60], "predictions": [0, 1, 1]}),
@@ -531,6 +578,7 @@ def refused() -> Iterator[tuple[str, Json]]:
         ("strings as numbers", {"labels": ["a", "b", "c"]}),
         ("columns of numbers", {"predictions": [[1, 2]] * 3}),
         ("probabilities of numbers", {"probabilities": [0.5, 0.5, 0.5]}),
+        ("strata of numbers", {"stratify": True}),
         ("classes of numbers", {"classes": [1, 2]}),
         ("beyond", {"predictions": [1, 1e120, 3]}),
     ):
@@ -553,6 +601,7 @@ INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "regression": regression,
     "cells": gathered,
     "folders": folders,
+    "compare": compared,
     "intervals": resampled,
     "bins": binned,
     "refused": refused,
@@ -569,12 +618,22 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def short(value: Any) -> Any:
+    """Keep 14 digits of the numbers of an output, which are compared to 12."""
+    if isinstance(value, dict):
+        return {key: short(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [short(entry) for entry in value]
+    return float(f"{value:.14g}") if isinstance(value, float) else value
+
+
 def text(name: str) -> str:
     """Return the text of one file: one line for each case."""
     lines = []
     for case, given in INPUTS[name]():
         held = strict(given)
-        row = {"name": case, "input": held, "output": strict(COMPUTE[name](held))}
+        output = strict(COMPUTE[name](held))
+        row = {"name": case, "input": held, "output": output if name == "random" else short(output)}
         lines.append(json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
     return "[\n" + ",\n".join(lines) + "\n]\n"
 

@@ -333,7 +333,6 @@ export class Weighing implements Statistics {
     const { weights } = this, n = weights.length, size = this.prepared.columns.get('absolute_error')!, rows = this.prepared.layout;
     let total = 0;
     for (let i = 0; i < n; i++) total += weights[i]!;
-    if (total === 0) return NaN;
     const half = total / 2, tolerance = this.prepared.own ? 1e-12 * total : 0;
     let below = 0, i = 0;
     while ((below += weights[i]!) < half - tolerance) i++;

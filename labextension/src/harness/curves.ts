@@ -88,7 +88,7 @@ export function tables(sample: Sample, config: Config, seed: number | bigint): R
   const found: Record<string, Columns> = {};
   if (!sample.probabilities) return found;
   const c = sample.positive;
-  const met = new Set(sample.labels.filter((_, i) => !sample.weights || sample.weights[i]! > 0)); // classes of rows with weight
+  const met = new Set(sample.labels);
   if (c !== null && met.size === 2) {
     const sorted = new Sorted(sample, c), { weights } = sample;
     const curve = sorted.count(row => (weights ? weights[row]! : 1));
@@ -104,7 +104,7 @@ export function tables(sample: Sample, config: Config, seed: number | bigint): R
 
 /** Both curves on resamples in which both classes occur; null where too few have them. */
 function resampled(sample: Sample, sorted: Sorted, seed: number | bigint): Record<'roc' | 'pr', Float64Array[]> | null {
-  const draws = new Draws({ n: sample.n, n_resamples: BAND_RESAMPLES, seed, groups: sample.groups, strata: null });
+  const draws = new Draws({ n: sample.n, n_resamples: BAND_RESAMPLES, seed, groups: sample.groups, strata: sample.strata });
   const { weights, groups } = sample, roc: Float64Array[] = [], pr: Float64Array[] = [];
   for (let r = 0; r < BAND_RESAMPLES; r++) {
     const drawn = draws.draw(r);

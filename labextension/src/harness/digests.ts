@@ -58,7 +58,7 @@ export function sha256(bytes: Uint8Array): string {
   return Array.from(state, value => (value >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** The digest of the labels in order, with weights and groups where given; the order of the classes does not matter. */
+/** The digest of the labels in order, with weights, groups and strata where given; the order of the classes does not matter. */
 export function ofLabels(s: Sample): string {
   const parts: Uint8Array[] = [text(`${s.task === 'regression' ? 'regression' : 'classification'} ${s.n}\n`)];
   if (s.task === 'regression') parts.push(doubles(s.labels));
@@ -68,7 +68,9 @@ export function ofLabels(s: Sample): string {
     parts.push(text(met.map(c => names[c]).join('\n')), packed(s.n, 4, (view, i) => view.setInt32(4 * i, rank.get(s.labels[i]!)!, true)));
   }
   if (s.weights) parts.push(text('weights'), doubles(s.weights.map(w => whole(w * 1e9) / 1e9)));
-  if (s.groups) parts.push(text('groups'), packed(s.n, 8, (view, i) => view.setInt32(8 * i, s.groups![i]!, true)));
+  for (const [name, codes] of [['groups', s.groups], ['strata', s.strata]] as const) {
+    if (codes) parts.push(text(name), packed(s.n, 8, (view, i) => view.setInt32(8 * i, codes[i]!, true)));
+  }
   return joined(parts);
 }
 

@@ -70,7 +70,7 @@ export function evaluate(options: Options): Report {
     metrics[spec.name] = defined(spec.compute(weighing));
     if (metrics[spec.name] === null) reasons[spec.name] = whyUndefined(spec, sample);
   }
-  const plan: Plan = { n: sample.n, n_resamples: config.n_resamples, seed, groups: sample.groups, strata: null };
+  const plan: Plan = { n: sample.n, n_resamples: config.n_resamples, seed, groups: sample.groups, strata: sample.strata };
   const replicates = config.compute_cis ? replicate(sample, plan) : null;
   const intervals: Record<string, Interval> = {};
   for (const [name, estimate] of Object.entries(metrics)) {
@@ -119,6 +119,7 @@ function conventions(s: Sample): string[] {
   if (s.groups) {
     notes.push(`Whole groups are resampled: ${units({ n: s.n, n_resamples: 0, seed: 0, groups: s.groups, strata: null })} of them.`);
   }
+  if (s.strata) notes.push(`Resamples keep the size of each of ${new Set(s.strata).size} strata.`);
   if (s.task === 'multiclass') notes.push('Precision, recall and F1 of a class are taken as 0 where they would be 0/0.');
   if (s.probabilities) {
     const one = s.task === 'binary', k = s.classes.length;

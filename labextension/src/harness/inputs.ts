@@ -34,6 +34,8 @@ export interface Input {
   readonly threshold?: number;
   readonly sample_weight?: Column | null;
   readonly groups?: Column | null;
+  /** Resamples keep the number of rows of each stratum; true takes the labels as strata. */
+  readonly stratify?: Column | boolean | null;
   /** The features, for slices and failures. */
   readonly data?: Table | null;
   readonly on_missing?: 'error' | 'drop';
@@ -73,7 +75,8 @@ export function read(input: Input): Sample {
   const second = input.probabilities ? matrix(input.probabilities, 'probabilities') : null;
   const weight = input.sample_weight ? vector(input.sample_weight, 'sample_weight') : null;
   const cluster = input.groups ? vector(input.groups, 'groups') : null;
-  for (const [name, found] of [['predictions', first], ['probabilities', second], ['data', data && data[0]], ['sample_weight', weight], ['groups', cluster]] as const) {
+  const parted = stratumColumn(input, y);
+  for (const [name, found] of [['predictions', first], ['probabilities', second], ['data', data && data[0]], ['sample_weight', weight], ['groups', cluster], ['stratify', parted]] as const) {
     if (!found) continue;
     const size = 'table' in found ? found.table.length / found.columns : found.values.length;
     if (size !== n) throw new InputError(`${name} has ${rows(size)} but labels has ${grouped(n)}; give one for each label.`);
@@ -96,9 +99,18 @@ export function read(input: Input): Sample {
     if (keep.length === 0) throw new InputError(`labels and predictions leave no complete row of ${grouped(n)}; fill in the missing values.`);
     notes.push(`${rows(bad)} of ${grouped(n)} with a missing label or prediction were left out (on_missing='drop').`);
   }
+  let scaled = weight && weights(weight, keep);
+  const weightless = scaled ? scaled.reduce((sum, w) => sum + (w === 0 ? 1 : 0), 0) : 0;
+  if (scaled && weightless > 0) {
+    notes.push(`${rows(weightless)} of ${grouped(n)} with sample_weight 0 were left out.`);
+    const held = scaled;
+    keep = keep.filter((_, i) => held[i]! > 0);
+    scaled = weights(weight!, keep);
+  }
+  const clusters = cluster && groups(cluster, keep);
   const k = found.classes.length;
   const kept = (column: Float64Array, width = 1): Float64Array => {
-    if (bad === 0) return column;
+    if (keep.length === n) return column;
     const out = new Float64Array(keep.length * width);
     keep.forEach((row, i) => out.set(column.subarray(row * width, (row + 1) * width), i * width));
     return out;
@@ -112,10 +124,11 @@ export function read(input: Input): Sample {
     classes: found.classes,
     positive: found.positive,
     threshold,
-    weights: weight && weights(weight, keep),
-    groups: cluster && groups(cluster, keep),
+    weights: scaled,
+    groups: clusters,
+    strata: parted && strata(parted, keep, clusters),
     rows: keep,
-    data: data && (bad === 0 ? data : keptRows(data, keep)),
+    data: data && (keep.length === n ? data : keptRows(data, keep)),
     notes,
   };
 }
@@ -538,16 +551,46 @@ function weights(v: Vector, keep: Int32Array): Float64Array {
 }
 
 function groups(v: Vector, keep: Int32Array): Int32Array {
+  const found = numbered(v, keep, 'groups', 'group it belongs to');
+  if (found.every(group => group === 0)) throw new InputError('groups holds one group only; give at least two, or leave groups out.');
+  return found;
+}
+
+/** Give each different value of a column a number, in the order in which they are met. */
+function numbered(v: Vector, keep: Int32Array, name: string, what: string): Int32Array {
   const lost = v.missing.indexOf(1);
-  if (lost >= 0) {
-    throw new InputError(`groups is missing in ${rows(total(v.missing))} (first: row ${lost}); give each row the group it belongs to.`);
-  }
+  if (lost >= 0) throw new InputError(`${name} is missing in ${rows(total(v.missing))} (first: row ${lost}); give each row the ${what}.`);
   const order = new Map<Class, number>();
-  const found = Int32Array.from(keep, row => {
+  return Int32Array.from(keep, row => {
     const value = v.values[row]!;
     if (!order.has(value)) order.set(value, order.size);
     return order.get(value)!;
   });
-  if (order.size < 2) throw new InputError('groups holds one group only; give at least two, or leave groups out.');
-  return found;
+}
+
+function stratumColumn({ stratify, task_type }: Input, y: Vector): Vector | null {
+  if (stratify === null || stratify === undefined || stratify === false) return null;
+  if (stratify !== true) return vector(stratify, 'stratify');
+  if (task_type === 'regression') throw new InputError("stratify is True with task_type='regression'; give the stratum of each row.");
+  return y;
+}
+
+/** The stratum of each row; null where all are one, which is to draw from all rows. */
+function strata(v: Vector, keep: Int32Array, clusters: Int32Array | null): Int32Array | null {
+  const codes = numbered(v, keep, 'stratify', 'stratum it belongs to'), of = new Map<number, number>(), units = new Map<number, number>();
+  codes.forEach((code, i) => {
+    const unit = clusters ? clusters[i]! : i;
+    if (!of.has(unit)) {
+      of.set(unit, code);
+      units.set(code, (units.get(code) ?? 0) + 1);
+    } else if (of.get(unit) !== code) {
+      throw new InputError(
+        `stratify parts a group: row ${keep[i]!} lies in another stratum than the first row of its group; give all rows of a group one stratum.`,
+      );
+    }
+  });
+  if ([...units.values()].every(size => size === 1)) {
+    throw new InputError('stratify has one row (or group) in every stratum, so resamples could not differ; give larger strata.');
+  }
+  return units.size === 1 ? null : codes;
 }

@@ -8,7 +8,7 @@ import { METRICS, wanted } from './metrics.ts';
 import type { MetricSpec } from './metrics.ts';
 import { Draws, largestTotal, units } from './resample.ts';
 import type { Plan } from './resample.ts';
-import { between, noInterval } from './schemas.ts';
+import { between, isPlain, noInterval } from './schemas.ts';
 import type { Interval, Sample } from './schemas.ts';
 import { gammaQuantile, normalCdf, normalQuantile } from './special.ts';
 import { grouped, literal } from './wording.ts';
@@ -68,7 +68,7 @@ export function replicate(sample: Sample, plan: Plan, only?: readonly string[]):
   const resampled = made(plan.n_resamples), draws = new Draws(plan);
   for (let r = 0; r < plan.n_resamples; r++) fill(resampled, r, draws.draw(r));
   const size = units(plan);
-  if (size < 3 || size > SIZES.SMALL) return { plan, resampled, left_out: new Map() };
+  if (size < 3 || size > SIZES.SMALL || plan.strata) return { plan, resampled, left_out: new Map() };
   const left_out = made(size), drawn = new Int32Array(size).fill(1);
   for (let u = 0; u < size; u++) {
     drawn[u] = 0;
@@ -201,7 +201,7 @@ function counted(name: string, s: Sample): [number, number] {
 export function forMetric(
   name: string, estimate: number, sample: Sample, replicates: Replicates | null, level: number, seed: number | bigint,
 ): Interval {
-  const spec = METRICS.get(name)!, plain = !sample.weights && !sample.groups;
+  const spec = METRICS.get(name)!, plain = isPlain(sample);
   if (spec.interval === 'none') return noInterval(level, spec.no_interval!);
   if (spec.interval === 'calibration') return debiasedInterval(sample, level, seed);
   if (spec.interval === 'recalibration') return recalibrationInterval((name === 'calibration_slope' ? slope : intercept)(sample), level);

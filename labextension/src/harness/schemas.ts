@@ -57,16 +57,23 @@ export interface Sample {
   readonly positive: number | null;
   /** A row is predicted positive where its probability is at least this. */
   readonly threshold: number;
-  /** Sample weights scaled to mean 1. */
+  /** Sample weights above 0, scaled to mean 1. */
   readonly weights: Float64Array | null;
   /** Cluster of each row, numbered in order of first appearance. */
   readonly groups: Int32Array | null;
+  /** Stratum of each row; clusters lie within strata. */
+  readonly strata: Int32Array | null;
   /** Position of each kept row in what was given. */
   readonly rows: Int32Array;
   /** The features of the kept rows. */
   readonly data: readonly Feature[] | null;
   /** Conventions and readings of the input that a reader must know. */
   readonly notes: readonly string[];
+}
+
+/** Whether rows count alike and were drawn one by one. */
+export function isPlain({ weights, groups, strata }: Sample): boolean {
+  return !weights && !groups && !strata;
 }
 
 /** Settings of one evaluation, in the order in which they are written. */

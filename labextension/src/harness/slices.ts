@@ -4,6 +4,7 @@ import { accurate } from './columns.ts';
 import { confidence, ofModel, ofTable } from './conditions.ts';
 import type { Condition, Skipped } from './conditions.ts';
 import { wilson } from './intervals.ts';
+import { adjusted } from './paired.ts';
 import type { Config, Sample } from './schemas.ts';
 import { mixed, ofCount, ofMean, passing, settled } from './selection.ts';
 import { gammaTails, logChoose, normalCdf, normalQuantile, studentCdf, studentQuantile } from './special.ts';
@@ -42,14 +43,6 @@ export interface Slices {
   readonly notes: readonly string[];
   /** Why there are no slices at all. */
   readonly reason: string | null;
-}
-
-/** Benjamini-Hochberg q-values. */
-export function adjusted(p: readonly number[]): number[] {
-  const m = p.length, order = p.map((_, i) => i).sort((a, b) => p[a]! - p[b]! || a - b), q = new Array<number>(m);
-  let least = 1;
-  for (let i = m - 1; i >= 0; i--) q[order[i]!] = least = Math.min(least, (p[order[i]!]! * m) / (i + 1));
-  return q;
 }
 
 /** A tested slice: its conditions (-1: none), mean loss, and up to three tests with what each compares the mean with. */

@@ -107,7 +107,7 @@ function deviance(x: number, m: number): number {
 }
 
 /** x^a y^b / B(a, b), with y = 1 - x. */
-function betaDensity(a: number, b: number, x: number, y: number): number {
+export function betaDensity(a: number, b: number, x: number, y: number): number {
   const n = a + b, rest = stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y);
   return Math.exp(rest) * Math.sqrt((a * b) / (2 * Math.PI * n));
 }
@@ -137,6 +137,18 @@ export function betaTail(a: number, b: number, x: number, y = 1 - x): number {
   if (!(y > 0)) return 1;
   const density = betaDensity(a, b, x, y);
   return x < (a + 1) / (a + b + 2) ? (density * betaFraction(a, b, x)) / a : 1 - (density * betaFraction(b, a, y)) / b;
+}
+
+/** The x at which I_x(a, b) is `share`, by bisection. */
+export function betaQuantile(a: number, b: number, share: number): number {
+  let low = 0, high = 1;
+  for (let turn = 0; turn < 1100; turn++) {
+    const middle = (low + high) / 2;
+    if (middle <= low || middle >= high) break;
+    if (betaTail(a, b, middle) < share) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }
 
 /** Probability that Student's t is at most `t`. */

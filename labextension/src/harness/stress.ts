@@ -65,6 +65,7 @@ function answered(s: Sample, predictions: Input['predictions']): Sample {
       threshold: s.threshold,
       sample_weight: s.weights,
       groups: s.groups,
+      stratify: s.strata,
     });
   } catch (error) {
     if (error instanceof InputError) throw new InputError(`what predict returned cannot be read: ${error.message}`);
@@ -85,7 +86,7 @@ function judged(clean: Sample, s: Sample, answers: readonly Answer[], config: Co
     : clean.task === 'binary' ? ['accuracy', 'roc_auc']
     : ['accuracy', 'log_loss'];
   const { n } = clean, level = config.confidence_level;
-  const plan: Plan = { n, n_resamples: Math.min(config.n_resamples, MAX_RESAMPLES), seed, groups: clean.groups, strata: null };
+  const plan: Plan = { n, n_resamples: Math.min(config.n_resamples, MAX_RESAMPLES), seed, groups: clean.groups, strata: clean.strata };
   const base = measure(clean, metrics, plan, config);
   const rows = metrics.map((name, i) => row('none', 0, name, base[i]!, base[i]!, n, level));
   for (const answer of answers) {

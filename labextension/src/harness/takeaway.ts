@@ -4,15 +4,14 @@ import type { CalibrationTest } from './calibration.ts';
 import { accurate } from './columns.ts';
 import type { Failures } from './failures.ts';
 import { METRICS } from './metrics.ts';
+import { mcnemar } from './paired.ts';
 import type { Interval, Sample } from './schemas.ts';
 import type { Slice, Slices } from './slices.ts';
-import { binomialCdf, chiSquaredTail, studentCdf } from './special.ts';
+import { studentCdf } from './special.ts';
 import { ascending, literal, real, scientific, fixed } from './wording.ts';
 
 /** Probabilities are called well calibrated when the whole interval of their error is below this. */
 const GOOD_CALIBRATION = 0.05;
-/** Below so many rows that only one model gets right, McNemar's test is exact. */
-const EXACT_BELOW = 25;
 
 /** One sentence, with the numbers it prints (as printed) and the names it quotes. */
 export interface Claim {
@@ -116,14 +115,6 @@ function majority(s: Sample, metrics: Metrics, intervals: Intervals, level: numb
     return [better, words.claim('baseline', `Accuracy, ${words.number('accuracy', accuracy)}, is ${better ? 'better' : 'worse'} than ${said} (${by}).`)];
   }
   return [false, words.claim('baseline', `There is no evidence that accuracy, ${words.number('accuracy', accuracy)}, differs from ${said}.`)];
-}
-
-/** P-value that two models are right equally often, from the rows that only one gets right (McNemar 1947, Psychometrika 12(2)). */
-export function mcnemar(onlyFirst: number, onlySecond: number): number {
-  const total = onlyFirst + onlySecond;
-  if (total === 0) return 1;
-  if (total < EXACT_BELOW) return Math.min(1, 2 * binomialCdf(Math.min(onlyFirst, onlySecond), total, 0.5));
-  return chiSquaredTail(1, (onlyFirst - onlySecond) ** 2 / total);
 }
 
 /** P-value of a weighted mean difference of 0, by Student's t over rows or groups (Binder 1983). */
