@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,8 @@ import numpy as np
 
 from evalharness import intervals, paired
 from evalharness.metrics import METRICS
-from evalharness.schemas import InputError, nearest
+from evalharness.schemas import Finding, InputError, aligned, nearest
+from evalharness.takeaway import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,8 +67,8 @@ class Row:
     reason: str | None
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Finding):
     """Paired differences between two reports on the same rows.
 
     `Row.method` says how each was judged; interval and p-value are of one test, so they never disagree.
@@ -92,6 +94,19 @@ class Comparison:
     n: int
     confidence_level: float
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return a table of the metrics: difference, interval, q-value and what they show."""
+        head = ("metric", "difference", f"{100 * self.confidence_level:g} % interval", "q", "")
+        lines = [head, *map(self._line, self.rows)]
+        return aligned(f"paired differences on {self.n:,} rows, this report minus the other", lines)
+
+    def _line(self, row: Row) -> tuple[str, ...]:
+        if row.difference is None or row.low is None or row.high is None or row.q_value is None:
+            shown = "none" if row.difference is None else str(rounded(row.difference))
+            return row.metric, shown, "none", "", textwrap.shorten(str(row.reason), 60, placeholder=" ...")
+        ends = f"{rounded(row.low)} to {rounded(row.high)}"
+        return row.metric, str(rounded(row.difference)), ends, str(rounded(row.q_value)), self.evidence(row.metric)
 
     @property
     def table(self) -> Any:
@@ -229,8 +244,8 @@ def _corrected(found: list[Drafts], level: float, n: int, drawn: Replicates | No
     return made
 
 
-@dataclass(frozen=True)
-class Comparisons:
+@dataclass(frozen=True, repr=False)
+class Comparisons(Finding):
     """Several models on the same rows, two at a time, with q-values over all metrics and all pairs.
 
     Attributes
@@ -250,6 +265,10 @@ class Comparisons:
     n: int
     confidence_level: float
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the table of each pair."""
+        return "\n\n".join(f"{model} against {against}: {one}" for (model, against), one in self.pairs.items())
 
     @property
     def table(self) -> Any:

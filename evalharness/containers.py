@@ -77,6 +77,13 @@ def _plain(value: Any, name: str) -> Any:
     return list(value)
 
 
+def categories(value: Any) -> list[str] | None:
+    """Return the categories of a pandas categorical in their order, as text; None for anything else."""
+    dtype = getattr(value, "dtype", None)
+    held = getattr(dtype, "categories", None) if _library(value) == "pandas" else None
+    return None if held is None else [str(c) for c in held]
+
+
 def _one(value: Any) -> np.ndarray[Any, Any]:
     """Return one library column as an array in which missing entries are None or NaN."""
     library = _library(value)

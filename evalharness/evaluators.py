@@ -14,7 +14,7 @@ from evalharness import calibration, diagnostics, digests, failures, inputs, int
 from evalharness.batch import EPSILON, Prepared
 from evalharness.metrics import wanted, why_undefined
 from evalharness.resample import Plan
-from evalharness.schemas import Config, InputError, Interval, Sample
+from evalharness.schemas import Config, Finding, InputError, Interval, Sample, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,9 @@ def evaluate(
     """
     settings = Config.read(config)
     number = _seed(seed)
-    if predict is not None and not callable(predict) and not isinstance(predict, Mapping):
+    if isinstance(predict, Mapping):
+        stress.named(predict)
+    elif predict is not None and not callable(predict):
         raise InputError(f"predict is a {type(predict).__name__}; give a callable such as model.predict_proba.")
     sample = inputs.read(
         task_type=task_type,
@@ -197,7 +199,7 @@ def _conventions(sample: Sample) -> list[str]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Finding):
     """What one evaluation found.
 
     Without `data`, whatever takes time is computed where it is first asked for, and then kept: a report that is
@@ -405,11 +407,7 @@ class Report:
             else:
                 ends = f"{takeaway.rounded(found.low)} to {takeaway.rounded(found.high)}"
                 lines.append((name, f"{takeaway.rounded(value)}", ends))
-        first, second = (max(len(line[i]) for line in lines) for i in (0, 1))
-        return "\n".join([head, *(f"{a:{first}}  {b:{second}}  {c}" for a, b, c in lines)])
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(str(self))
+        return aligned(head, lines)
 
     @cached_property
     def settings(self) -> dict[str, Any]:

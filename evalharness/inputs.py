@@ -95,6 +95,8 @@ def read(
         sample = _regression(y, first, second, {"classes": classes, "positive": positive})
     else:
         sample = _classification(y, first, second, classes, positive, float(threshold), notes)
+        if classes is None:
+            _same_order(containers.categories(labels), sample[4], first if second is None else second)
     task, truth, guess, proba, known, positive_code, missing = sample
 
     keep = np.arange(n)
@@ -137,6 +139,20 @@ def read(
         frame=frame if frame is None or len(keep) == n else frame.iloc[keep],
         data_kind=kind,
         notes=tuple(notes),
+    )
+
+
+def _same_order(stated: list[str] | None, known: tuple[Class, ...], scores: Any) -> None:
+    """Refuse columns without names where labels state an order of the classes that is not the one assumed."""
+    if stated is None or isinstance(scores, Vector):
+        return
+    names, _ = scores
+    assumed = [str(c) for c in known]
+    if [c for c in stated if c in assumed] == assumed or (names and sorted(names) == sorted(assumed)):
+        return
+    raise InputError(
+        f"labels are categorical in the order {_listing(tuple(stated))}, while columns of probabilities without names "
+        f"are read in the sorted order {_listing(known)}; give classes= in the order of the columns."
     )
 
 

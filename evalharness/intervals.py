@@ -282,7 +282,7 @@ def share(successes: int, trials: int, level: float) -> Interval:
 
     Wilson's, which covers badly next to 0 and 1: with one to three successes its lower end is taken down to the
     Poisson bound ``gamma^-1(successes, 1 - level) / trials``, and likewise for failures (Brown, Cai & DasGupta
-    2001, Statistical Science 16(2), section 4.1.1). From 20 trials on it then covers 92.7 % or more everywhere,
+    2001, Statistical Science 16(2), section 4.1.1). From 20 trials on it then covers 92 % or more everywhere,
     where Wilson's own falls to 83 %, and it stays shorter than Clopper and Pearson's.
     """
     low, high = wilson(successes, trials, level)

@@ -7,8 +7,9 @@ uncertainty of one number, a *claim* is one sentence of the takeaway with the nu
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -34,6 +35,38 @@ def nearest(name: object, known: tuple[str, ...]) -> str:
     """Say which known name is nearest to a wrong one, or list them all."""
     close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"give one of {', '.join(known)}."
+
+
+class Finding:
+    """What printing and pickling of the larger results have in common; `__str__` is their table."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {str(self).partition(chr(10))[0]}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def __getstate__(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the attributes with read-only mappings as dicts, which can be pickled, and which these are."""
+        held = tuple(name for name, value in self.__dict__.items() if isinstance(value, MappingProxyType))
+        return {name: dict(value) if name in held else value for name, value in self.__dict__.items()}, held
+
+    def __setstate__(self, state: tuple[dict[str, Any], tuple[str, ...]]) -> None:
+        values, held = state
+        self.__dict__.update(values | {name: MappingProxyType(values[name]) for name in held})
+
+
+def aligned(head: str, lines: Sequence[tuple[str, ...]]) -> str:
+    """Return a heading and lines of text in columns, the first of them the names of the columns."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        [head, *("  ".join(f"{t:{w}}" for t, w in zip(line, widths, strict=True)).rstrip() for line in lines)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

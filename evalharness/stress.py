@@ -98,7 +98,7 @@ def run(
         return Stress(reason="predict= was not given, and stress tests need a model to call")
     everything = np.arange(sample.n)
     if isinstance(predict, Mapping):
-        answers = {(str(kind), float(severity)): answer for (kind, severity), answer in predict.items()}
+        answers = named(predict)
         clean = _read(sample, everything, answers.pop(CLEAN)) if CLEAN in answers else sample
         return Stress(judged(clean, _answered(sample, everything, answers.items()), config, seed), sample.n)
     if sample.frame is None:
@@ -128,6 +128,17 @@ def run(
                 yield (kind, severity), error
 
     return Stress(judged(clean, _answered(sample, keep, asked()), config, seed), len(keep), tuple(notes))
+
+
+def named(answers: Mapping[Any, Any]) -> dict[tuple[str, float], Any]:
+    """Return given answers by (perturbation, severity), or refuse keys that are something else."""
+    if not answers:
+        raise InputError("predict is an empty mapping; give predictions by (perturbation, severity), or a callable.")
+    for key in answers:
+        pair = isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], str)
+        if not pair or isinstance(key[1], bool) or not isinstance(key[1], (int, float, np.number)):
+            raise InputError(f"predict has the key {key!r}; give pairs such as ('noise', 0.1).")
+    return {(kind, float(severity)): answer for (kind, severity), answer in answers.items()}
 
 
 Answered = tuple[str, float, "Sample | str"]

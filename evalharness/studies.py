@@ -15,7 +15,8 @@ import numpy as np
 
 from evalharness import paired
 from evalharness.compare import NO_EVIDENCE
-from evalharness.schemas import InputError, nearest
+from evalharness.schemas import Finding, InputError, aligned, nearest
+from evalharness.takeaway import rounded
 
 if TYPE_CHECKING:
     from evalharness.schemas import Floats
@@ -49,8 +50,8 @@ def _words(difference: float, p_value: float | None, level: float, *, greater_is
 # Folds --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FoldComparison:
+@dataclass(frozen=True, repr=False)
+class FoldComparison(Finding):
     """What the corrected resampled t-test says of two models.
 
     Attributes
@@ -86,6 +87,15 @@ class FoldComparison:
     confidence_level: float
     greater_is_better: bool | None
     reason: str | None = None
+
+    def __str__(self) -> str:
+        """Return what was found in one line."""
+        if self.reason is not None or self.low is None or self.high is None or self.p_value is None:
+            return f"difference {rounded(self.difference)} over {self.n} folds: no test ({self.reason})"
+        return (
+            f"difference {rounded(self.difference)}, {100 * self.confidence_level:g} % interval {rounded(self.low)} to "
+            f"{rounded(self.high)}, p = {rounded(self.p_value)} over {self.n} folds: {self.evidence}"
+        )
 
     @property
     def evidence(self) -> str:
@@ -254,8 +264,8 @@ class Pair:
     reason: str | None
 
 
-@dataclass(frozen=True)
-class DataSetComparison:
+@dataclass(frozen=True, repr=False)
+class DataSetComparison(Finding):
     """Several models over many data sets.
 
     Attributes
@@ -282,6 +292,24 @@ class DataSetComparison:
     confidence_level: float
     greater_is_better: bool
     notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the average ranks, and a table of the pairs."""
+        ranks = ", ".join(f"{name} {rounded(rank)}" for name, rank in self.average_ranks.items())
+        head = f"{self.n} data sets, Friedman p = {rounded(self.friedman.p_value)}; average ranks: {ranks}"
+        lines = [("model", "against", "difference", "wins-ties-losses", "adjusted p", "")]
+        lines += [
+            (
+                p.model,
+                p.against,
+                str(rounded(p.difference)),
+                f"{p.wins}-{p.ties}-{p.losses}",
+                str(rounded(p.adjusted_p_value)),
+                self.evidence(p.model, p.against),
+            )
+            for p in self.pairs
+        ]
+        return aligned(head, lines)
 
     @property
     def table(self) -> Any:

@@ -40,6 +40,8 @@ FILES = (
     "takeaway.txt",
 )
 MARK = "evalharness report"
+LITTER = frozenset({".ipynb_checkpoints", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What editors and desktops leave in any folder; it goes with the old report."""
 ABANDONED = 3600
 """Seconds after which a half-written folder is that of a crash, where locks cannot tell."""
 
@@ -159,7 +161,7 @@ def check(output_dir: Any) -> Path:
     Path
         The folder, absolute, with links followed.
     """
-    if not isinstance(output_dir, (str, os.PathLike)) or not str(output_dir):
+    if not isinstance(output_dir, (str, os.PathLike)) or not str(output_dir) or "\0" in str(output_dir):
         raise InputError(f"output_dir is {output_dir!r}; give the path of a folder.")
     target = Path(output_dir).expanduser()
     try:
@@ -184,13 +186,13 @@ def _ours(target: Path) -> None:
     """Refuse a folder with anything that a report does not write."""
     known = {*FILES, "plots"}
     images = {f"{name}.png" for names in PLOTS.values() for name in names}
-    found = sorted(entry.name for entry in target.iterdir())
+    found = sorted(entry.name for entry in target.iterdir() if entry.name not in LITTER)
     plots = target / "plots"
     foreign = [name for name in found if name not in known]
     if plots.is_symlink() or (plots.exists() and not plots.is_dir()):
         foreign.append("plots")
     elif plots.is_dir():
-        foreign += [f"plots/{entry.name}" for entry in sorted(plots.iterdir()) if entry.name not in images]
+        foreign += [f"plots/{entry.name}" for entry in sorted(plots.iterdir()) if entry.name not in images | LITTER]
     if not foreign and found:
         try:
             kind = json.loads((target / "metrics.json").read_bytes()).get("kind")
