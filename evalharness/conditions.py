@@ -135,7 +135,7 @@ def _identifies(name: str, values: Floats) -> bool:
 
 
 def _short(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value + 0.0:.6g}"  # 0, not -0
 
 
 def _of_times(

@@ -180,30 +180,6 @@ def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tupl
     return float(low), float(high)
 
 
-def p_value(estimate: float, values: Floats, left_out: Floats | None) -> float:
-    """Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0.
-
-    Percentile intervals are turned round for large samples and BCa intervals for small ones (Efron &
-    Tibshirani 1993, section 15.4 and chapter 14). Never below ``2 / (n_resamples + 1)``, which it is where no
-    resample reaches 0.
-    """
-    from statistics import NormalDist
-
-    m = len(values)
-    if values.min() > 0 or values.max() < 0:  # no resample reaches 0: the correction of BCa has nothing to go by
-        return 2 / (m + 1)
-    below = (float(np.sum(values < 0)) + 0.5 * float(np.sum(values == 0)) + 0.5) / (m + 1)
-    share = below
-    constants = None if left_out is None else _bias_and_acceleration(estimate, values, left_out)
-    if constants is not None:
-        bias, acceleration = constants
-        z = normal_quantile(below) - bias
-        bottom = 1 + acceleration * z
-        if bottom > 0:
-            share = NormalDist().cdf(z / bottom - bias)
-    return float(min(1.0, max(2 * min(share, 1 - share), 2 / (m + 1))))
-
-
 def from_replicates(estimate: float, values: Floats, left_out: Floats | None, level: float) -> Interval:
     """Choose the interval that the resamples of one number allow."""
     defined = values[~np.isnan(values)]

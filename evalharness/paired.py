@@ -16,6 +16,9 @@ EXACT_BELOW = 25
 ENUMERATED = 50
 """Up to this many differences the signed-rank test goes through all assignments of signs."""
 
+ALIKE = 1e-9
+"""Differences this small, as a share of their spread, are what rounding leaves of 0."""
+
 
 # Two shares ---------------------------------------------------------------------------------------
 
@@ -253,7 +256,7 @@ def percentile_p(values: Floats) -> float:
         return float((below - 1 - last / (following - last)) / (m - 1))
 
     m = len(values)
-    ordered = np.sort(values)
+    ordered = np.sort(np.where(np.abs(values) <= ALIKE * np.ptp(values), 0.0, values))
     return min(1.0, max(2 * min(share(ordered), share(-ordered[::-1])), 2 / (m + 1)))
 
 

@@ -54,3 +54,14 @@ for (const k of [3, 10]) {
 }
 const real = regression(10_000);
 report('regression, 10000 rows x 1,000 resamples', () => evaluate(real));
+for (const n of [100_000, 1_000_000]) {
+  const options = binary(n, 4);
+  report(`binary, ${n} rows x 1,000 resamples, by cells`, () => evaluate(options), 1);
+}
+const large = regression(100_000);
+report('regression, 100000 rows x 1,000 resamples, by cells', () => evaluate(large), 1);
+const u = uniforms(subkey(5, 99), 100_000);
+const data = Object.fromEntries(Array.from({ length: 10 }, (_, c) => [`x${c}`, u.subarray(10_000 * c, 10_000 * (c + 1)).map(v => (c % 2 ? v : Math.floor(8 * v)))]));
+const sliced = binary(10_000, 4, { data, config: { compute_cis: false } }), weightedSlices = { ...sliced, sample_weight: u.subarray(0, 10_000) };
+report('slices of 10000 rows, 10 columns and their pairs', () => evaluate(sliced), 3);
+report('slices of 10000 rows, 10 columns and their pairs, weighted', () => evaluate(weightedSlices), 3);

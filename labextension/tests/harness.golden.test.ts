@@ -9,7 +9,7 @@ import { Thresholds, tables } from '../src/harness/curves.ts';
 import { sha256 } from '../src/harness/digests.ts';
 import { evaluate } from '../src/harness/evaluate.ts';
 import type { Options, Report } from '../src/harness/evaluate.ts';
-import { bca, fromReplicates, pValue, percentile, wilson } from '../src/harness/intervals.ts';
+import { bca, fromReplicates, percentile, wilson } from '../src/harness/intervals.ts';
 import { TABLE } from '../src/harness/metrics.ts';
 import { integer, subkey, threefry, uniforms, words } from '../src/harness/random.ts';
 import type { Key } from '../src/harness/random.ts';
@@ -136,7 +136,7 @@ function interval(given: Json): Json {
   const values = Float64Array.from(given.values as (number | null)[], v => v ?? NaN), known = values.filter(v => !Number.isNaN(v));
   const leftOut = given.left_out ? Float64Array.from(given.left_out as number[]) : null, estimate = given.estimate as number;
   const chosen = fromReplicates(estimate, values, leftOut, level);
-  return { percentile: percentile(known, level), bca: leftOut && bca(estimate, known, leftOut, level), p_value: pValue(estimate, known, leftOut), chosen };
+  return { percentile: percentile(known, level), bca: leftOut && bca(estimate, known, leftOut, level), chosen };
 }
 
 function bins(given: Json): Json {

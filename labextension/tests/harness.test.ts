@@ -1,15 +1,18 @@
 // Laws of the harness in TypeScript; that its numbers are those of Python is shown by the golden files.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SIZES } from '../src/harness/cells.ts';
+import { compare, evidence } from '../src/harness/compare.ts';
 import { Thresholds } from '../src/harness/curves.ts';
 import { sha256 } from '../src/harness/digests.ts';
 import { evaluate } from '../src/harness/evaluate.ts';
-import type { Options } from '../src/harness/evaluate.ts';
+import type { Options, Report } from '../src/harness/evaluate.ts';
 import { ofCounts } from '../src/harness/metrics.ts';
 import { subkey, uniforms } from '../src/harness/random.ts';
 import { Draws } from '../src/harness/resample.ts';
 import type { Plan } from '../src/harness/resample.ts';
 import { chiSquaredTail, erfc, normalCdf, normalQuantile } from '../src/harness/special.ts';
+import { fixed, general, real as written } from '../src/harness/wording.ts';
 import { crc32, encoded, json, zip } from '../src/harness/writer.ts';
 
 const N = 90;
@@ -138,6 +141,100 @@ test('every metric has an interval or a reason, and an undefined one says why', 
       assert.equal(value === null, name in report.undefined, name);
     }
   }
+});
+
+const town = Array.from({ length: 3 * N }, (_, i) => ['Oslo', 'Bergen', 'Troms\u00f8'][i % 3]!);
+const wide = uniforms(subkey(8, 999), 9 * N), judged = wide.slice(0, 3 * N), truth = Int32Array.from(judged, (p, i) => (wide[3 * N + i]! < 0.1 === p >= 0.5 ? 0 : 1));
+const planted = truth.map((y, i) => (town[i] === 'Bergen' && wide[6 * N + i]! < 0.5 ? 1 - y : y));
+const sliced: Options = {
+  task_type: 'classification', labels: planted, predictions: judged, config: { n_resamples: 100 },
+  data: { town, age: Array.from(wide.subarray(6 * N), v => Math.round(80 * v)), when: { times: town.map((_, i) => 86_400_000 * i) } },
+};
+
+test('a slice in which the model is worse is found, told, and its estimate corrected towards the rest', () => {
+  const { slices, claims, metrics } = evaluate(sliced), [first] = slices.rows;
+
+  assert.equal(first!.slice, "town = 'Bergen'");
+  assert.ok(first!.significant && first!.estimate < metrics.accuracy!);
+  assert.ok(first!.adjusted_low! <= first!.adjusted_estimate! && first!.adjusted_estimate! <= first!.adjusted_high!);
+  assert.ok(first!.adjusted_estimate! >= first!.estimate - 0.02 && first!.adjusted_estimate! < metrics.accuracy!);
+  assert.equal(claims[3]!.names.slice, "town = 'Bergen'");
+});
+
+test('slices of one feature part the rows, and q-values are no smaller than p-values', () => {
+  const { rows, tested } = evaluate({ ...sliced, config: { ...sliced.config, max_slice_features: 1, min_support: 2 } }).slices;
+
+  for (const feature of ['town', 'age', 'when (weekday)']) {
+    const mine = rows.filter(row => row.feature === feature);
+    assert.equal(mine.reduce((sum, row) => sum + row.support, 0), 3 * N, feature);
+  }
+  assert.equal(rows.length, tested);
+  assert.ok(rows.every(row => row.q_value >= row.p_value - 1e-15 && row.significant === row.q_value <= 0.05));
+});
+
+test('categories of failures are exclusive: errors and rows add up', () => {
+  for (const options of [sliced, binary, real]) {
+    const { failures, sample } = evaluate(options);
+    assert.equal(failures.categories.length, 6);
+    assert.equal(failures.categories.reduce((sum, c) => sum + c.count, 0), failures.errors);
+    if (sample.task !== 'regression') assert.equal(failures.categories.reduce((sum, c) => sum + c.rows, 0), sample.n);
+    for (const c of failures.categories) assert.equal(c.examples.length, Math.min(c.count, 10));
+  }
+});
+
+test('the takeaway has five sentences, and every number in them is kept as printed', () => {
+  for (const options of [sliced, binary, real]) {
+    const report = evaluate(options);
+    assert.equal(report.claims.length, 5);
+    for (const { sentence, numbers, names } of report.claims) {
+      const printed = sentence.match(/-?\d+(?:\.\d+)?(?:e[-+]\d+)?/gu) ?? [], quoted = Object.values(names);
+      for (const number of printed) assert.ok(Object.values(numbers).includes(Number(number)) || quoted.includes(number), `${number} in: ${sentence}`);
+    }
+  }
+});
+
+test('a comparison turned round has the signs turned, and a model does not differ from itself', () => {
+  const [one, other] = [sliced, { ...sliced, predictions: wide.slice(6 * N) }].map(options => evaluate(options)) as [Report, Report];
+  const there = compare(one, other), back = compare(other, one);
+
+  there.rows.forEach((row, i) => {
+    const turned = back.rows[i]!;
+    near(row.difference, turned.difference === null ? null : -turned.difference, row.metric);
+    near(row.p_value, turned.p_value, `p-value of ${row.metric}`);
+    near(row.low, turned.high === null ? null : -turned.high, `interval of ${row.metric}`);
+  });
+  assert.equal(evidence(there, 'accuracy'), 'better');
+  assert.ok(compare(one, one).rows.every(row => row.p_value === null || row.p_value === 1));
+});
+
+test('cells give the intervals of rows', () => {
+  const n = 4000, many = uniforms(subkey(9, 999), 2 * n), predictions = many.slice(0, n);
+  const options: Options = { task_type: 'classification', predictions, labels: predictions.map((p, i) => (many[n + i]! < p ? 1 : 0)) };
+  const usual = { ...SIZES }, rows = evaluate(options);
+  try {
+    SIZES.LARGE = 0;
+    const cells = evaluate(options);
+    for (const name of ['roc_auc', 'average_precision', 'log_loss', 'brier_score', 'f1']) {
+      const [a, b] = [rows.intervals[name]!, cells.intervals[name]!], width = a.high! - a.low!;
+      assert.ok(Math.abs(a.low! - b.low!) < 0.15 * width && Math.abs(a.high! - b.high!) < 0.15 * width, name);
+    }
+  } finally {
+    Object.assign(SIZES, usual);
+  }
+});
+
+test('the folder has the files of the standard artifact folder', () => {
+  const files = encoded(evaluate({ ...sliced, config: { ...sliced.config, run_stress_tests: true } }));
+  const names = ['metrics.json', 'confidence_intervals.json', 'slices.json', 'failure_examples.json', 'stress.json', 'takeaway.txt'];
+
+  assert.deepEqual([...files.keys()], names);
+  assert.ok(!encoded(evaluate(sliced)).has('stress.json'));
+});
+
+test('numbers are written as Python writes them, halves to the even neighbour', () => {
+  assert.deepEqual([fixed(0.0625, 3), fixed(0.1875, 3), fixed(2.5, 0), fixed(0.05, 1)], ['0.062', '0.188', '2', '0.1']);
+  assert.deepEqual([general(100000.5), general(100001.5), general(1e6), general(0.00001)], ['100000', '100002', '1e+06', '1e-05']);
+  assert.deepEqual([written(1), written(1e16), written(1e-5), written(0.5)], ['1.0', '1e+16', '1e-05', '0.5']);
 });
 
 test('JSON is strict', () => {

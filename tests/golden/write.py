@@ -167,7 +167,6 @@ def interval(given: Json) -> Json:
     return {
         "percentile": intervals.percentile(known, level),
         "bca": None if left_out is None else intervals.bca(given["estimate"], known, left_out, level),
-        "p_value": intervals.p_value(given["estimate"], known, left_out),
         "chosen": {field: getattr(chosen, field) for field in chosen.__dataclass_fields__},
     }
 

@@ -155,6 +155,16 @@ function without(reason: string, value: number | null = null): Fitted {
   return { value, error: null, degrees: 0, reason };
 }
 
+/** A fit that is asked for again: for the estimate, its interval, and why there is none. */
+function kept(fit: (s: Sample) => Fitted): (s: Sample) => Fitted {
+  const known = new WeakMap<Sample, Fitted>();
+  return s => {
+    let found = known.get(s);
+    if (!found) known.set(s, (found = fit(s)));
+    return found;
+  };
+}
+
 /** Logits, events, weights and groups of the rows that a line is fitted to. */
 interface Logits {
   readonly x: Float64Array;
@@ -205,7 +215,7 @@ function likelihood({ happened, w }: Logits, eta: (i: number) => number): number
 }
 
 /** Slope of logit P(event) = a + b logit p, by maximum likelihood (Cox 1958, Biometrika 45(3/4)). */
-export function slope(s: Sample): Fitted {
+export const slope = kept(s => {
   const read = logits(s);
   if (typeof read === 'string') return without(read);
   const { x, happened, w, groups } = read, n = x.length;
@@ -249,10 +259,10 @@ export function slope(s: Sample): Fitted {
   const { off, h0, h1, h2 } = sums(), determinant = h0 * h2 - h1 * h1;
   const pull = off.map((v, i) => (v * (h0 * t[i]! - h1)) / determinant / spread);
   return fitted(b / spread, pull, h0 / determinant / spread ** 2, groups, 2);
-}
+});
 
 /** Intercept of logit P(event) = a + logit p, the calibration in the large. */
-export function intercept(s: Sample): Fitted {
+export const intercept = kept(s => {
   const read = logits(s);
   if (typeof read === 'string') return without(read);
   const { x, groups } = read, n = x.length, off = new Float64Array(n), v = new Float64Array(n);
@@ -272,7 +282,7 @@ export function intercept(s: Sample): Fitted {
   }
   const bottom = sums()[1];
   return fitted(a, off.map(value => value / bottom), 1 / bottom, groups, 1);
-}
+});
 
 /** A fitted number with the larger of the standard error of a true model and of the sandwich (White 1980; Liang & Zeger 1986). */
 function fitted(value: number, pull: Float64Array, variance: number, groups: Int32Array | null, numbers: number): Fitted {

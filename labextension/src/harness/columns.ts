@@ -19,7 +19,8 @@ export function median(values: Float64Array): number {
 
 /** Rows from the highest score to the lowest, equal ones in their old order. */
 export function descending(rows: Int32Array, score: (row: number) => number): Int32Array {
-  const values = Float64Array.from(rows, score), at = Int32Array.from(rows, (_, i) => i);
+  const n = rows.length, values = new Float64Array(n), at = new Int32Array(n);
+  for (let i = 0; i < n; i++) [values[i], at[i]] = [score(rows[i]!), i];
   at.sort((a, b) => values[b]! - values[a]! || a - b);
   return at.map(i => rows[i]!);
 }

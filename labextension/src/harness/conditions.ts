@@ -56,7 +56,7 @@ export function ofTable(data: readonly Feature[], skipped: Skipped[]): Condition
       const numbers = Float64Array.from(rows, row => values[row] as number);
       if (new Set(numbers).size > FEW_NUMBERS) {
         if (identifies(name, numbers)) return skip('identifier-like: every row has its own whole number');
-        return [binned(name, source, values as ArrayLike<number>, missing, QUARTILES, general)];
+        return [binned(name, source, values as ArrayLike<number>, missing, QUARTILES, short)];
       }
     }
     return byValue(column, source, rows, skipped);
@@ -69,12 +69,16 @@ export function ofModel(s: Sample): Condition | null {
   const values = s.task === 'regression' ? s.predictions : confidence(s);
   if (values.every(v => v === values[0])) return null;
   const name = s.task === 'regression' ? 'the prediction' : "the model's confidence";
-  return binned(name, -1, values, new Uint8Array(s.n), DECILES, general);
+  return binned(name, -1, values, new Uint8Array(s.n), DECILES, short);
 }
 
 /** The probability of the predicted class, in each row. */
 export function confidence(s: Sample): Float64Array {
   return s.predictions.map((guess, i) => s.probabilities![i * s.classes.length + guess]!);
+}
+
+function short(value: number): string {
+  return general(value + 0); // 0, not -0
 }
 
 function identifies(name: string, values: Float64Array): boolean {

@@ -5,7 +5,7 @@ import { wilson } from './intervals.ts';
 import { SPLIT, subkey, uniforms } from './random.ts';
 import type { Sample } from './schemas.ts';
 import { chiSquaredTail } from './special.ts';
-import { general } from './wording.ts';
+import { fixed, general } from './wording.ts';
 
 const LEVELS = [0.8, 0.9];
 /** Rows from which the chi-squared distribution holds: of K squared, and of the two other tests. */
@@ -32,7 +32,7 @@ function tooFew(n: number, needed: number): string | null {
 }
 
 function judged(pValue: number, level: number, found: string, absent: string): string {
-  const p = pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toFixed(3)}`;
+  const p = pValue < 0.001 ? 'p < 0.001' : `p = ${fixed(pValue, 3)}`;
   return pValue <= 1 - level ? `${found} (${p}).` : `There is no evidence that ${absent} (${p}).`;
 }
 

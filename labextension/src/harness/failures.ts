@@ -79,7 +79,9 @@ export function findFailures(s: Sample, config: Config): Failures {
 }
 
 function rowsOf(flags: Uint8Array): number[] {
-  return Array.from(flags.keys()).filter(row => flags[row]);
+  const rows: number[] = [];
+  for (let row = 0; row < flags.length; row++) if (flags[row]) rows.push(row);
+  return rows;
 }
 
 /** The share of the errors that are here, with its interval. */
@@ -100,7 +102,9 @@ function share(here: Uint8Array, wrong: Uint8Array, s: Sample, level: number): P
 /** The ratio of the error rate here to that of all rows, with an interval symmetric in the logarithm (Katz et al. 1978). */
 function lift(name: string, here: Uint8Array, wrong: Uint8Array, s: Sample, level: number): Pick<Category, 'lift' | 'lift_low' | 'lift_high' | 'lift_reason'> {
   const none = (reason: string, value: number | null = null): ReturnType<typeof lift> => ({ lift: value, lift_low: null, lift_high: null, lift_reason: reason });
-  const { n } = s, errors = rowsOf(wrong).length, rows = rowsOf(here).length, count = rowsOf(wrong).filter(row => here[row]).length;
+  const { n } = s;
+  let errors = 0, rows = 0, count = 0;
+  for (let row = 0; row < n; row++) [errors, rows, count] = [errors + wrong[row]!, rows + here[row]!, count + (here[row]! & wrong[row]!)];
   if (name === 'extreme') return none("its rule is part of what makes a row an error");
   if (errors === 0) return none('there are no errors');
   if (rows === 0) return none('no row meets the rule');

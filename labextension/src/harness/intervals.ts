@@ -137,28 +137,6 @@ export function bca(estimate: number, values: Float64Array, leftOut: Float64Arra
   return [quantile(sorted, ends[0]!), quantile(sorted, ends[1]!)];
 }
 
-/**
- * Two-sided p-value of "the true value is 0": one minus the level at which the interval just touches 0 (Efron & Tibshirani
- * 1993, section 15.4 and chapter 14); never below 2 / (resamples + 1).
- */
-export function pValue(estimate: number, values: Float64Array, leftOut: Float64Array | null): number {
-  const m = values.length;
-  let lowest = Infinity, highest = -Infinity, under = 0;
-  for (const v of values) {
-    [lowest, highest] = [Math.min(lowest, v), Math.max(highest, v)];
-    under += v < 0 ? 1 : v === 0 ? 0.5 : 0;
-  }
-  if (lowest > 0 || highest < 0) return 2 / (m + 1);
-  const below = (under + 0.5) / (m + 1);
-  let share = below;
-  const constants = leftOut && biasAndAcceleration(estimate, values, leftOut);
-  if (constants) {
-    const [bias, acceleration] = constants, z = normalQuantile(below) - bias, bottom = 1 + acceleration * z;
-    if (bottom > 0) share = normalCdf(z / bottom - bias);
-  }
-  return Math.min(1, Math.max(2 * Math.min(share, 1 - share), 2 / (m + 1)));
-}
-
 /** Choose the interval that the resamples of one number allow. */
 export function fromReplicates(estimate: number, values: Float64Array, leftOut: Float64Array | null, level: number): Interval {
   const known = values.filter(v => !Number.isNaN(v)), m = values.length, lost = m - known.length;

@@ -7,6 +7,8 @@ import type { Sample } from './schemas.ts';
 /** With fewer discordant rows McNemar's test is exact. */
 const EXACT_BELOW = 25;
 const NODES = 200;
+/** Differences this small, as a share of their spread, are what rounding leaves of 0. */
+const ALIKE = 1e-9;
 
 /** Ends of an interval for a difference, and the p-value of no difference. */
 export interface Paired {
@@ -144,12 +146,13 @@ export function jackknife(difference: number, leftOut: Float64Array, level: numb
 
 /** One minus the level at which the percentile interval of resampled differences just touches 0 (Davison & Hinkley 1997, section 4.2.3). */
 export function percentileP(values: Float64Array): number {
-  const m = values.length;
+  const m = values.length, size = values.reduce((a, v) => Math.max(a, v), -Infinity) - values.reduce((a, v) => Math.min(a, v), Infinity);
+  const settled = values.map(v => (Math.abs(v) <= ALIKE * size ? 0 : v));
   const share = (ordered: Float64Array): number => {
     const below = searchsorted(ordered, 0, true);
     if (below === 0 || below === m) return below === m ? 1 : 0;
     const last = ordered[below - 1]!, next = ordered[below]!;
     return (below - 1 - last / (next - last)) / (m - 1);
   };
-  return Math.min(1, Math.max(2 * Math.min(share(values.slice().sort()), share(values.map(v => -v).sort())), 2 / (m + 1)));
+  return Math.min(1, Math.max(2 * Math.min(share(settled.slice().sort()), share(settled.map(v => -v).sort())), 2 / (m + 1)));
 }
