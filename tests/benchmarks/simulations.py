@@ -166,17 +166,24 @@ def _features(rng: np.random.Generator, n: int) -> Any:
     )
 
 
-def null_comparisons(task: str, n: int, runs: int, start: int = 0) -> list[Share]:
-    """Count, for each metric, how often two equally good models are called different (p at most 0.05)."""
+def null_comparisons(task: str, n: int, runs: int, start: int = 0, apart: float = 1.0) -> list[Share]:
+    """Count, for each metric, how often two equally good models are called different (p at most 0.05).
+
+    Their errors have a share ``1 - apart**2`` of their variance in common.
+    """
+    both = np.sqrt(1 - apart**2)
     called: dict[str, list[int]] = {}
     for run in range(start, start + runs):
         rng = np.random.default_rng(run)
         if task == "regression":
             y = rng.uniform(5, 15, n)
-            one, other = y + 0.5 * rng.normal(size=n), y + 0.5 * rng.normal(size=n)
+            common = rng.normal(size=n)
+            one, other = (y + 0.5 * (both * common + apart * rng.normal(size=n)) for _ in range(2))
         else:
             y = rng.random(n) < 0.4
-            one, other = (1 / (1 + np.exp(-(2.0 * y - 1 + rng.normal(size=n)))) for _ in range(2))
+            common = rng.normal(size=n)
+            scores = (2.0 * y - 1 + both * common + apart * rng.normal(size=n) for _ in range(2))
+            one, other = (1 / (1 + np.exp(-score)) for score in scores)
         first, second = (evaluate(task_type=task, labels=y, predictions=p, seed=run) for p in (one, other))
         for row in first.compare(second).rows:
             if row.p_value is not None:
@@ -208,8 +215,8 @@ def simulations(runs: int) -> Iterator[tuple[str, Callable[..., list[Share]], in
         low, high = (0.91, 1.0) if n < 300 else (0.925, 0.975)
         for draw in (calibrated, rare, classes, numbers, users):
             yield f"coverage, {draw.__name__}, n = {n:,}", partial(coverage, draw, n), runs, low, high
-    yield "coverage, calibrated, n = 60,000", partial(coverage, calibrated, 60_000), runs // 4, 0.925, 0.975
-    yield "coverage, numbers, n = 60,000", partial(coverage, numbers, 60_000), runs // 4, 0.925, 0.975
+    for draw in (calibrated, rare, classes, numbers):
+        yield f"coverage, {draw.__name__}, n = 60,000", partial(coverage, draw, 60_000), runs // 4, 0.925, 0.975
     for n in (100, 500, 2000):
         for kind in ("true", "high", "sure", "three"):
             yield f"calibration interval, {kind}, n = {n:,}", partial(calibration, kind, n), runs, 0.90, 1.0
@@ -219,6 +226,9 @@ def simulations(runs: int) -> Iterator[tuple[str, Callable[..., list[Share]], in
     for task in ("classification", "regression"):
         for n in (100, 400):
             yield f"comparisons, null, {task}, n = {n:,}", partial(null_comparisons, task, n), runs, 0.02, 0.08
+        for n in (5000, 60_000):
+            work = partial(null_comparisons, task, n, apart=0.1)
+            yield f"comparisons, null, alike, {task}, n = {n:,}", work, runs // 4, 0.02, 0.08
 
 
 def main() -> None:
