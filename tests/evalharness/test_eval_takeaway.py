@@ -201,3 +201,78 @@ def test_good_calibration_is_said_where_shown():
         task_type="classification", labels=rng.random(8000) < p, predictions=p, config={"n_resamples": 100}
     ).get_takeaway()
     assert "The probabilities are well calibrated: " in text
+
+
+def regression(y, guess, **given):
+    return evaluate(task_type="regression", labels=y, predictions=guess, **given)
+
+
+@pytest.mark.parametrize("extra", ["nothing", "sample_weight", "groups"])
+def test_answering_the_mean_is_not_worse_than_answering_the_mean(extra):
+    """Neither the mean itself nor the mean of the other rows, an honest dummy on noise, is told from the mean."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        y = 5 + rng.normal(size=60)
+        given = {"config": {"n_resamples": 100}}
+        given |= {"sample_weight": rng.random(60) + 0.1} if extra == "sample_weight" else {}
+        given |= {"groups": np.arange(60) % 20} if extra == "groups" else {}
+        mean = float(np.average(y, weights=given.get("sample_weight")))
+        guesses = [np.full(60, mean)]
+        if extra == "nothing":
+            guesses.append((60 * y.mean() - y) / 59)
+        for guess in guesses:
+            line = judged(regression(y, guess, **given))[1]
+            assert "better" not in line
+            assert "worse" not in line
+
+
+def test_other_answers_than_the_mean_are_told_from_it_by_a_paired_test():
+    """A perfect model has no interval of R squared and is better all the same, also without any resampling."""
+    y = np.random.default_rng(0).normal(size=50)
+    for config in ({"n_resamples": 100}, {"compute_cis": False}):
+        better, worse = (judged(regression(y, guess, config=config))[1] for guess in (y, -y))
+        assert better.startswith("The predictions are better than")
+        assert worse.startswith("The predictions are worse than")
+        assert "paired t test p < 0.001" in better
+    for scale in (1e-90, 1e90):
+        assert "better than" in regression(scale * y, scale * 0.9 * y, config=QUICK).get_takeaway()
+    assert "better" in judged(regression([0.0, 1.0] * 10, [0.0, 1.0] * 10))[1]  # every difference is the same
+    assert "better" not in judged(regression([0.0, 1.0] * 2, [0.0, 1.0] * 2))[1]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 40])
+def test_unbiased_predictions_are_seldom_called_biased(n):
+    """The size of the test: about 1 - level of unbiased samples, also of two rows."""
+    rng = np.random.default_rng(n)
+    config = {"n_resamples": 100, "plots": False}
+    said = [regression(rng.normal(size=n), np.zeros(n), config=config).claims[2].sentence for _ in range(60)]
+    assert sum(line.startswith("Predictions are too") for line in said) <= 8
+
+
+def test_bias_is_told_where_test_and_interval_show_it():
+    """One error everywhere has no t; from six rows on its signs alone are evidence."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80)
+    for config in ({"n_resamples": 100}, {"compute_cis": False}):
+        assert judged(regression(y, y + 1 + rng.normal(size=80), config=config))[2].startswith(
+            "Predictions are too high"
+        )
+        assert judged(regression(range(6), np.arange(6) - 1.0, config=config))[2].startswith("Predictions are too low")
+        assert judged(regression(range(5), np.arange(5) - 1.0, config=config))[2].startswith("There is no evidence")
+
+
+@pytest.mark.parametrize("extra", ["nothing", "sample_weight", "groups"])
+def test_the_majority_is_judged_without_intervals_too(extra):
+    """With compute_cis off the paired test decides alone, either way; one class has nothing to be told apart."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 200)
+    given = {"nothing": {}, "sample_weight": {"sample_weight": rng.random(200)}, "groups": {"groups": range(200)}}[
+        extra
+    ]
+    for turned, word in ((0.1, "better"), (0.9, "worse")):
+        guess = np.where(rng.random(200) < turned, 1 - y, y)
+        lines = judged(evaluate(task_type="classification", labels=y, predictions=guess, config=QUICK, **given))
+        assert f"is {word} than" in lines[1]
+        assert lines[0].startswith("Accuracy") == (word == "better")
+    ones = evaluate(task_type="classification", labels=[1] * 200, predictions=[1] * 200, config=QUICK, **given)
+    assert judged(ones)[1].startswith("There is no evidence")
