@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalharness import paired
+from evalharness.failures import LARGE
 from evalharness.metrics import METRICS
 from evalharness.schemas import Claim
 
@@ -104,7 +105,7 @@ def write(
             baseline,
             _calibration(sample, metrics, intervals, calibration, level),
         )
-    return (*first, _slices(slices, sample, metrics, level), _failures(failures, level))
+    return (*first, _slices(slices, sample, metrics, level), _failures(failures, sample, level))
 
 
 def _headline(
@@ -279,31 +280,45 @@ def _calibration(
     if sample.probabilities is None or test is None:
         return words.claim("calibration", "Calibration was not judged, because no probabilities were given.")
     value, interval = metrics["debiased_calibration_error"], intervals["debiased_calibration_error"]
-    if value is None or interval.low is None or interval.high is None:
+    low, high = (None, None) if value is None else (interval.low, interval.high)
+    if value is None or low is None:
         expected = metrics["expected_calibration_error"]
         assert expected is not None
-        return words.claim(
-            "calibration",
-            "Calibration could not be judged with certainty; the plug-in expected calibration error is "
-            f"{words.number('expected_calibration_error', expected)}.",
+        number = words.number("expected_calibration_error", expected)
+        error = f"their plug-in expected calibration error is {number} (no interval)"
+    else:
+        number = words.number("debiased_calibration_error", value)
+        error = f"their root mean square calibration error is {number} ({words.interval(interval)})"
+    away, rejected = low is not None and low > 0, test.p_value is not None and test.p_value <= 1 - level
+    slope, line = metrics.get("calibration_slope"), intervals.get("calibration_slope")
+    bend = ""
+    off = line is not None and line.low is not None and not line.contains(1.0)
+    if slope is not None and line is not None and off and not (away or rejected):
+        number, bound = words.number("calibration_slope", slope), words.number("calibrated_slope", 1)
+        bend = f"the calibration slope, {number} ({words.interval(line, 'slope_')}), leaves {bound} out"
+    chi = "" if test.p_value is None else words.p(test.p_value)
+    zero = "" if not rejected or away or low is None else words.number("no_error", 0)
+    if away or rejected:
+        said = f"The probabilities are not perfectly calibrated: {error}"
+        if zero:
+            said += f"; the chi-squared test rejects ({chi}), although the interval still reaches {zero}"
+        elif rejected:
+            said += f", chi-squared {chi}"
+        elif chi:
+            said += f", although the chi-squared test does not reject ({chi})"
+    elif not chi:
+        said = f"The calibration of the probabilities was not tested: {error}" + (f", and {bend}" if bend else "")
+    elif bend:
+        said = f"Judgements of the probabilities disagree: chi-squared does not reject ({chi}) and {error}, but {bend}"
+    elif high is not None and high <= GOOD_CALIBRATION:
+        bound = words.number("bound", GOOD_CALIBRATION)
+        said = f"The probabilities are well calibrated: {error}, all of it below {bound}, chi-squared {chi}"
+    else:
+        said = (
+            "There is no evidence that the probabilities are miscalibrated, but not enough to exclude it: "
+            f"{error}, chi-squared {chi}"
         )
-    error = (
-        "their root mean square calibration error is "
-        f"{words.number('debiased_calibration_error', value)} ({words.interval(interval)})"
-    )
-    rejected = test.p_value is not None and test.p_value <= 1 - level
-    if rejected and test.p_value is not None:
-        return words.claim(
-            "calibration",
-            f"The probabilities are not perfectly calibrated: {error}, chi-squared {words.p(test.p_value)}.",
-        )
-    if interval.high <= GOOD_CALIBRATION and test.p_value is not None:
-        return words.claim(
-            "calibration",
-            f"The probabilities are well calibrated: {error}, all of it below "
-            f"{words.number('bound', GOOD_CALIBRATION)}.",
-        )
-    return words.claim("calibration", f"There is no evidence of miscalibration, but not enough to exclude it: {error}.")
+    return words.claim("calibration", f"{said}.")
 
 
 def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None], level: float) -> Claim:
@@ -328,7 +343,7 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
     def corrected(row: Slice) -> float:
         return row.estimate if row.adjusted_estimate is None else row.adjusted_estimate
 
-    row = min(worse, key=lambda r: (sign * corrected(r), r.slice))
+    row = min(worse, key=lambda r: (sign * float(f"{corrected(r):.9g}"), float(f"{r.p_value:.9g}"), r.slice))
     span = "no interval"
     if row.adjusted_low is not None and row.adjusted_high is not None:
         percent = words.number("confidence_percent", 100 * level)
@@ -347,15 +362,23 @@ def _slices(slices: Slices, sample: Sample, metrics: Mapping[str, float | None],
     )
 
 
-def _failures(failures: Failures, level: float) -> Claim:
+def _failures(failures: Failures, sample: Sample, level: float) -> Claim:
     words = _Words(level)
     n = words.count("n", failures.n)
+    means = ""
+    if sample.task == "regression":
+        words.number("error_above", LARGE)
+        means = f" (an error is a row where {failures.rule})"
     if failures.errors == 0:
-        return words.claim("failures", f"No row of {n} counts as an error.")
-    top = max(failures.categories, key=lambda c: c.count)
-    tied = sum(c.count == top.count for c in failures.categories) > 1
+        return words.claim("failures", f"No row of {n} counts as an error{means}.")
+    kinds, which = failures.categories, "largest"
+    top = max(kinds, key=lambda c: c.count)
+    if top.category == "other" and top.count < failures.errors:
+        kinds, which = tuple(c for c in kinds if c.category != "other"), "largest named"
+        top = max(kinds, key=lambda c: c.count)
+    tied = sum(c.count == top.count for c in kinds) > 1
     share = f"{words.number('share', top.share or 0.0)}"
-    kind = "one of the largest kinds" if tied else "the largest kind"
+    kind = f"one of the {which} kinds" if tied else f"the {which} kind"
     span = (
         ""
         if top.low is None or top.high is None
@@ -370,7 +393,7 @@ def _failures(failures: Failures, level: float) -> Claim:
     plural = "error" if failures.errors == 1 else "errors"
     return words.claim(
         "failures",
-        f"Of {words.count('errors', failures.errors)} {plural} in {n} rows, "
+        f"Of {words.count('errors', failures.errors)} {plural} in {n} rows{means}, "
         f"{kind} is {top.category!r} with {words.count('count', top.count)} "
         f"(share {share}{span}{more}).",
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness import evaluate
-from evalharness.takeaway import rounded
+from evalharness.takeaway import rounded, write
 from tests.evalharness.support import QUICK, churn
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -42,12 +43,25 @@ def judged(report):
             assert (report.metrics[key] > baseline) == ("better" in words)
         if "worse" in words and claim["about"] == "slices" and "none" not in words:
             assert (report.slices["q_value"] <= 1 - level + 1e-12).any()
+        if "no evidence" in line and claim["about"] in ("baseline", "bias", "calibration"):
+            for key, null in nulls(report, claim["about"]):
+                found = report.intervals.get(key)
+                assert found is None or found.low is None or found.contains(null), line
         if "well" in words:
             assert report.tests["perfect_calibration"]["p_value"] > 1 - level
             assert report.intervals["debiased_calibration_error"].high <= 0.05
     if report.task_type == "classification" and report.intervals["accuracy"].contains(majority(report)):
         assert not lines[0].startswith("Accuracy")
     return lines
+
+
+def nulls(report, about):
+    """What each sentence may find no evidence against."""
+    if about == "calibration":
+        return ("debiased_calibration_error", 0.0), ("calibration_slope", 1.0)
+    if about == "bias":
+        return (("mean_bias_error", 0.0),)
+    return (("r2", 0.0) if report.task_type == "regression" else ("accuracy", majority(report)),)
 
 
 def majority(report):
@@ -276,3 +290,83 @@ def test_the_majority_is_judged_without_intervals_too(extra):
         assert lines[0].startswith("Accuracy") == (word == "better")
     ones = evaluate(task_type="classification", labels=[1] * 200, predictions=[1] * 200, config=QUICK, **given)
     assert judged(ones)[1].startswith("There is no evidence")
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    st.integers(0, 2**32), st.sampled_from([12, 60, 400]), st.sampled_from([0.5, 0.8, 1.0, 1.3]),
+    st.sampled_from([-0.4, 0.0, 0.2]), st.sampled_from(["nothing", "sample_weight", "groups"]), st.booleans(),
+)  # fmt: skip
+def test_words_and_numbers_of_calibration_agree(seed, n, slope, off, extra, intervals):
+    """Each word on calibration stands beside a test and intervals that allow it; none is said of a test not made."""
+    rng = np.random.default_rng(seed)
+    logit = 1.5 * rng.normal(size=n)
+    y, p = rng.random(n) < 1 / (1 + np.exp(-logit * slope - off)), 1 / (1 + np.exp(-logit))
+    given = {"sample_weight": rng.random(n) + 0.1} if extra == "sample_weight" else {}
+    given |= {"groups": np.arange(n) % 12} if extra == "groups" else {}
+    config = {"n_resamples": 100, "plots": False, "compute_cis": intervals}
+    report = evaluate(
+        task_type="classification", labels=y, predictions=p, classes=[False, True], config=config, **given
+    )
+    line, test = judged(report)[2], report.tests["perfect_calibration"]["p_value"]
+    error, bend = report.intervals["debiased_calibration_error"], report.intervals["calibration_slope"]
+    rejected, away = test is not None and test <= 0.05, error.low is not None and error.low > 0
+    off_line = bend.low is not None and not bend.contains(1)
+    assert ("not perfectly calibrated" in line) == (rejected or away)
+    assert ("still reaches 0" in line) == (rejected and error.low == 0)
+    assert ("was not tested" in line) == (test is None and not away)
+    assert ("disagree" in line) == (test is not None and not rejected and not away and off_line)
+    assert ("leaves 1 out" in line) == (off_line and not rejected and not away)
+    assert ("chi-squared" in line) == (test is not None)
+
+
+def test_of_equal_estimates_the_surer_slice_is_told():
+    """Ties of the corrected estimate go to the smaller p-value, then to the name."""
+    rng = np.random.default_rng(3)
+    city = rng.choice(list("abcd"), 800)
+    wrong = rng.random(800) < np.where(np.isin(city, ["b", "c"]), 0.5, 0.05)
+    report = evaluate(
+        task_type="classification",
+        labels=np.zeros(800, int),
+        predictions=wrong.astype(int),
+        data={"city": city},
+        config=QUICK,
+    )
+    found = report.slices_found
+    worse = [r for r in found.rows if r.slice in ("city = 'b'", "city = 'c'")]
+    assert len(worse) == 2
+    for p, told in (((1e-3, 1e-5), 1), ((1e-5, 1e-3), 0), ((1e-4, 1e-4), 0)):
+        rows = tuple(
+            replace(r, significant=True, adjusted_estimate=0.5, p_value=v)
+            for r, v in zip(sorted(worse, key=lambda r: r.slice), p, strict=True)
+        )
+        claims = write(
+            report.sample,
+            report.config,
+            report.metrics,
+            report.intervals,
+            None,
+            replace(found, rows=rows),
+            report.failures_found,
+        )
+        assert claims[3].names["slice"] == rows[told].slice
+
+
+def test_failures_say_what_an_error_is_and_name_a_kind():
+    """An error of a regression is defined where it is counted; 'other' is not told while a named kind has rows."""
+    y = np.arange(40.0)
+    rule = "(an error is a row where the absolute error is more than 3 times the median absolute error)"
+    assert judged(regression(y, y + 1, config=QUICK))[4] == f"No row of 40 counts as an error {rule}."
+    guess = y + 1
+    guess[[10, 20]] += 4
+    assert judged(regression(y, guess, config=QUICK))[4].startswith(
+        f"Of 2 errors in 40 rows {rule}, the largest kind is 'too high'"
+    )
+    p, labels = np.full(40, 0.8), np.ones(40, int)
+    labels[:5] = 0
+    p[0] = 0.95
+    said = [
+        evaluate(task_type="classification", labels=labels, predictions=q, config=QUICK) for q in (p, np.full(40, 0.8))
+    ]
+    assert "the largest named kind is 'confident' with 1 " in judged(said[0])[4]
+    assert "the largest kind is 'other' with 5 " in judged(said[1])[4]

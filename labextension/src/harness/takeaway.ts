@@ -2,6 +2,7 @@
 // is kept with it, as printed.
 import type { CalibrationTest } from './calibration.ts';
 import { accurate } from './columns.ts';
+import { LARGE } from './failures.ts';
 import type { Failures } from './failures.ts';
 import { METRICS } from './metrics.ts';
 import { mcnemar } from './paired.ts';
@@ -48,9 +49,9 @@ class Words {
     return (this.names[key] = text.split(/[\s\u001c-\u001f\u0085]+/u).filter(Boolean).join(' '));
   }
 
-  interval({ low, high }: Interval): string {
+  interval({ low, high }: Interval, key = ''): string {
     if (low === null || high === null) return 'no interval';
-    return `${this.number('confidence_percent', 100 * this.level)} % interval ${this.number('low', low)} to ${this.number('high', high)}`;
+    return `${this.number('confidence_percent', 100 * this.level)} % interval ${this.number(`${key}low`, low)} to ${this.number(`${key}high`, high)}`;
   }
 
   p(value: number): string {
@@ -77,7 +78,7 @@ export function rounded(value: number): number {
 export function claims(
   s: Sample, level: number, metrics: Metrics, intervals: Intervals, test: CalibrationTest | null, slices: Slices, failures: Failures,
 ): Claim[] {
-  const rest = [ofSlices(slices, s, metrics, level), ofFailures(failures, level)];
+  const rest = [ofSlices(slices, s, metrics, level), ofFailures(failures, s.task === 'regression', level)];
   if (s.task === 'regression') {
     return [headline('root_mean_squared_error', s, metrics, intervals, level), meanBaseline(s, metrics, intervals, level), bias(s, metrics, intervals, level), ...rest];
   }
@@ -204,18 +205,30 @@ function calibration(s: Sample, metrics: Metrics, intervals: Intervals, test: Ca
   const words = new Words(level);
   if (!s.probabilities || !test) return words.claim('calibration', 'Calibration was not judged, because no probabilities were given.');
   const value = metrics.debiased_calibration_error!, interval = intervals.debiased_calibration_error!;
-  if (value === null || interval.low === null || interval.high === null) {
-    const expected = words.number('expected_calibration_error', metrics.expected_calibration_error!);
-    return words.claim('calibration', `Calibration could not be judged with certainty; the plug-in expected calibration error is ${expected}.`);
+  const low = value === null ? null : interval.low, high = value === null ? null : interval.high;
+  const error = value === null || low === null
+    ? `their plug-in expected calibration error is ${words.number('expected_calibration_error', metrics.expected_calibration_error!)} (no interval)`
+    : `their root mean square calibration error is ${words.number('debiased_calibration_error', value)} (${words.interval(interval)})`;
+  const away = low !== null && low > 0, rejected = test.p_value !== null && test.p_value <= 1 - level;
+  const slope = metrics.calibration_slope ?? null, line = intervals.calibration_slope;
+  let bend = '', said: string;
+  if (slope !== null && line && line.low !== null && !contains(line, 1) && !away && !rejected) {
+    const number = words.number('calibration_slope', slope), bound = words.number('calibrated_slope', 1);
+    bend = `the calibration slope, ${number} (${words.interval(line, 'slope_')}), leaves ${bound} out`;
   }
-  const error = `their root mean square calibration error is ${words.number('debiased_calibration_error', value)} (${words.interval(interval)})`;
-  if (test.p_value !== null && test.p_value <= 1 - level) {
-    return words.claim('calibration', `The probabilities are not perfectly calibrated: ${error}, chi-squared ${words.p(test.p_value)}.`);
-  }
-  if (interval.high <= GOOD_CALIBRATION && test.p_value !== null) {
-    return words.claim('calibration', `The probabilities are well calibrated: ${error}, all of it below ${words.number('bound', GOOD_CALIBRATION)}.`);
-  }
-  return words.claim('calibration', `There is no evidence of miscalibration, but not enough to exclude it: ${error}.`);
+  const chi = test.p_value === null ? '' : words.p(test.p_value);
+  if (away || rejected) {
+    said = `The probabilities are not perfectly calibrated: ${error}`;
+    if (rejected && !away && low !== null) {
+      said += `; the chi-squared test rejects (${chi}), although the interval still reaches ${words.number('no_error', 0)}`;
+    } else if (rejected) said += `, chi-squared ${chi}`;
+    else if (chi) said += `, although the chi-squared test does not reject (${chi})`;
+  } else if (!chi) said = `The calibration of the probabilities was not tested: ${error}${bend && `, and ${bend}`}`;
+  else if (bend) said = `Judgements of the probabilities disagree: chi-squared does not reject (${chi}) and ${error}, but ${bend}`;
+  else if (high !== null && high <= GOOD_CALIBRATION) {
+    said = `The probabilities are well calibrated: ${error}, all of it below ${words.number('bound', GOOD_CALIBRATION)}, chi-squared ${chi}`;
+  } else said = `There is no evidence that the probabilities are miscalibrated, but not enough to exclude it: ${error}, chi-squared ${chi}`;
+  return words.claim('calibration', `${said}.`);
 }
 
 function ofSlices(slices: Slices, s: Sample, metrics: Metrics, level: number): Claim {
@@ -230,8 +243,9 @@ function ofSlices(slices: Slices, s: Sample, metrics: Metrics, level: number): C
     return words.claim('slices', `None of the ${tested} slices tested does significantly worse than the other rows after correction for their number.`);
   }
   const row = worse.reduce((a, b) => {
-    const gap = sign * (corrected(b) - corrected(a));
-    return gap < 0 || (gap === 0 && ascending(b.slice, a.slice) < 0) ? b : a;
+    const short = (v: number): number => Number(v.toPrecision(9));
+    const gap = sign * (short(corrected(b)) - short(corrected(a))) || short(b.p_value) - short(a.p_value) || ascending(b.slice, a.slice);
+    return gap < 0 ? b : a;
   });
   let span = 'no interval';
   if (row.adjusted_low !== null && row.adjusted_high !== null) {
@@ -247,10 +261,15 @@ function ofSlices(slices: Slices, s: Sample, metrics: Metrics, level: number): C
   );
 }
 
-function ofFailures({ errors, n, categories }: Failures, level: number): Claim {
+function ofFailures({ errors, n, categories, rule }: Failures, real: boolean, level: number): Claim {
   const words = new Words(level), rows = words.count('n', n);
-  if (errors === 0) return words.claim('failures', `No row of ${rows} counts as an error.`);
-  const top = categories.reduce((a, b) => (b.count > a.count ? b : a)), tied = categories.filter(c => c.count === top.count).length > 1;
+  if (real) words.number('error_above', LARGE);
+  const means = real ? ` (an error is a row where ${rule})` : '';
+  if (errors === 0) return words.claim('failures', `No row of ${rows} counts as an error${means}.`);
+  const most = (some: Failures['categories']): Failures['categories'][number] => some.reduce((a, b) => (b.count > a.count ? b : a));
+  const named = most(categories).category === 'other' && most(categories).count < errors;
+  const kinds = named ? categories.filter(c => c.category !== 'other') : categories, which = named ? 'largest named' : 'largest';
+  const top = most(kinds), tied = kinds.filter(c => c.count === top.count).length > 1;
   const share = words.number('share', top.share ?? 0);
   let span = '', more = '';
   if (top.low !== null && top.high !== null) {
@@ -260,7 +279,7 @@ function ofFailures({ errors, n, categories }: Failures, level: number): Claim {
   const all = words.count('errors', errors);
   return words.claim(
     'failures',
-    `Of ${all} ${errors === 1 ? 'error' : 'errors'} in ${rows} rows, ${tied ? 'one of the largest kinds' : 'the largest kind'} is ` +
+    `Of ${all} ${errors === 1 ? 'error' : 'errors'} in ${rows} rows${means}, ${tied ? `one of the ${which} kinds` : `the ${which} kind`} is ` +
       `${literal(top.category)} with ${words.count('count', top.count)} (share ${share}${span}${more}).`,
   );
 }
