@@ -8,7 +8,8 @@ import { normalQuantile } from './special.ts';
 import { fixed, general, literal } from './wording.ts';
 
 export const LIFT = 'share of the errors over share of all rows sorted by the same rules; 1 is no association';
-const CONFIDENT = 0.9, CLOSE = 0.1, RARE = 0.05, FENCE = 3, LARGE = 3, EXTREME = 9, TAIL = 0.05;
+export const LARGE = 3;
+const CONFIDENT = 0.9, CLOSE = 0.1, RARE = 0.05, FENCE = 3, EXTREME = 9, TAIL = 0.05;
 const MAX_COLUMNS = 50;
 
 type Cell = string | number | boolean | null;
