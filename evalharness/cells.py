@@ -44,6 +44,9 @@ RARE = 100
 ROUNDING = 1e-12
 """Shares of variance below this are what rounding leaves of 0."""
 
+LINEAR = 500
+"""With fewer positives the influence of rows tells too little of a difference; ranges then err to the wide side."""
+
 NODES = 4
 """Places within a range at which precision is taken."""
 
@@ -273,10 +276,10 @@ def _areas(prepared: Prepared) -> Areas:
 
 
 def _influence(prepared: Prepared) -> dict[str, Floats]:
-    """Return the derivatives of area and average precision by the weight of each row; none with one class only."""
+    """Return the derivatives of area and average precision by the weight of each row; none with few positives."""
     s, order = prepared.sample, prepared.order(prepared.sample.positive or 0)
     many, others = len(order.positives), len(order.negatives)
-    if not many or not others:
+    if many < LINEAR or not others:
         return {}
     score = s.probabilities[:, s.positive or 0] if s.probabilities is not None else np.zeros(s.n)
     up, down = _placements(score, order.positives, order.negatives)

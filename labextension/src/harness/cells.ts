@@ -9,7 +9,7 @@ import type { Sample } from './schemas.ts';
 import { normalQuantile, poissonTable } from './special.ts';
 
 /** When cells are used, and how fine they are; the tests of both languages turn these down. */
-export const SIZES = { LARGE: 50_000, SMALL: 2000, TOP: 128, RANGES: 512, RARE: 100 };
+export const SIZES = { LARGE: 50_000, SMALL: 2000, TOP: 128, RANGES: 512, RARE: 100, LINEAR: 500 };
 
 /** Places within a range at which precision is taken. */
 const NODES = 4;
@@ -141,11 +141,11 @@ function areas(sample: Sample): Areas {
   return { each, pairs, columns };
 }
 
-/** The derivatives of area and average precision by the weight of each row; none with one class only. */
+/** The derivatives of area and average precision by the weight of each row; none with few positives. */
 function influence(prepared: Prepared): Map<string, Float64Array> {
   const { sample: { n }, layout } = prepared, { positives, negatives, above, upto, slots } = prepared.order(prepared.sample.positive!);
   const many = positives.length, others = negatives.length, count = upto.length;
-  if (many === 0 || others === 0) return new Map();
+  if (many < SIZES.LINEAR || others === 0) return new Map();
   const ends = Array.from({ length: count + 1 }, (_, s) => (slots ? slots[s]! : s));
   const up = new Float64Array(count), each = new Float64Array(count), won = new Float64Array(others), lowered = new Float64Array(count + 1);
   for (let s = 0; s < count; s++) up[s] = 1 - (above[s]! + upto[s]!) / (2 * others);
