@@ -11,7 +11,8 @@ bootstrap are, and every metric is free of the total (Hanley & MacGibbon 2006, C
 - rows that weigh a lot (largest losses, rare classes) are cells of their own.
 
 Areas over many classes are linear functions of rows up to a part of order 1/n, their Hoeffding projection
-(Hoeffding 1948, Ann. Math. Stat. 19(3); DeLong et al. 1988), and are summed as columns.
+(Hoeffding 1948, Ann. Math. Stat. 19(3); DeLong et al. 1988), and are summed as columns. So are area and average
+precision of two models that are compared: ranges hide how little two nearly equal models differ.
 """
 
 from __future__ import annotations
@@ -40,8 +41,11 @@ RANGES = 512
 RARE = 100
 """Classes of up to this many rows have each row kept apart."""
 
-ROUNDING = 1e-9
-"""Shares of variance below this are what rounding leaves of 0; their roots would differ between machines."""
+ROUNDING = 1e-12
+"""Shares of variance below this are what rounding leaves of 0."""
+
+LINEAR = 4000
+"""With fewer positives the influence of rows tells too little of a difference; ranges then err to the wide side."""
 
 NODES = 4
 """Places within a range at which precision is taken."""
@@ -137,7 +141,7 @@ class Grouping:
 class Condensed:
     """One sample gathered into cells: offers the columns and ranges that a `CellBatch` reads."""
 
-    def __init__(self, sample: Sample, wanted: int, top: int) -> None:
+    def __init__(self, sample: Sample, wanted: int, top: int, *, paired: bool = False) -> None:
         self.sample, self.prepared = sample, Prepared(sample)
         self.k = len(sample.classes)
         self.ranges: Ranges | None = None
@@ -153,6 +157,8 @@ class Condensed:
             score = sample.probabilities[:, sample.positive]
             self.ranges = ranges(score, sample.labels == sample.positive, wanted, top)
             self.place = self.ranges.place
+            if paired:
+                self.columns |= _influence(self.prepared)
         else:
             self.place = np.zeros(sample.n, dtype=np.int64)
             if sample.probabilities is not None:
@@ -193,6 +199,8 @@ class Condensed:
         }
         if self.k:
             self.confusion = Grouping(self.prepared.cells[first], self.k * self.k)
+            self.actual = Grouping(self.prepared.cells[first] // self.k, self.k)
+            self.members = np.bincount(s.labels, minlength=self.k)
         if self.ranges is not None:
             actual = s.labels[first] == s.positive
             self.sides = tuple(Grouping(self.at, self.ranges.size, side) for side in (actual, ~actual))
@@ -200,9 +208,14 @@ class Condensed:
             self.sizes = Grouping(self.at, len(self.cuts) - 1)
 
     @cached_property
+    def exact(self) -> Ranked:
+        """Area and average precision of the sample itself."""
+        return self.prepared.estimate().ranked(self.sample.positive or 0)
+
+    @cached_property
     def precision_shift(self) -> float:
         """Difference of the exact average precision to the one from cells, for the sample itself."""
-        exact = self.prepared.estimate().ranked(self.sample.positive or 0).average_precision[0]
+        exact = self.exact.average_precision[0]
         plain = CellBatch(self, self.size[None, :].astype(np.float64), {}).step_sum()[0]
         return float(exact - plain)
 
@@ -262,6 +275,28 @@ def _areas(prepared: Prepared) -> Areas:
     return Areas(each, pairs, columns)
 
 
+def _influence(prepared: Prepared) -> dict[str, Floats]:
+    """Return the derivatives of area and average precision by the weight of each row; none with few positives."""
+    s, order = prepared.sample, prepared.order(prepared.sample.positive or 0)
+    many, others = len(order.positives), len(order.negatives)
+    if many < LINEAR or not others:
+        return {}
+    score = s.probabilities[:, s.positive or 0] if s.probabilities is not None else np.zeros(s.n)
+    up, down = _placements(score, order.positives, order.negatives)
+    area, precision = np.empty(s.n), np.empty(s.n)
+    area[order.positives], area[order.negatives] = (up - up.mean()) / many, (down - down.mean()) / others
+    size = np.ones(many) if order.slots is None else np.diff(np.r_[order.slots, many]).astype(np.float64)
+    hits = np.cumsum(size)
+    said = hits + order.upto
+    # one more positive adds its own precision and raises, one more negative lowers that of its slot and all below
+    raised, lowered = (np.cumsum((size * x / said**2)[::-1])[::-1] for x in (order.upto, hits))
+    each = hits / said + raised - float(np.sum(size * hits / said)) / many
+    precision[order.positives] = np.repeat(each, size.astype(np.int64)) / many
+    below = np.searchsorted(order.upto, np.arange(others), side="right")
+    precision[order.negatives] = -np.r_[lowered, 0.0][below] / many
+    return {"area": area, "precision": precision}
+
+
 class CellBatch(Batch):
     """Statistics of one sample for b drawings of its cells; `weights` are how often each cell was drawn."""
 
@@ -275,14 +310,16 @@ class CellBatch(Batch):
 
     def sum(self, name: str) -> Floats:
         """Return the sum of a column, rounded means times whole numbers, so exact in any order."""
-        mean = self.condensed.means[name]
-        return self._summed(mean[:, None])[:, 0] + self.noise.get(name, 0.0)
+        values, exponent = self._grid(name)
+        return np.asarray(np.ldexp(self.weights @ values, -exponent) + self.noise.get(name, 0.0))
 
-    def _summed(self, means: Floats) -> Floats:
+    def _grid(self, name: str) -> tuple[Floats, int]:
+        """Return the means of a column as whole numbers, and the exponent that made them so."""
+        means = self.condensed.means[name]
         bits = 51 - int(np.ceil(np.log2(max(2 * self.sample.n, 2))))
         largest = float(np.max(np.abs(means)))
         exponent = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
-        return np.asarray(np.ldexp(self.weights @ np.rint(np.ldexp(means, exponent)), -exponent))
+        return np.rint(np.ldexp(means, exponent)), exponent
 
     def mean(self, name: str) -> Floats:
         """Return the mean of a column over the rows drawn."""
@@ -304,6 +341,10 @@ class CellBatch(Batch):
         assert scored == self.sample.positive
         assert against == -1
         assert self.condensed.ranges is not None
+        if "precision" in self.condensed.columns:
+            exact = self.condensed.exact
+            area, precision = exact.auc + self.sum("area"), exact.average_precision + self.sum("precision")
+            return Ranked(np.clip(area, 0.0, 1.0), np.clip(precision, 0.0, 1.0))
         up, down, _, above = self._sides
         pairs = up.sum(axis=1) * down.sum(axis=1)
         lost = (up * (above + down * self.condensed.ranges.lost)).sum(axis=1)
@@ -326,15 +367,10 @@ class CellBatch(Batch):
 
     def _own(self, name: str) -> Floats:
         """Sum the influence of rows through their own class, each class divided by how often it was drawn."""
-        size, mean = self.condensed.size, self.condensed.means[f"{name}_own"]
-        actual = np.empty(len(size), dtype=np.int64)
-        actual[self.condensed.confusion.order] = np.repeat(
-            self.condensed.confusion.met // self.k,
-            np.diff(np.r_[self.condensed.confusion.starts, len(size)]),
-        )
-        by_class = self._summed(np.where(actual[:, None] == np.arange(self.k), mean[:, None], 0.0))
+        values, exponent = self._grid(f"{name}_own")
+        by_class = np.ldexp(self.condensed.actual.sum(self.weights * values), -exponent)
         drawn = self.confusion.sum(axis=2)
-        scale = np.bincount(self.sample.labels, minlength=self.k) / np.where(drawn > 0, drawn, np.nan)
+        scale = self.condensed.members / np.where(drawn > 0, drawn, np.nan)
         return np.asarray((by_class * scale).sum(axis=1) + self.noise.get(f"{name}_own", 0.0))
 
     def one_vs_rest(self, how: str) -> Floats:
@@ -378,7 +414,8 @@ def batches(samples: Sequence[Sample], plan: Plan) -> Iterator[tuple[CellBatch, 
     plan : Plan
     """
     alone = len(samples) == 1
-    parts = [Condensed(s, RANGES if alone else RANGES // 8, TOP if alone else TOP // 2) for s in samples]
+    wanted, top = (RANGES, TOP) if alone else (RANGES // 8, TOP // 2)
+    parts = [Condensed(s, wanted, top, paired=not alone) for s in samples]
     heavy = np.logical_or.reduce([part.heavy for part in parts])
     key = np.zeros(plan.n, dtype=np.int64)
     for part in parts:
@@ -405,25 +442,30 @@ def batches(samples: Sequence[Sample], plan: Plan) -> Iterator[tuple[CellBatch, 
 def _factor(parts: Sequence[Condensed], cell: Integers) -> Floats:
     """Return a root of the covariance of all columns about their cells' means, shape (p, p).
 
-    The root is that of the eigenvalues, which needs no positive definite matrix.
+    Cholesky's, in a fixed order of operations; a column that others determine adds nothing. Columns are scaled by
+    powers of two, so that no square is beyond the range of numbers.
     """
     columns = [(x, part.means[name]) for part in parts for name, x in part.columns.items()]
+    powers = np.array([int(np.frexp(np.max(np.abs(x)))[1]) for x, _ in columns], dtype=np.int32)
     p, n = len(columns), len(cell)
-    covariance = np.zeros((p, p))
+    covariance, root = np.zeros((2, p, p))
     for start in range(0, n, AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        rest = [x[rows] - mean[cell[rows]] for x, mean in columns]
+        rest = [np.ldexp(x[rows] - mean[cell[rows]], -power) for (x, mean), power in zip(columns, powers, strict=True)]
         for i in range(p):
-            for j in range(i, p):
+            for j in range(i + 1):
                 covariance[i, j] += np.sum(rest[i] * rest[j])
-    covariance += np.triu(covariance, 1).T
-    if p == 0:
-        return covariance
-    scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    safe = np.where(scale > 0, scale, 1.0)
-    values, vectors = np.linalg.eigh(covariance / np.outer(safe, safe))
-    values = np.where(values > ROUNDING, values, 0.0)
-    return np.asarray(scale[:, None] * (vectors * np.sqrt(values)) @ vectors.T)
+    scale = np.sqrt(np.diag(covariance))
+    for j in range(p):
+        for i in range(j, p):
+            both = scale[i] * scale[j]
+            left = covariance[i, j] / both if both > 0 else 0.0
+            for m in range(j):
+                left -= root[i, m] * root[j, m]
+            if i == j and left <= ROUNDING:
+                break
+            root[i, j] = np.sqrt(left) if i == j else left / root[j, j]
+    return np.asarray(np.ldexp(scale, powers)[:, None] * root)
 
 
 def _poisson(plan: Plan, size: Integers) -> Iterator[Floats]:

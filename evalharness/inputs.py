@@ -115,13 +115,16 @@ def read(
             f"{containers.counted(bad)} of {n:,} with a missing label or prediction were left out (on_missing='drop')."
         )
 
-    scaled = None
+    scaled: Floats | None = None
     if weights is not None:
         scaled = _weights(weights, keep)
         if not scaled.all():
             notes.append(f"{containers.counted(int(np.sum(scaled == 0)))} of {n:,} with sample_weight 0 were left out.")
             keep = keep[scaled > 0]
             scaled = _weights(weights, keep)
+        if scaled.min() == scaled.max():
+            notes.append("sample_weight is the same in every row that counts, which is to give none.")
+            scaled = None
     codes = None if cluster is None else _groups(cluster, keep)
     parts = None if strata is None else _strata(strata, keep, codes)
     return Sample(

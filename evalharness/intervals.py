@@ -25,6 +25,9 @@ SMALL = 2000
 LARGE = 50_000
 """With more rows (times passes over them) than this, cells are resampled in place of rows."""
 
+LEAST = 10
+"""Fewer rows (or groups) than this are too few to resample: nominal 95 % then cover 46 to 87 %."""
+
 FEW = 5
 """Fewer rows of a class than this cannot show how metrics that mix both classes vary."""
 
@@ -32,8 +35,9 @@ AREAS = ("roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo")
 RANKING = ("roc_auc", "average_precision", "roc_auc_ovr", "roc_auc_ovo")
 """Metrics in which each class of the labels counts alike, however rare."""
 
-RARE, RARE_PRECISION = 100, 20
-"""With fewer rows of a class resamples of areas, and of average precision, repeat the few too often."""
+RARE, RARE_PRECISION = 30, 20
+"""With fewer rows of a class resamples of areas, and of average precision, repeat the few too often: at an area of
+.96 with 30 positives of 300 they cover 91 % in place of 95 %. With more of them score intervals cover up to 99 %."""
 
 EDGE = 3
 """Up to this many successes or failures Wilson's interval is corrected."""
@@ -157,6 +161,7 @@ def _bias_and_acceleration(estimate: float, values: Floats, left_out: Floats) ->
     if not 0 < below < 1:
         return None
     pull = defined.mean() - defined
+    pull = pull / (float(np.abs(pull).max()) or 1.0)  # so that no power is beyond the range of numbers
     spread = float(np.sum(pull**2))
     acceleration = float(np.sum(pull**3)) / (6 * spread**1.5) if spread > 0 else 0.0
     return normal_quantile(float(below)), acceleration
@@ -180,22 +185,27 @@ def bca(estimate: float, values: Floats, left_out: Floats, level: float) -> tupl
     return float(low), float(high)
 
 
-def from_replicates(estimate: float, values: Floats, left_out: Floats | None, level: float) -> Interval:
-    """Choose the interval that the resamples of one number allow."""
+def from_replicates(
+    estimate: float, values: Floats, left_out: Floats | None, level: float, scale: float = 0.0
+) -> Interval:
+    """Choose the interval that the resamples of one number allow; none where its width is nothing beside `scale`."""
     defined = values[~np.isnan(values)]
     lost = len(values) - len(defined)
     if lost > MAX_UNDEFINED * len(values):
         why = f"the metric is undefined on {lost:,} of {len(values):,} resamples, more than {MAX_UNDEFINED:.0%}"
         return Interval(None, None, level, "none", len(values), lost, why)
-    spread = float(defined.max() - defined.min())
-    if spread <= 1e-12 * float(np.abs(defined).max()):
-        why = f"all {len(values):,} resamples give the same value, so they cannot show how far off it may be"
+    tiny = 1e-12 * max(scale, float(np.abs(defined).max()))
+    many, ends, method = "all", None, "bca"
+    if float(defined.max() - defined.min()) > tiny:
+        many = "nearly all"
+        if left_out is not None:
+            ends = bca(estimate, defined, left_out, level)
+        if ends is None:
+            ends, method = percentile(defined, level), "percentile"
+    if ends is None or ends[1] - ends[0] <= tiny:
+        why = f"{many} {len(values):,} resamples give the same value, so they cannot show how far off it may be"
         return Interval(None, None, level, "none", len(values), lost, why)
-    if left_out is not None:
-        ends = bca(estimate, defined, left_out, level)
-        if ends is not None:
-            return Interval(*ends, level, "bca", len(values), lost)
-    return Interval(*percentile(defined, level), level, "percentile", len(values), lost)
+    return Interval(*ends, level, method, len(values), lost)
 
 
 # Choice -------------------------------------------------------------------------------------------
@@ -210,7 +220,7 @@ def for_metric(
     weights or groups they are resampled like all others, and where every resample agrees (an edge) Wilson's
     interval for the effective number of rows or for the number of groups. ROC AUC and average precision get score
     intervals where a class has few rows (see `area` and `precision_score`), since resamples then repeat the few.
-    Other metrics get BCa intervals up to 2,000 rows (or groups), percentile intervals above. DeLong's interval
+    Other metrics get BCa intervals from 10 to 2,000 rows (or groups), percentile intervals above. DeLong's interval
     stands beside that of ROC AUC.
     """
     spec = METRICS[name]
@@ -240,17 +250,21 @@ def for_metric(
 
 
 def _bootstrapped(name: str, estimate: float, sample: Sample, replicates: Replicates, level: float) -> Interval:
-    smooth = name not in ("median_absolute_error",)
-    left_out = replicates.left_out.get(name) if smooth else None
-    found = from_replicates(estimate, replicates.resampled[name], left_out, level)
-    if (
-        found.low is None
-        and METRICS[name].interval == "proportion"
-        and found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples
-    ):
-        size = _effective(sample)
-        return Interval(*wilson(estimate * size, size, level), level, "wilson, effective rows")
-    return found
+    units, spec = replicates.plan.units, METRICS[name]
+    if units < LEAST:
+        what = "rows" if sample.groups is None else "groups"
+        why = f"only {units} {what if units > 1 else what[:-1]}; an interval by resampling needs {LEAST}"
+        found = Interval(None, None, level, "none", reason=why)
+    else:
+        left_out = None if name == "median_absolute_error" else replicates.left_out.get(name)
+        scale = 1.0 if spec.unit in ("share", "correlation", "ratio") else 0.0
+        found = from_replicates(estimate, replicates.resampled[name], left_out, level, scale)
+    if found.low is not None or spec.interval != "proportion":
+        return found
+    if found.undefined_resamples > MAX_UNDEFINED * found.n_resamples:
+        return found
+    size = _effective(name, sample)
+    return Interval(*wilson(estimate * size, size, level), level, "wilson, effective rows")
 
 
 def share(successes: int, trials: int, level: float) -> Interval:
@@ -397,13 +411,18 @@ def _rarest(sample: Sample) -> int:
 # Counts -------------------------------------------------------------------------------------------
 
 
-def _counted(name: str, sample: Sample) -> tuple[int, int]:
-    """Return successes and trials of a metric that is a share of counted rows."""
+def _asked(name: str, sample: Sample) -> Booleans:
+    """Return the rows of which a metric is a share."""
     y, guess, p = sample.labels, sample.predictions, sample.positive
     if name == "accuracy":
-        return int(np.sum(y == guess)), sample.n
-    chosen = {"precision": guess == p, "recall": y == p, "specificity": y != p}[name]
-    return int(np.sum(chosen & (y == guess))), int(np.sum(chosen))
+        return np.ones(sample.n, dtype=bool)
+    return np.asarray({"precision": guess == p, "recall": y == p, "specificity": y != p}[name])
+
+
+def _counted(name: str, sample: Sample) -> tuple[int, int]:
+    """Return successes and trials of a metric that is a share of counted rows."""
+    chosen = _asked(name, sample)
+    return int(np.sum(chosen & (sample.labels == sample.predictions))), int(np.sum(chosen))
 
 
 def withheld(name: str, sample: Sample) -> str | None:
@@ -436,8 +455,9 @@ def _units(codes: Integers | Floats, sample: Sample) -> list[int]:
     return [len(np.unique(sample.groups[codes == code])) for code in range(k)]
 
 
-def _effective(sample: Sample) -> float:
-    """Return Kish's effective number of rows (1965, section 11.7), at most the number of groups."""
-    w = sample.weights if sample.weights is not None else np.ones(sample.n)
+def _effective(name: str, sample: Sample) -> float:
+    """Return Kish's effective number of the rows of a share (1965, section 11.7), at most that of their groups."""
+    chosen = _asked(name, sample)
+    w = (sample.weights if sample.weights is not None else np.ones(sample.n))[chosen]
     size = float(w.sum() ** 2 / np.sum(w**2))
-    return size if sample.groups is None else min(size, float(sample.groups.max() + 1))
+    return size if sample.groups is None else min(size, float(len(np.unique(sample.groups[chosen]))))

@@ -236,7 +236,9 @@ def jackknife(difference: float, left_out: Floats, level: float) -> Mean | None:
     g = len(defined)
     if g < 3 or g < 0.95 * len(left_out):
         return None
-    error = float(np.sqrt((g - 1) / g * np.sum((defined - defined.mean()) ** 2)))
+    pull = defined - defined.mean()
+    largest = float(np.abs(pull).max()) or 1.0  # so that no square is beyond the range of numbers
+    error = largest * float(np.sqrt((g - 1) / g * np.sum((pull / largest) ** 2)))
     return None if error <= 1e-12 * abs(difference) or error == 0 else _student(difference, error, g - 1, level)
 
 

@@ -90,29 +90,32 @@ def test_limits_agree_with_those_of_rows(kind, monkeypatch):
         assert np.abs(ends[0] - ends[1]).max() < 0.3 * spread, name
 
 
-@pytest.mark.parametrize("kind", ["scores", "classes", "regression"])
-def test_models_share_their_cells(kind, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "apart"), [("scores", 0.03), ("scores", 1e-3), ("ties", 0.03), ("classes", 0.1), ("regression", 0.05)]
+)
+def test_models_share_their_cells(kind, apart, monkeypatch):
     """The spread of a paired difference is that of rows, far below that of two models drawn apart."""
     given = drawn(kind, 2500, 2)
     one = judged(**given).sample
     rng = np.random.default_rng(5)
     if kind == "regression":
-        other = given["predictions"] + rng.normal(0, 0.05, 2500)
+        other = given["predictions"] + rng.normal(0, apart, 2500)
     elif kind == "classes":
-        other = 0.9 * given["predictions"] + 0.1 * rng.dirichlet(np.ones(4), 2500)
+        other = (1 - apart) * given["predictions"] + apart * rng.dirichlet(np.ones(4), 2500)
     else:
-        other = np.clip(given["predictions"] + rng.normal(0, 0.03, 2500), 0, 1)
+        other = np.clip(given["predictions"] + rng.normal(0, apart, 2500), 0, 1)
     two = judged(**(given | {"predictions": other})).sample
     plan = Plan(2500, 3000, 3)
     rows = intervals.together(one, two, plan)
+    monkeypatch.setattr("evalharness.cells.LINEAR", 500)
     monkeypatch.setattr(intervals, "LARGE", 0)
     cells = intervals.together(one, two, plan)
     for name in rows[0].resampled:
         a, b = (found[0].resampled[name] - found[1].resampled[name] for found in (rows, cells))
-        apart = np.hypot(*(found.resampled[name].std() for found in rows))
+        alone = np.hypot(*(found.resampled[name].std() for found in rows))
         assert b.std() == pytest.approx(a.std(), rel=0.12), name
         assert abs(a.mean() - b.mean()) < 5 * a.std() * np.sqrt(2 / 3000), name
-        assert b.std() < 0.6 * apart, name
+        assert b.std() < 0.6 * alone, name
 
 
 def test_a_model_beside_itself_never_differs():

@@ -242,7 +242,7 @@ def test_prediction_intervals_that_cannot_be_had_say_why():
     few = judged(np.arange(20.0), np.zeros(20)).prediction_intervals
     assert few[0].half_width is not None
     assert few[2].reason == "10 rows are too few for 95 %; the width needs 19"
-    weighted = judged(np.arange(20.0), np.zeros(20), sample_weight=np.ones(20)).prediction_intervals
+    weighted = judged(np.arange(20.0), np.zeros(20), sample_weight=1 + np.arange(20) % 2).prediction_intervals
     assert weighted[0].reason == "prediction intervals need rows of one weight, and weights were given"
     labels = np.arange(40) % 2
     assert evaluate(task_type="classification", labels=labels, predictions=labels).prediction_intervals == ()

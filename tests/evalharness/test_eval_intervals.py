@@ -152,6 +152,35 @@ def test_perfect_score_has_an_honest_interval_or_a_reason():
     )
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_few_rows_or_groups_leave_no_interval_by_resampling(grouped):
+    """Nine units are too few, ten are enough; shares keep the interval of their (effective) rows."""
+    rng = np.random.default_rng(0)
+    for units in (2, 9, 10):
+        n, what = (4 * units, "groups") if grouped else (units, "rows")
+        groups = np.arange(n) % units if grouped else None
+        y = rng.normal(size=n)
+        report = evaluate(task_type="regression", labels=y, predictions=y + rng.normal(size=n), groups=groups)
+        found = report.intervals["mean_absolute_error"]
+        assert found.reason == (f"only {units} {what}; an interval by resampling needs 10" if units < 10 else None)
+        labels, guess = np.arange(n) % 2, rng.integers(0, 2, n)
+        share = evaluate(task_type="classification", labels=labels, predictions=guess, groups=groups)
+        assert share.intervals["accuracy"].low is not None
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "explained_variance"])
+def test_an_interval_without_width_is_none(metric):
+    """Resamples that agree but for a few, or but for rounding, cannot show how far off a value may be."""
+    if metric == "balanced_accuracy":  # .5 on every resample with both classes, 1 on the few without
+        given = {"task_type": "classification", "labels": [1] * 5 + [0] * 95, "predictions": [0] * 100}
+    else:
+        y = np.random.default_rng(0).normal(size=50)
+        given = {"task_type": "regression", "labels": y, "predictions": np.full(50, 0.3)}
+    found = evaluate(**given).intervals[metric]
+    assert found.low is None
+    assert "resamples give the same value" in found.reason
+
+
 def test_perfect_score_of_groups_counts_groups():
     y = np.arange(50) % 2
     found = evaluate(task_type="classification", labels=y, predictions=y, groups=np.arange(50) // 10).intervals[
@@ -277,13 +306,24 @@ def test_a_rare_prediction_leaves_no_interval():
     assert report.intervals["accuracy"].low is not None
 
 
-@pytest.mark.parametrize("scale", [2.0**-60, 2.0**60])
-def test_intervals_follow_the_unit_of_the_target(scale):
-    """Targets in another unit give the same intervals in that unit, however small or large it is."""
+@pytest.mark.parametrize("scale", [2.0**-300, 2.0**300])
+@pytest.mark.parametrize("rows", [80, 2100])
+def test_intervals_and_comparisons_follow_the_unit_of_the_target(scale, rows, monkeypatch):
+    """Targets in another unit give the same intervals and tests in that unit, however small or large it is."""
+    monkeypatch.setattr("evalharness.intervals.LARGE", 0)
     rng = np.random.default_rng(0)
-    y = rng.normal(size=80)
-    p = y + rng.normal(size=80)
-    plain = evaluate(task_type="regression", labels=y, predictions=p).intervals["mean_absolute_error"]
-    scaled = evaluate(task_type="regression", labels=scale * y, predictions=scale * p)
-    found = scaled.intervals["mean_absolute_error"]
-    assert (found.low, found.high) == (pytest.approx(scale * plain.low), pytest.approx(scale * plain.high))
+    y = rng.normal(size=rows)
+    models = y + rng.normal(size=(2, rows))
+    plain, scaled = (
+        [evaluate(task_type="regression", labels=s * y, predictions=s * p, config={"n_resamples": 200}) for p in models]
+        for s in (1.0, scale)
+    )
+    for name, held in plain[0].intervals.items():
+        factor = {"target": scale, "squared target": scale**2}.get(METRICS[name].unit, 1.0)
+        found = scaled[0].intervals[name]
+        assert (found.method, found.reason) == (held.method, held.reason), name
+        if held.low is not None:
+            ends = factor * held.low, factor * held.high
+            assert (found.low, found.high) == pytest.approx(ends, rel=1e-9, abs=factor * 1e-12), name
+    for one, other in zip(plain[0].compare(plain[1]).rows, scaled[0].compare(scaled[1]).rows, strict=True):
+        assert other.p_value == (None if one.p_value is None else pytest.approx(one.p_value, rel=1e-9)), one.metric

@@ -68,6 +68,21 @@ def test_scale_of_weights_does_not_matter(case, scale):
     )
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_equal_weights_are_no_weights(task):
+    """One weight for all rows, or for all that have any, changes neither a value nor an interval; a note says so."""
+    rng = np.random.default_rng(0)
+    y, p = rng.integers(0, 2, 40), rng.random(40)
+    held = np.arange(40) > 3
+    plain = evaluate(task_type=task, labels=y, predictions=p)
+    equal = evaluate(task_type=task, labels=y, predictions=p, sample_weight=np.full(40, 3.0))
+    assert (equal.metrics, equal.intervals) == (plain.metrics, plain.intervals)
+    assert "sample_weight is the same in every row that counts, which is to give none." in equal.notes
+    some = evaluate(task_type=task, labels=y, predictions=p, sample_weight=7.0 * held)
+    part = evaluate(task_type=task, labels=y[held], predictions=p[held])
+    assert (some.metrics, some.intervals) == (part.metrics, part.intervals)
+
+
 @modest
 @given(binary())
 def test_names_of_classes_do_not_matter(case):

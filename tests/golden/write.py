@@ -438,7 +438,7 @@ def compared() -> Iterator[tuple[str, Json]]:
     yield "weights", first | {"both": both | {"sample_weight": np.round(0.2 + u, 2).tolist()}}
     yield "groups", first | {"both": both | {"groups": [int(v * 30) for v in u]}}
     yield "no jackknife", first | {"sizes": {"SMALL": 50}}
-    yield "cells", first | {"sizes": {"SMALL": 50, "LARGE": 0, "TOP": 8, "RANGES": 64, "RARE": 5}}
+    yield "cells", first | {"sizes": {"SMALL": 50, "LARGE": 0, "TOP": 8, "RANGES": 64, "RARE": 5, "LINEAR": 9}}
     yield "no intervals", first | {"both": both | {"config": {"compute_cis": False}}}
     yield "another positive class", first | {"other": {"predictions": poor, "positive": 0}}
     y3, p3 = simplex(83, 70, 3)

@@ -2,21 +2,21 @@
 // package's module of the same name. Draws are the same bit for bit, values to rounding.
 import { Prepared, Weighing } from './batch.ts';
 import type { Ranked, Statistics } from './batch.ts';
-import { descending, searchsorted } from './columns.ts';
+import { accurate, descending, searchsorted } from './columns.ts';
 import { DRAWS_OF_CELLS, NOISE, subkey, uniform, words } from './random.ts';
 import type { Plan } from './resample.ts';
 import type { Sample } from './schemas.ts';
 import { normalQuantile, poissonTable } from './special.ts';
 
 /** When cells are used, and how fine they are; the tests of both languages turn these down. */
-export const SIZES = { LARGE: 50_000, SMALL: 2000, TOP: 128, RANGES: 512, RARE: 100 };
+export const SIZES = { LARGE: 50_000, SMALL: 2000, TOP: 128, RANGES: 512, RARE: 100, LINEAR: 4000 };
 
 /** Places within a range at which precision is taken. */
 const NODES = 4;
 /** One-against-one areas are resampled up to this many classes. */
 export const MAX_RESAMPLED_PAIRS = 50;
 /** Shares of variance below this are what rounding leaves of 0. */
-const ROUNDING = 1e-9;
+const ROUNDING = 1e-12;
 
 /** Whether a sample is so large that cells are resampled in place of rows. */
 export function gathered(sample: Sample, plan: Plan): boolean {
@@ -141,6 +141,45 @@ function areas(sample: Sample): Areas {
   return { each, pairs, columns };
 }
 
+/** The derivatives of area and average precision by the weight of each row; none with few positives. */
+function influence(prepared: Prepared): Map<string, Float64Array> {
+  const { sample: { n }, layout } = prepared, { positives, negatives, above, upto, slots } = prepared.order(prepared.sample.positive!);
+  const many = positives.length, others = negatives.length, count = upto.length;
+  if (many < SIZES.LINEAR || others === 0) return new Map();
+  const ends = Array.from({ length: count + 1 }, (_, s) => (slots ? slots[s]! : s));
+  const up = new Float64Array(count), each = new Float64Array(count), won = new Float64Array(others), lowered = new Float64Array(count + 1);
+  for (let s = 0; s < count; s++) up[s] = 1 - (above[s]! + upto[s]!) / (2 * others);
+  let raised = 0, precision = 0;
+  for (let s = count - 1; s >= 0; s--) {
+    const size = ends[s + 1]! - ends[s]!, hits = ends[s + 1]!, said = hits + upto[s]!;
+    // one more positive adds its own precision and raises, one more negative lowers that of its slot and all below
+    raised += (size * upto[s]!) / said ** 2;
+    lowered[s] = lowered[s + 1]! + (size * hits) / said ** 2;
+    each[s] = hits / said + raised;
+    precision += (size * hits) / said / many;
+  }
+  // what negatives win: positives of slots above those that score as high, ties one half
+  for (let j = 0, s = 0, t = 0; j < others; j++) {
+    while (s < count && upto[s]! <= j) s++;
+    while (t < count && above[t]! <= j) t++;
+    won[j] = (ends[s]! + ends[t]!) / (2 * many);
+  }
+  const area = new Float64Array(n), steps = new Float64Array(n);
+  const slot = (i: number): number => (slots ? searchsorted(slots, i, true) - 1 : i);
+  const mean = accurate(many, i => up[slot(i)]!) / many, other = accurate(others, j => won[j]!) / others;
+  positives.forEach((place, i) => {
+    area[layout[place]!] = (up[slot(i)]! - mean) / many;
+    steps[layout[place]!] = (each[slot(i)]! - precision) / many;
+  });
+  let s = 0;
+  negatives.forEach((place, j) => {
+    while (s < count && upto[s]! <= j) s++;
+    area[layout[place]!] = (won[j]! - other) / others;
+    steps[layout[place]!] = -lowered[s]! / many;
+  });
+  return new Map([['area', area], ['precision', steps]]);
+}
+
 /** One sample gathered into cells. */
 class Condensed {
   readonly sample: Sample;
@@ -161,8 +200,10 @@ class Condensed {
   positive: Uint8Array = new Uint8Array(0);
   means = new Map<string, { whole: Float64Array; scale: number }>();
   shift = 0;
+  /** Area and average precision of the sample itself. */
+  exact: Ranked | null = null;
 
-  constructor(sample: Sample, wanted: number, top: number) {
+  constructor(sample: Sample, wanted: number, top: number, paired: boolean) {
     const { n } = sample, k = sample.classes.length;
     this.sample = sample;
     this.k = k;
@@ -181,6 +222,7 @@ class Condensed {
       const c = sample.positive, p = sample.probabilities;
       this.ranges = ranges(row => p[row * k + c]!, row => sample.labels[row] === c, n, wanted, top);
       this.place = this.ranges.place;
+      if (paired) for (const [name, column] of influence(this.prepared)) this.columns.set(name, column);
     } else if (sample.probabilities) {
       this.areas = areas(sample);
       for (const [name, column] of this.areas.columns) this.columns.set(name, column);
@@ -229,8 +271,8 @@ class Condensed {
       this.means.set(name, { whole, scale: bits - (largest > 0 ? Math.floor(Math.log2(largest)) + 1 : 0) });
     }
     if (this.ranges) {
-      const exact = new Weighing(this.prepared).ranked(sample.positive!).average_precision;
-      this.shift = exact - new CellWeighing(this).draw(Int32Array.from(size), new Map()).stepSum();
+      this.exact = new Weighing(this.prepared).ranked(sample.positive!);
+      this.shift = this.exact.average_precision - new CellWeighing(this).draw(Int32Array.from(size), new Map()).stepSum();
     }
   }
 }
@@ -304,6 +346,10 @@ class CellWeighing implements Statistics {
 
   ranked(): Ranked {
     if (this.#ranked) return this.#ranked;
+    if (this.#grid.has('precision')) {
+      const { auc, average_precision } = this.#condensed.exact!, share = (v: number): number => Math.min(1, Math.max(0, v));
+      return (this.#ranked = { auc: share(auc + this.#sum('area')), average_precision: share(average_precision + this.#sum('precision')) });
+    }
     const { up, down } = this.#sides(), { lost } = this.#condensed.ranges!;
     let ups = 0, downs = 0, missed = 0;
     for (let s = 0; s < up.length; s++) {
@@ -391,7 +437,7 @@ function condense(values: Float64Array): { code: Int32Array; count: number } {
 /** Draw the cells of one or two samples of the same rows together, resample by resample, in order. */
 export function* drawn(samples: readonly Sample[], plan: Plan): Generator<readonly Statistics[]> {
   const alone = samples.length === 1, { n } = plan;
-  const parts = samples.map(s => new Condensed(s, alone ? SIZES.RANGES : SIZES.RANGES >> 3, alone ? SIZES.TOP : SIZES.TOP >> 1));
+  const parts = samples.map(s => new Condensed(s, alone ? SIZES.RANGES : SIZES.RANGES >> 3, alone ? SIZES.TOP : SIZES.TOP >> 1, !alone));
   let key = new Float64Array(n);
   for (const part of parts) {
     const before = condense(key).code, own = condense(Float64Array.from(key, (_, row) => part.key(row)));
@@ -431,48 +477,24 @@ export function* drawn(samples: readonly Sample[], plan: Plan): Generator<readon
   }
 }
 
-/** The symmetric root of the covariance of all columns about their cells' means. */
+/** Cholesky's root of the covariance of all columns about their cells' means; a column that others determine adds nothing. */
 function factor(parts: readonly Condensed[], cell: Int32Array): Float64Array[] {
-  const rest = parts.flatMap(part => [...part.columns].map(([name, column]) => {
-    const { whole } = part.means.get(name)!;
-    return column.map((v, row) => v - whole[cell[row]!]!);
+  const powers: number[] = [], rest = parts.flatMap(part => [...part.columns].map(([name, column]) => {
+    const { whole } = part.means.get(name)!, largest = column.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+    const power = largest > 0 ? Math.floor(Math.log2(largest)) + 1 : 0, half = power >> 1;
+    powers.push(power);
+    return column.map((v, row) => (v - whole[cell[row]!]!) * 2 ** -half * 2 ** (half - power));
   }));
-  const p = rest.length, sums = rest.map(() => new Float64Array(p));
-  for (let i = 0; i < p; i++) {
-    for (let j = i; j < p; j++) {
-      let sum = 0;
-      const a = rest[i]!, b = rest[j]!;
-      for (let row = 0; row < a.length; row++) sum += a[row]! * b[row]!;
-      sums[i]![j] = sums[j]![i] = sum;
+  const n = cell.length, covariance = rest.map((a, i) => rest.slice(0, i + 1).map(b => accurate(n, row => a[row]! * b[row]!)));
+  const scale = covariance.map((row, i) => Math.sqrt(row[i]!)), root = rest.map(() => new Float64Array(rest.length));
+  for (let j = 0; j < rest.length; j++) {
+    for (let i = j; i < rest.length; i++) {
+      const both = scale[i]! * scale[j]!;
+      let left = both > 0 ? covariance[i]![j]! / both : 0;
+      for (let m = 0; m < j; m++) left -= root[i]![m]! * root[j]![m]!;
+      if (i === j && left <= ROUNDING) break;
+      root[i]![j] = i === j ? Math.sqrt(left) : left / root[j]![j]!;
     }
   }
-  const scale = sums.map((row, i) => Math.sqrt(Math.max(row[i]!, 0))), safe = scale.map(s => (s > 0 ? s : 1));
-  const { values, vectors } = symmetric(sums.map((row, i) => row.map((v, j) => v / (safe[i]! * safe[j]!))));
-  return sums.map((_, i) => Float64Array.from(values, (_, j) => {
-    let sum = 0;
-    values.forEach((value, e) => { if (value > ROUNDING) sum += vectors[i]![e]! * Math.sqrt(value) * vectors[j]![e]!; });
-    return scale[i]! * sum;
-  }));
-}
-
-/** Eigenvalues and eigenvectors (columns) of a symmetric matrix, by Jacobi's rotations (Golub & Van Loan 2013, section 8.5). */
-export function symmetric(given: readonly Float64Array[]): { values: Float64Array; vectors: Float64Array[] } {
-  const a = given.map(row => row.slice()), p = a.length;
-  const vectors = a.map((_, i) => Float64Array.from({ length: p }, (_, j) => (i === j ? 1 : 0)));
-  for (let sweep = 0; sweep < 60; sweep++) {
-    let off = 0;
-    for (let i = 0; i < p; i++) for (let j = 0; j < i; j++) off += a[i]![j]! ** 2;
-    if (off < 1e-40) break;
-    for (let i = 0; i < p; i++) {
-      for (let j = i + 1; j < p; j++) {
-        if (a[i]![j] === 0) continue;
-        const turn = (a[j]![j]! - a[i]![i]!) / (2 * a[i]![j]!), t = (turn < 0 ? -1 : 1) / (Math.abs(turn) + Math.hypot(turn, 1));
-        const c = 1 / Math.hypot(t, 1), s = t * c;
-        for (const row of [...a, ...vectors]) [row[i], row[j]] = [c * row[i]! - s * row[j]!, s * row[i]! + c * row[j]!];
-        const [x, y] = [a[i]!, a[j]!];
-        for (let m = 0; m < p; m++) [x[m], y[m]] = [c * x[m]! - s * y[m]!, s * x[m]! + c * y[m]!];
-      }
-    }
-  }
-  return { values: Float64Array.from(a, (row, i) => row[i]!), vectors };
+  return root.map((row, i) => row.map(v => v * scale[i]! * 2 ** (powers[i]! >> 1) * 2 ** (powers[i]! - (powers[i]! >> 1))));
 }

@@ -107,6 +107,10 @@ export function read(input: Input): Sample {
     keep = keep.filter((_, i) => held[i]! > 0);
     scaled = weights(weight!, keep);
   }
+  if (scaled && scaled.every(w => w === scaled![0])) {
+    notes.push('sample_weight is the same in every row that counts, which is to give none.');
+    scaled = null;
+  }
   const clusters = cluster && groups(cluster, keep);
   const k = found.classes.length;
   const kept = (column: Float64Array, width = 1): Float64Array => {

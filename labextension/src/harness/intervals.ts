@@ -13,13 +13,15 @@ import type { Interval, Sample } from './schemas.ts';
 import { gammaQuantile, normalCdf, normalQuantile } from './special.ts';
 import { grouped, literal } from './wording.ts';
 
+/** Fewer rows (or groups) than this are too few to resample. */
+const LEAST = 10;
 /** Fewer rows of a class than this cannot show how metrics that mix both classes vary. */
 const FEW = 5;
 const AREAS = ['roc_auc', 'roc_auc_ovr', 'roc_auc_ovr_weighted', 'roc_auc_ovo'];
 /** Metrics in which each class of the labels counts alike, however rare. */
 const RANKING = ['roc_auc', 'average_precision', 'roc_auc_ovr', 'roc_auc_ovo'];
 /** With fewer rows of a class resamples of areas, and of average precision, repeat the few too often. */
-const RARE = 100, RARE_PRECISION = 20;
+const RARE = 30, RARE_PRECISION = 20;
 /** Up to this many successes or failures Wilson's interval is corrected. */
 const EDGE = 3;
 /** With a larger share of undefined resamples the rest says nothing about the whole. */
@@ -111,9 +113,10 @@ function biasAndAcceleration(estimate: number, values: Float64Array, leftOut: Fl
   below /= values.length;
   if (!(below > 0 && below < 1)) return null;
   const mean = known.reduce((sum, v) => sum + v, 0) / known.length;
+  const largest = known.reduce((most, v) => Math.max(most, Math.abs(mean - v)), 0) || 1;
   let squares = 0, cubes = 0;
   for (const v of known) {
-    const pull = mean - v;
+    const pull = (mean - v) / largest;
     squares += pull ** 2;
     cubes += pull ** 3;
   }
@@ -137,37 +140,40 @@ export function bca(estimate: number, values: Float64Array, leftOut: Float64Arra
   return [quantile(sorted, ends[0]!), quantile(sorted, ends[1]!)];
 }
 
-/** Choose the interval that the resamples of one number allow. */
-export function fromReplicates(estimate: number, values: Float64Array, leftOut: Float64Array | null, level: number): Interval {
+/** Choose the interval that the resamples of one number allow; none where its width is nothing beside `scale`. */
+export function fromReplicates(estimate: number, values: Float64Array, leftOut: Float64Array | null, level: number, scale = 0): Interval {
   const known = values.filter(v => !Number.isNaN(v)), m = values.length, lost = m - known.length;
   if (lost > MAX_UNDEFINED * m) {
     return noInterval(level, `the metric is undefined on ${grouped(lost)} of ${grouped(m)} resamples, more than 5%`, m, lost);
   }
   let lowest = Infinity, highest = -Infinity;
   for (const v of known) [lowest, highest] = [Math.min(lowest, v), Math.max(highest, v)];
-  if (highest - lowest <= 1e-12 * Math.max(Math.abs(lowest), Math.abs(highest))) {
-    const why = `all ${grouped(m)} resamples give the same value, so they cannot show how far off it may be`;
+  const tiny = 1e-12 * Math.max(scale, Math.abs(lowest), Math.abs(highest)), alike = highest - lowest <= tiny;
+  const corrected = !alike && leftOut ? bca(estimate, known, leftOut, level) : null, ends = corrected ?? percentile(known, level);
+  if (alike || ends[1] - ends[0] <= tiny) {
+    const why = `${alike ? 'all' : 'nearly all'} ${grouped(m)} resamples give the same value, so they cannot show how far off it may be`;
     return noInterval(level, why, m, lost);
   }
-  const ends = leftOut && bca(estimate, known, leftOut, level);
-  return ends ? between(ends, level, 'bca', m, lost) : between(percentile(known, level), level, 'percentile', m, lost);
+  return between(ends, level, corrected ? 'bca' : 'percentile', m, lost);
 }
 
 // Choice --------------------------------------------------------------------------------------------
+
+/** Whether a metric is a share of rows like this one. */
+function asked(name: string, s: Sample, row: number): boolean {
+  return name === 'precision' ? s.predictions[row] === s.positive
+    : name === 'recall' ? s.labels[row] === s.positive
+    : name === 'specificity' ? s.labels[row] !== s.positive
+    : true;
+}
 
 /** Successes and trials of a metric that is a share of counted rows. */
 function counted(name: string, s: Sample): [number, number] {
   let successes = 0, trials = 0;
   for (let i = 0; i < s.n; i++) {
-    const label = s.labels[i]!, guess = s.predictions[i]!;
-    const chosen =
-      name === 'precision' ? guess === s.positive
-      : name === 'recall' ? label === s.positive
-      : name === 'specificity' ? label !== s.positive
-      : true;
-    if (!chosen) continue;
+    if (!asked(name, s, i)) continue;
     trials++;
-    if (label === guess) successes++;
+    if (s.labels[i] === s.predictions[i]) successes++;
   }
   return [successes, trials];
 }
@@ -198,13 +204,19 @@ export function forMetric(
 }
 
 function bootstrapped(name: string, estimate: number, sample: Sample, replicates: Replicates, level: number): Interval {
-  const leftOut = name === 'median_absolute_error' ? null : (replicates.left_out.get(name) ?? null);
-  const found = fromReplicates(estimate, replicates.resampled.get(name)!, leftOut, level);
-  if (found.low === null && METRICS.get(name)!.interval === 'proportion' && found.undefined_resamples <= MAX_UNDEFINED * found.n_resamples) {
-    const size = effective(sample);
-    return between(wilson(estimate * size, size, level), level, 'wilson, effective rows');
+  const size = units(replicates.plan), { interval, unit } = METRICS.get(name)!;
+  let found: Interval;
+  if (size < LEAST) {
+    const what = (sample.groups ? 'group' : 'row') + (size > 1 ? 's' : '');
+    found = noInterval(level, `only ${size} ${what}; an interval by resampling needs ${LEAST}`);
+  } else {
+    const leftOut = name === 'median_absolute_error' ? null : (replicates.left_out.get(name) ?? null);
+    const scale = unit === 'share' || unit === 'correlation' || unit === 'ratio' ? 1 : 0;
+    found = fromReplicates(estimate, replicates.resampled.get(name)!, leftOut, level, scale);
   }
-  return found;
+  if (found.low !== null || interval !== 'proportion' || found.undefined_resamples > MAX_UNDEFINED * found.n_resamples) return found;
+  const worth = effective(name, sample);
+  return between(wilson(estimate * worth, worth, level), level, 'wilson, effective rows');
 }
 
 /** Wilson's interval of a counted share, next to 0 and 1 with a Poisson bound (Brown, Cai & DasGupta 2001, section 4.1.1). */
@@ -323,13 +335,16 @@ export function withheld(name: string, s: Sample): string | null {
   return null;
 }
 
-/** Kish's effective number of rows (1965, section 11.7), at most the number of groups. */
-function effective(s: Sample): number {
-  let sum = s.n, squares = s.n;
-  if (s.weights) {
-    [sum, squares] = [0, 0];
-    for (const w of s.weights) [sum, squares] = [sum + w, squares + w * w];
+/** Kish's effective number of the rows of a share (1965, section 11.7), at most that of their groups. */
+function effective(name: string, s: Sample): number {
+  let sum = 0, squares = 0;
+  const clusters = new Set<number>();
+  for (let i = 0; i < s.n; i++) {
+    if (!asked(name, s, i)) continue;
+    const w = s.weights ? s.weights[i]! : 1;
+    [sum, squares] = [sum + w, squares + w * w];
+    if (s.groups) clusters.add(s.groups[i]!);
   }
   const size = sum ** 2 / squares;
-  return s.groups ? Math.min(size, units({ n: s.n, n_resamples: 0, seed: 0, groups: s.groups, strata: null })) : size;
+  return s.groups ? Math.min(size, clusters.size) : size;
 }

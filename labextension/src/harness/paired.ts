@@ -138,7 +138,8 @@ function spread(values: readonly number[]): number {
 export function jackknife(difference: number, leftOut: Float64Array, level: number): Paired | null {
   const known = leftOut.filter(v => !Number.isNaN(v)), g = known.length;
   if (g < 3 || g < 0.95 * leftOut.length) return null;
-  const mean = accurate(g, i => known[i]!) / g, error = Math.sqrt(((g - 1) / g) * accurate(g, i => (known[i]! - mean) ** 2));
+  const mean = accurate(g, i => known[i]!) / g, largest = known.reduce((most, v) => Math.max(most, Math.abs(v - mean)), 0) || 1;
+  const error = largest * Math.sqrt(((g - 1) / g) * accurate(g, i => ((known[i]! - mean) / largest) ** 2));
   if (error <= 1e-12 * Math.abs(difference) || error === 0) return null;
   const half = studentQuantile(g - 1, (1 + level) / 2) * error;
   return { low: difference - half, high: difference + half, p_value: 2 * studentCdf(g - 1, -Math.abs(difference) / error) };
