@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EPSILON = float(np.finfo(np.float64).eps)
 """Probabilities are kept this far from 0 and 1 in logarithms, as scikit-learn does for float64."""
 
+UNEVEN = 2.0**20
+"""A column whose largest value is this many times its median needs a second grid for the small ones."""
+
 ROUNDING = 1e-14
 """Less than this is what rounding leaves of 0 in a difference of shares."""
 
@@ -56,6 +59,7 @@ class Prepared:
         self.k = len(sample.classes)
         self._orders: dict[tuple[int, int], Order] = {}
         self._bound = largest_total or sample.n
+        self.rests: list[tuple[int, Floats, int]] = []
 
     @property
     def width(self) -> int:
@@ -89,17 +93,26 @@ class Prepared:
 
     @cached_property
     def grid(self) -> tuple[dict[str, int], Floats, Integers]:
-        """Return columns times sample weights as whole numbers (n, p), and the exponent of each."""
+        """Return columns times sample weights as whole numbers (n, p), and the exponent of each.
+
+        Where one row is far larger than most, what rounding takes from the others is kept in `rests`: place of the
+        column, whole numbers (n,) and their exponent.
+        """
         weights = self.sample.weights if self.sample.weights is not None else np.ones(self.sample.n)
         named = {"weight": weights, **{name: column * weights for name, column in self.columns.items()}}
         bits = 52 - int(np.ceil(np.log2(max(self._bound, 2))))
-        table = np.empty((self.sample.n, len(named)))
-        exponents = np.zeros(len(named), dtype=np.int64)
-        for j, column in enumerate(named.values()):
-            largest = float(np.max(np.abs(column)))
-            exponents[j] = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
-            table[:, j] = np.rint(np.ldexp(column, int(exponents[j])))
-        return {name: j for j, name in enumerate(named)}, table, exponents
+        table, exponents, rests = [], [], []
+        for column in named.values():
+            size = np.abs(column)
+            largest = float(np.max(size))
+            exponent = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
+            fine = np.ldexp(column, exponent)
+            table.append(np.rint(fine))
+            exponents.append(exponent)
+            if largest > 0 and largest > UNEVEN * float(np.median(size[size > 0])):
+                rests.append((len(table) - 1, np.rint(np.ldexp(fine - table[-1], bits)), exponent + bits))
+        self.rests = rests
+        return {name: j for j, name in enumerate(named)}, np.column_stack(table), np.array(exponents)
 
     @cached_property
     def cells(self) -> Integers:
@@ -161,8 +174,11 @@ class Batch:
     def _sums(self) -> Floats:
         names, table, exponents = self.prepared.grid
         if self.exact:
-            totals = self.weights.astype(np.float64) @ table
-            return np.ldexp(totals, -exponents[None, :].astype(np.int32))
+            wide = self.weights.astype(np.float64)
+            totals = np.ldexp(wide @ table, -exponents[None, :].astype(np.int32))
+            for j, rest, exponent in self.prepared.rests:
+                totals[:, j] += np.ldexp(wide @ rest, -exponent)
+            return totals
         sample_weights = self.sample.weights if self.sample.weights is not None else np.ones(self.sample.n)
         raw = {"weight": np.ones(self.sample.n), **self.prepared.columns}
         return np.array([[float(np.sum(raw[name] * sample_weights)) for name in names]])

@@ -311,7 +311,10 @@ class CellBatch(Batch):
     def sum(self, name: str) -> Floats:
         """Return the sum of a column, rounded means times whole numbers, so exact in any order."""
         values, exponent = self._grid(name)
-        return np.asarray(np.ldexp(self.weights @ values, -exponent) + self.noise.get(name, 0.0))
+        bits = 51 - int(np.ceil(np.log2(max(2 * self.sample.n, 2))))
+        rest = np.rint(np.ldexp(np.ldexp(self.condensed.means[name], exponent) - values, bits))
+        both = np.ldexp(self.weights @ values, -exponent) + np.ldexp(self.weights @ rest, -exponent - bits)
+        return np.asarray(both + self.noise.get(name, 0.0))
 
     def _grid(self, name: str) -> tuple[Floats, int]:
         """Return the means of a column as whole numbers, and the exponent that made them so."""

@@ -327,3 +327,18 @@ def test_intervals_and_comparisons_follow_the_unit_of_the_target(scale, rows, mo
             assert (found.low, found.high) == pytest.approx(ends, rel=1e-9, abs=factor * 1e-12), name
     for one, other in zip(plain[0].compare(plain[1]).rows, scaled[0].compare(scaled[1]).rows, strict=True):
         assert other.p_value == (None if one.p_value is None else pytest.approx(one.p_value, rel=1e-9)), one.metric
+
+
+@pytest.mark.parametrize("n", [300, 60_000])
+def test_one_huge_row_takes_nothing_from_the_others(n):
+    """Resamples without it have the error of the other rows, to the digits that these have."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=n)
+    p = y + 0.5 * rng.normal(size=n)
+    plain, odd = (
+        evaluate(task_type="regression", labels=labels, predictions=guess, config={"n_resamples": 200})
+        for labels, guess in ((y, p), (np.r_[y, -1e8], np.r_[p, 1e8]))
+    )
+    lowest = odd.replicates.resampled["root_mean_squared_error"].min()
+    assert lowest == pytest.approx(plain.metrics["root_mean_squared_error"], rel=0.15)
+    assert np.all(odd.replicates.resampled["r2"] < 1)

@@ -62,7 +62,7 @@ export class Prepared {
   readonly #bound: number;
   readonly #place: Int32Array;
   readonly #orders = new Map<number, Order>();
-  #grid: { table: Float64Array[]; scale: (readonly [number, number])[] } | null = null;
+  #grid: Grid | null = null;
 
   constructor(sample: Sample, largest_total = sample.n) {
     this.sample = sample;
@@ -76,22 +76,29 @@ export class Prepared {
     this.own = sample.weights && Float64Array.from(this.layout, row => sample.weights![row]!);
   }
 
-  /** Columns times sample weights as whole numbers, laid out, the weights themselves first; and what turns sums back. */
-  get grid(): { table: Float64Array[]; scale: (readonly [number, number])[] } {
+  /**
+   * Columns times sample weights as whole numbers, laid out, the weights themselves first; and what turns sums back. Where
+   * one row is far larger than most, `rests` holds what rounding takes from the others.
+   */
+  get grid(): Grid {
     if (this.#grid) return this.#grid;
     const { n, weights } = this.sample;
-    const table: Float64Array[] = [], scale: (readonly [number, number])[] = [];
+    const table: Float64Array[] = [], scale: (readonly [number, number])[] = [], rests: Grid['rests'] = [];
     const bits = 52 - Math.max(1, ceilLog2(this.#bound));
     for (const column of [new Float64Array(n).fill(1), ...this.columns.values()]) {
       const values = Float64Array.from(this.layout, row => column[row]! * (weights ? weights[row]! : 1));
       const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
       const exponent = bits - (largest > 0 ? exponentOf(largest) : 0);
       const up = halves(exponent);
+      if (largest > UNEVEN * medianSize(values)) {
+        const rest = values.map(v => whole((v * up[0] * up[1] - whole(v * up[0] * up[1])) * 2 ** bits));
+        rests.push({ column: table.length, rest, scale: halves(-exponent - bits) });
+      }
       for (let i = 0; i < n; i++) values[i] = whole(values[i]! * up[0] * up[1]);
       table.push(values);
       scale.push(halves(-exponent));
     }
-    return (this.#grid = { table, scale });
+    return (this.#grid = { table, scale, rests });
   }
 
   /** Sort the rows of class `scored`, and all others or those of `against`, by its probability. */
@@ -178,13 +185,28 @@ function layout(s: Sample, named: ReadonlyMap<string, Float64Array>): Int32Array
   return all;
 }
 
-function ceilLog2(value: number): number {
+export function ceilLog2(value: number): number {
   let bits = 0;
   while (2 ** bits < value) bits++;
   return bits;
 }
 
 /** The e of value = m * 2^e with 0.5 <= m < 1. */
+/** A column whose largest value is this many times its median needs a second grid for the small ones. */
+const UNEVEN = 2 ** 20;
+
+interface Grid {
+  readonly table: Float64Array[];
+  readonly scale: (readonly [number, number])[];
+  readonly rests: { readonly column: number; readonly rest: Float64Array; readonly scale: readonly [number, number] }[];
+}
+
+/** The median of the sizes that are not 0; infinite where all are. */
+function medianSize(values: Float64Array): number {
+  const sizes = values.map(Math.abs).filter(v => v > 0).sort(), m = sizes.length;
+  return m ? (sizes[(m - 1) >> 1]! + sizes[m >> 1]!) / 2 : Infinity;
+}
+
 function exponentOf(value: number): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
@@ -256,8 +278,9 @@ export class Weighing implements Statistics {
     this.#summed = true;
     const { counts } = this, sums = this.#sums, n = counts.length;
     if (this.exact) {
-      const { table, scale } = this.prepared.grid;
+      const { table, scale, rests } = this.prepared.grid;
       for (let j = 0; j < table.length; j++) sums[j] = dot(counts, table[j]!) * scale[j]![0] * scale[j]![1];
+      for (const { column, rest, scale: down } of rests) sums[column]! += dot(counts, rest) * down[0] * down[1];
       return;
     }
     const own = this.sample.weights, weight = (i: number): number => (own ? own[i]! : 1);
