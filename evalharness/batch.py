@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evalharness.schemas import Floats, Integers, Sample
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -51,6 +53,46 @@ class Ranked(NamedTuple):
     average_precision: Floats
 
 
+class Grid(NamedTuple):
+    """Columns as whole numbers, whose sums are exact in any order.
+
+    Attributes
+    ----------
+    whole : ndarray of shape (n, p)
+    exponents : ndarray of shape (p,), int
+        What they were multiplied by, as powers of two.
+    rests : tuple of (int, ndarray of shape (n,), int)
+        Where one value is far larger than most, what rounding took from the others: column, whole numbers, exponent.
+    """
+
+    whole: Floats
+    exponents: np.ndarray[Any, np.dtype[np.int32]]
+    rests: tuple[tuple[int, Floats, int], ...]
+
+    def sums(self, weights: Floats) -> Floats:
+        """Return the sums of each column under whole-number weights (b, n), shape (b, p)."""
+        totals = np.ldexp(weights @ self.whole, -self.exponents)
+        for j, rest, exponent in self.rests:
+            totals[:, j] += np.ldexp(weights @ rest, -exponent)
+        return np.asarray(totals)
+
+
+def on_grid(columns: Sequence[Floats], bound: int) -> Grid:
+    """Round columns to grids so fine that weights adding up to at most `bound` keep every sum below 2**53."""
+    bits = 52 - int(np.ceil(np.log2(max(bound, 2))))
+    whole, exponents, rests = [], [], []
+    for j, column in enumerate(columns):
+        size = np.abs(column)
+        largest = float(np.max(size))
+        exponent = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
+        fine = np.ldexp(column, exponent)
+        whole.append(np.rint(fine))
+        exponents.append(exponent)
+        if largest > 0 and largest > UNEVEN * float(np.median(size[size > 0])):
+            rests.append((j, np.rint(np.ldexp(fine - whole[-1], bits)), exponent + bits))
+    return Grid(np.column_stack(whole), np.array(exponents, dtype=np.int32), tuple(rests))
+
+
 class Prepared:
     """What is computed once for a sample."""
 
@@ -59,7 +101,6 @@ class Prepared:
         self.k = len(sample.classes)
         self._orders: dict[tuple[int, int], Order] = {}
         self._bound = largest_total or sample.n
-        self.rests: list[tuple[int, Floats, int]] = []
 
     @property
     def width(self) -> int:
@@ -92,27 +133,15 @@ class Prepared:
         return found
 
     @cached_property
-    def grid(self) -> tuple[dict[str, int], Floats, Integers]:
-        """Return columns times sample weights as whole numbers (n, p), and the exponent of each.
+    def names(self) -> dict[str, int]:
+        """Return the place of each column among the sums, the weights themselves first."""
+        return {name: j for j, name in enumerate(("weight", *self.columns))}
 
-        Where one row is far larger than most, what rounding takes from the others is kept in `rests`: place of the
-        column, whole numbers (n,) and their exponent.
-        """
+    @cached_property
+    def grid(self) -> Grid:
+        """Return the columns times sample weights, ready to be summed."""
         weights = self.sample.weights if self.sample.weights is not None else np.ones(self.sample.n)
-        named = {"weight": weights, **{name: column * weights for name, column in self.columns.items()}}
-        bits = 52 - int(np.ceil(np.log2(max(self._bound, 2))))
-        table, exponents, rests = [], [], []
-        for column in named.values():
-            size = np.abs(column)
-            largest = float(np.max(size))
-            exponent = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
-            fine = np.ldexp(column, exponent)
-            table.append(np.rint(fine))
-            exponents.append(exponent)
-            if largest > 0 and largest > UNEVEN * float(np.median(size[size > 0])):
-                rests.append((len(table) - 1, np.rint(np.ldexp(fine - table[-1], bits)), exponent + bits))
-        self.rests = rests
-        return {name: j for j, name in enumerate(named)}, np.column_stack(table), np.array(exponents)
+        return on_grid([weights, *(column * weights for column in self.columns.values())], self._bound)
 
     @cached_property
     def cells(self) -> Integers:
@@ -172,16 +201,11 @@ class Batch:
 
     @cached_property
     def _sums(self) -> Floats:
-        names, table, exponents = self.prepared.grid
         if self.exact:
-            wide = self.weights.astype(np.float64)
-            totals = np.ldexp(wide @ table, -exponents[None, :].astype(np.int32))
-            for j, rest, exponent in self.prepared.rests:
-                totals[:, j] += np.ldexp(wide @ rest, -exponent)
-            return totals
+            return self.prepared.grid.sums(self.weights.astype(np.float64))
         sample_weights = self.sample.weights if self.sample.weights is not None else np.ones(self.sample.n)
         raw = {"weight": np.ones(self.sample.n), **self.prepared.columns}
-        return np.array([[float(np.sum(raw[name] * sample_weights)) for name in names]])
+        return np.array([[float(np.sum(raw[name] * sample_weights)) for name in self.prepared.names]])
 
     def total(self) -> Floats:
         """Return the total weight."""
@@ -189,7 +213,7 @@ class Batch:
 
     def mean(self, name: str) -> Floats:
         """Return the weighted mean of a column."""
-        return self._sums[:, self.prepared.grid[0][name]] / self._sums[:, 0]
+        return self._sums[:, self.prepared.names[name]] / self._sums[:, 0]
 
     @cached_property
     def confusion(self) -> Floats:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from evalharness.batch import Batch, Prepared, Ranked
+from evalharness.batch import Batch, Prepared, Ranked, on_grid
 from evalharness.metrics import MAX_RESAMPLED_PAIRS
 from evalharness.resample import AT_ONCE, CELLS, DRAWS_OF_CELLS, NOISE, Stream, fractions
 
@@ -197,6 +197,7 @@ class Condensed:
         self.means = {
             name: np.bincount(cell, weights=x, minlength=len(size)) / size for name, x in self.columns.items()
         }
+        self.grids = {name: on_grid([mean], 4 * s.n) for name, mean in self.means.items()}
         if self.k:
             self.confusion = Grouping(self.prepared.cells[first], self.k * self.k)
             self.actual = Grouping(self.prepared.cells[first] // self.k, self.k)
@@ -310,19 +311,7 @@ class CellBatch(Batch):
 
     def sum(self, name: str) -> Floats:
         """Return the sum of a column, rounded means times whole numbers, so exact in any order."""
-        values, exponent = self._grid(name)
-        bits = 51 - int(np.ceil(np.log2(max(2 * self.sample.n, 2))))
-        rest = np.rint(np.ldexp(np.ldexp(self.condensed.means[name], exponent) - values, bits))
-        both = np.ldexp(self.weights @ values, -exponent) + np.ldexp(self.weights @ rest, -exponent - bits)
-        return np.asarray(both + self.noise.get(name, 0.0))
-
-    def _grid(self, name: str) -> tuple[Floats, int]:
-        """Return the means of a column as whole numbers, and the exponent that made them so."""
-        means = self.condensed.means[name]
-        bits = 51 - int(np.ceil(np.log2(max(2 * self.sample.n, 2))))
-        largest = float(np.max(np.abs(means)))
-        exponent = bits - (int(np.frexp(largest)[1]) if largest > 0 else 0)
-        return np.rint(np.ldexp(means, exponent)), exponent
+        return np.asarray(self.condensed.grids[name].sums(self.weights)[:, 0] + self.noise.get(name, 0.0))
 
     def mean(self, name: str) -> Floats:
         """Return the mean of a column over the rows drawn."""
@@ -370,8 +359,8 @@ class CellBatch(Batch):
 
     def _own(self, name: str) -> Floats:
         """Sum the influence of rows through their own class, each class divided by how often it was drawn."""
-        values, exponent = self._grid(f"{name}_own")
-        by_class = np.ldexp(self.condensed.actual.sum(self.weights * values), -exponent)
+        grid = self.condensed.grids[f"{name}_own"]
+        by_class = np.ldexp(self.condensed.actual.sum(self.weights * grid.whole[:, 0]), -grid.exponents[0])
         drawn = self.confusion.sum(axis=2)
         scale = self.condensed.members / np.where(drawn > 0, drawn, np.nan)
         return np.asarray((by_class * scale).sum(axis=1) + self.noise.get(f"{name}_own", 0.0))

@@ -259,7 +259,8 @@ def _score_curve(figure: Any, report: Report, title: str, kind: curves.Kind, are
         if band is not None:
             level = f"{report.config.confidence_level:.0%} band, pointwise"
             axes.fill_between(kind.grid, *band, color=CYCLE[i], alpha=0.18, linewidth=0, label=level)
-    if binary and np.ptp(report.sample.probabilities[:, scored[0][0]]) == 0:  # type: ignore[index]
+    p = report.sample.probabilities
+    if binary and p is not None and np.ptp(p[:, scored[0][0]]) == 0:
         _remark(axes, "Every row has the same\nprobability: nothing is ranked.", 0.25)
     if binary:
         lead = f"positive class {_short(repr(report.positive))}, "

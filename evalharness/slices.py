@@ -335,10 +335,6 @@ class _Plain:
             p[few] = hypergeometric(x[few], n[few], total[few], m[few])
         return np.asarray(np.where(ok, p, 1.0))
 
-    def spread(self, mask: Booleans) -> float:
-        """Return the standard error of the mean loss of some rows."""
-        return float(np.std(self.loss[mask], ddof=1) / np.sqrt(mask.sum()))
-
 
 def _straightened(sample: Sample) -> Sample:
     """Return the sample with predictions moved along the straight line that fits the labels best."""
@@ -558,10 +554,6 @@ class _Linearised:
         p = np.where((variance == 0) & (np.abs(mean) > 1e-12), 0.0, _student(mean, variance, units - 1))
         return promised.sum(axis=0) / total - self.mean, p
 
-    def spread(self, mask: Booleans) -> float:
-        """Never asked for: every slice has its standard error."""
-        raise AssertionError(mask)
-
 
 def _student(apart: Floats, variance: Floats, df: Floats) -> Floats:
     """Two-sided p-value of Student's t; 1 where nothing varies."""
@@ -590,9 +582,10 @@ def _rows(
         notes.append(f"Of {len(pairs):,} significant pairs the first {MAX_PAIRS_SHOWN} by p-value are listed.")
     listed = np.concatenate([np.flatnonzero(single), pairs[:MAX_PAIRS_SHOWN]])
     error = tested.error.copy()
-    for s in listed[np.isnan(error[listed])]:
+    for s in listed[np.isnan(error[listed])]:  # pairs of plain rows, of which few are listed
         (i, j), (a, b) = tested.features[s], tested.codes[s]
-        error[s] = judge.spread((features[i].codes == a) & (features[j].codes == b))
+        loss = judge.loss[(features[i].codes == a) & (features[j].codes == b)]
+        error[s] = np.std(loss, ddof=1) / np.sqrt(len(loss))
     counted = judge.counted
     ends = np.array(
         [

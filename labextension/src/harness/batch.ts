@@ -90,7 +90,7 @@ export class Prepared {
       const largest = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
       const exponent = bits - (largest > 0 ? exponentOf(largest) : 0);
       const up = halves(exponent);
-      if (largest > UNEVEN * medianSize(values)) {
+      if (uneven(values)) {
         const rest = values.map(v => whole((v * up[0] * up[1] - whole(v * up[0] * up[1])) * 2 ** bits));
         rests.push({ column: table.length, rest, scale: halves(-exponent - bits) });
       }
@@ -201,10 +201,10 @@ interface Grid {
   readonly rests: { readonly column: number; readonly rest: Float64Array; readonly scale: readonly [number, number] }[];
 }
 
-/** The median of the sizes that are not 0; infinite where all are. */
-function medianSize(values: Float64Array): number {
+/** Whether the largest size is so far above the median of those that are not 0 that small values need a grid of their own. */
+export function uneven(values: Float64Array): boolean {
   const sizes = values.map(Math.abs).filter(v => v > 0).sort(), m = sizes.length;
-  return m ? (sizes[(m - 1) >> 1]! + sizes[m >> 1]!) / 2 : Infinity;
+  return m > 0 && sizes[m - 1]! > (UNEVEN * (sizes[(m - 1) >> 1]! + sizes[m >> 1]!)) / 2;
 }
 
 function exponentOf(value: number): number {

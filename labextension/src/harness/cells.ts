@@ -1,6 +1,6 @@
 // Large samples: rows are gathered into cells, and cells are resampled in their place; the how and why are those of the Python
 // package's module of the same name. Draws are the same bit for bit, values to rounding.
-import { ceilLog2, Prepared, Weighing } from './batch.ts';
+import { ceilLog2, Prepared, uneven, Weighing } from './batch.ts';
 import type { Ranked, Statistics } from './batch.ts';
 import { accurate, descending, searchsorted } from './columns.ts';
 import { DRAWS_OF_CELLS, NOISE, subkey, uniform, words } from './random.ts';
@@ -284,7 +284,7 @@ class CellWeighing implements Statistics {
   readonly exact = true;
   readonly #condensed: Condensed;
   readonly #confusion: Float64Array;
-  readonly #grid = new Map<string, { table: Float64Array; rest: Float64Array; back: number }>();
+  readonly #grid = new Map<string, { table: Float64Array; rest: Float64Array | null; back: number }>();
   readonly #bits: number;
   #counts: Int32Array = new Int32Array(0);
   #noise: ReadonlyMap<string, number> = new Map();
@@ -302,7 +302,7 @@ class CellWeighing implements Statistics {
     for (const [name, { whole, scale }] of condensed.means) {
       const half = scale >> 1, up = 2 ** half, more = 2 ** (scale - half);
       const table = whole.map(v => v * up * more + shift - shift);
-      const rest = whole.map((v, i) => (v * up * more - table[i]!) * 2 ** this.#bits + shift - shift);
+      const rest = uneven(whole) ? whole.map((v, i) => (v * up * more - table[i]!) * 2 ** this.#bits + shift - shift) : null;
       this.#grid.set(name, { table, rest, back: scale });
     }
   }
@@ -321,7 +321,7 @@ class CellWeighing implements Statistics {
     let sum = 0, more = 0;
     for (let i = 0; i < counts.length; i++) {
       sum += counts[i]! * table[i]!;
-      more += counts[i]! * rest[i]!;
+      if (rest) more += counts[i]! * rest[i]!;
     }
     const down = 2 ** -half, on = 2 ** -(back - half);
     return sum * down * on + more * 2 ** -this.#bits * down * on + (this.#noise.get(name) ?? 0);
