@@ -220,9 +220,8 @@ def _drafts(report: Report, other: Report, mine: Replicates | None, theirs: Repl
     shared, notes = _shared(report, other)
     drafts: list[dict[str, Any]] = []
     for name in shared:
-        few = intervals.withheld(name, report.sample) or intervals.withheld(name, other.sample)
-        draft = _difference(name, report.metrics[name], other.metrics[name], mine, theirs, level, few)
-        drafts.append(draft if mine is None else _sharpened(draft, report.sample, other.sample, level))
+        pair, drawn = (report.sample, other.sample), (mine, theirs)
+        drafts.append(difference(name, report.metrics[name], other.metrics[name], pair, drawn, level))
     return drafts, notes
 
 
@@ -408,15 +407,28 @@ def _shared(report: Report, other: Report) -> tuple[list[str], tuple[str, ...]]:
     return kept, tuple(notes)
 
 
-def _difference(
+def difference(
     name: str,
     estimate: float | None,
     against: float | None,
-    mine: Replicates | None,
-    theirs: Replicates | None,
+    samples: tuple[Sample, Sample],
+    drawn: tuple[Replicates | None, Replicates | None],
     level: float,
-    few: str | None,
 ) -> dict[str, Any]:
+    """Judge one metric of two samples of the same rows, from both estimates and the same resamples of both."""
+    draft = _resampled_difference(name, estimate, against, samples, drawn, level)
+    return draft if drawn[0] is None else _sharpened(draft, *samples, level)
+
+
+def _resampled_difference(
+    name: str,
+    estimate: float | None,
+    against: float | None,
+    samples: tuple[Sample, Sample],
+    drawn: tuple[Replicates | None, Replicates | None],
+    level: float,
+) -> dict[str, Any]:
+    mine, theirs = drawn
     draft: dict[str, Any] = {
         "metric": name,
         "estimate": estimate,
@@ -437,6 +449,7 @@ def _difference(
     draft["difference"] = estimate - against
     if mine is None or theirs is None:
         return {**draft, "reason": "compute_cis was off, so nothing was resampled"}
+    few = intervals.withheld(name, samples[0]) or intervals.withheld(name, samples[1])
     if few is not None:
         return {**draft, "reason": few}
     if name == "roc_auc_ovo" and not (name in mine.resampled and name in theirs.resampled):
@@ -452,6 +465,8 @@ def _difference(
     defined = values[~np.isnan(values)]
     if len(defined) and not np.any(defined):
         return {**draft, "low": 0.0, "high": 0.0, "p_value": 1.0, "method": "identical on every resample"}
+    if mine.plan.units < intervals.LEAST:
+        return {**draft, "reason": intervals.too_few(mine.plan)}
     found = intervals.from_replicates(draft["difference"], values, None, level)
     if found.low is None:
         return {**draft, "reason": found.reason}
@@ -465,7 +480,11 @@ def _difference(
 
 
 def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float) -> dict[str, Any]:
-    """Replace resampling by what is made for the metric: McNemar for shares of rows, DeLong for ROC AUC."""
+    """Replace resampling by what is made for the metric: McNemar for shares of rows, DeLong for ROC AUC.
+
+    McNemar's test takes the number of rows asked as given; for recall and specificity it is random, and the test,
+    exact as it is, calls 1 to 2 % of null pairs different. It stands for them where few rows of a class are there.
+    """
     name = draft["metric"]
     if draft["difference"] is None or not mine.plain:
         return draft
@@ -473,6 +492,8 @@ def _sharpened(draft: dict[str, Any], mine: Sample, theirs: Sample, level: float
         asked = np.ones(mine.n, dtype=bool)
         if name != "accuracy":
             asked = (mine.labels == mine.positive) == (name == "recall")
+            if int(np.sum(asked)) >= intervals.RARE:
+                return draft
         right, other = mine.labels == mine.predictions, theirs.labels == theirs.predictions
         ours, others = int(np.sum(asked & right & ~other)), int(np.sum(asked & other & ~right))
         if ours + others == 0:

@@ -11,6 +11,7 @@ import numpy as np
 
 from evalharness import inputs, intervals
 from evalharness.batch import Prepared
+from evalharness.compare import difference
 from evalharness.metrics import METRICS, why_undefined
 from evalharness.resample import Plan, Stream, scaled
 from evalharness.schemas import InputError, Interval
@@ -174,14 +175,14 @@ def judged(clean: Sample, answered: Iterable[Answered], config: Config, seed: in
     metrics, n, level = _chosen(clean), clean.n, config.confidence_level
     plan = Plan(n, min(config.n_resamples, MAX_RESAMPLES), seed, clean.groups, clean.strata)
     base = _measure(clean, metrics, plan, config)
-    rows = [_row(*CLEAN, name, base[name], base[name], n, level) for name in metrics]
+    rows = [_row(*CLEAN, name, base[name], base[name], (clean, clean), level) for name in metrics]
     for kind, severity, found in answered:
         if isinstance(found, str):
             why = "the model gave no answer that can be read"
             rows += [Row(kind, severity, m, None, None, None, None, None, None, n, found, why) for m in metrics]
         else:
             values = _measure(found, metrics, plan, config)
-            rows += [_row(kind, severity, name, base[name], values[name], n, level) for name in metrics]
+            rows += [_row(kind, severity, name, base[name], values[name], (clean, found), level) for name in metrics]
     return tuple(rows)
 
 
@@ -262,25 +263,22 @@ def _measure(sample: Sample, metrics: tuple[str, ...], plan: Plan, config: Confi
     return out
 
 
-def _row(kind: str, severity: float, name: str, clean: Any, found: Any, n: int, level: float) -> Row:
+def _row(
+    kind: str, severity: float, name: str, clean: Any, found: Any, samples: tuple[Sample, Sample], level: float
+) -> Row:
+    n = samples[0].n
     estimate, own, values = found
     before, _, base = clean
     if estimate is None or before is None:
         why = own.reason if estimate is None else "the metric is undefined on the clean rows"
         return Row(kind, severity, name, estimate, own.low, own.high, None, None, None, n, None, why)
     sign = 1.0 if METRICS[name].greater_is_better else -1.0
-    drop = sign * (before - estimate)
-    low: float | None = None
-    high: float | None = None
-    why = own.reason
-    if values is not None and base is not None:
-        apart = sign * (base.resampled[name] - values.resampled[name])
-        if not np.any(apart):
-            low = high = 0.0
-        else:
-            paired = intervals.from_replicates(drop, apart, None, level)
-            low, high, why = paired.low, paired.high, why or paired.reason
-    return Row(kind, severity, name, estimate, own.low, own.high, drop, low, high, n, None, why)
+    paired = difference(name, before, estimate, samples, (base, values), level)
+    low, high = paired["low"], paired["high"]
+    if low is not None and sign < 0:
+        low, high = 0.0 - high, 0.0 - low
+    why = own.reason or paired["reason"]
+    return Row(kind, severity, name, estimate, own.low, own.high, sign * (before - estimate), low, high, n, None, why)
 
 
 # Perturbations ------------------------------------------------------------------------------------

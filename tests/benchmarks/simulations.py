@@ -244,9 +244,12 @@ def main() -> None:
             print(f"{title} ({runs:,} runs; promised {low:.1%} to {high:.1%})", flush=True)
             for share in spread(work, runs, pool):
                 error = np.sqrt(max(share.share * (1 - share.share), 1e-4) / share.runs)
-                missed = share.share < low - 2 * error or share.share > high + 2 * error
+                missed = ""
+                if not low <= share.share <= high:
+                    near = low - 2 * error <= share.share <= high + 2 * error
+                    missed = "   outside" + (", by less than two standard errors of this simulation" if near else "")
                 few = "" if share.runs == runs else f"  of {share.runs:,} with an interval"
-                print(f"  {share.what:<45}{share.share:8.1%}{few}{'   MISSED' if missed else ''}", flush=True)
+                print(f"  {share.what:<45}{share.share:8.1%}{few}{missed}", flush=True)
     print(f"{time.perf_counter() - began:.0f} s")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evalharness import METRICS, evaluate
-from evalharness.intervals import SMALL, bca, percentile
+from evalharness.intervals import SMALL, bca, percentile, squares
 from evalharness.paired import mcnemar, score
 
 
@@ -342,3 +342,31 @@ def test_one_huge_row_takes_nothing_from_the_others(n):
     lowest = odd.replicates.resampled["root_mean_squared_error"].min()
     assert lowest == pytest.approx(plain.metrics["root_mean_squared_error"], rel=0.15)
     assert np.all(odd.replicates.resampled["r2"] < 1)
+
+
+def test_squared_errors_of_heavy_tails_are_covered():
+    """The mean of squared errors with t errors of 6 degrees of freedom (variance 1.5) is in 93 % of intervals at n = 100."""
+    rng = np.random.default_rng(5)
+    found = [squares("mean_squared_error", rng.standard_t(6, 100), 0.95).contains(1.5) for _ in range(1500)]
+    assert 0.91 <= np.mean(found) <= 0.97
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e150])
+def test_the_interval_of_squared_errors_undoes_its_transformation(size):
+    """At either end the transformed studentised mean of Hall (1992) is the quantile of Student's t."""
+    errors = np.random.default_rng(3).standard_t(6, 50)
+    ends = squares("root_mean_squared_error", size * errors, 0.95)
+    square, reached = errors**2, []
+    g = float(np.mean((square - square.mean()) ** 3)) / square.std() ** 3 / 50**0.5
+    for end in (ends.low / size, ends.high / size):
+        s = (square.mean() - end**2) / (square.std() / 49**0.5)
+        reached.append(s + g * s**2 / 3 + g**2 * s**3 / 27 + g / 6)
+    assert reached == pytest.approx([2.009575, -2.009575], rel=1e-6)  # t(49, 0.975), from printed tables 2.0096
+
+
+def test_equal_errors_have_no_interval_of_their_squares():
+    """Where all rows are off by as much, nothing shows how far the mean may be off, and that is said."""
+    y = np.arange(40.0)
+    interval = evaluate(task_type="regression", labels=y, predictions=y + 2).intervals["mean_squared_error"]
+    assert (interval.low, interval.method) == (None, "none")
+    assert "same value" in interval.reason

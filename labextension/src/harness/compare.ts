@@ -1,10 +1,11 @@
 // Two models on the same rows: paired differences with intervals and tests, chosen by the rules of the Python package.
 import { gathered } from './cells.ts';
 import type { Report } from './evaluate.ts';
-import { fromReplicates, replicate, together, withheld } from './intervals.ts';
+import { LEAST, RARE, fromReplicates, replicate, together, tooFew, withheld } from './intervals.ts';
 import type { Replicates } from './intervals.ts';
 import { METRICS } from './metrics.ts';
 import { adjusted, delong, jackknife, percentileP, shares } from './paired.ts';
+import { units } from './resample.ts';
 import { InputError, isPlain } from './schemas.ts';
 import type { Class, Sample } from './schemas.ts';
 import { normalQuantile } from './special.ts';
@@ -61,9 +62,7 @@ export function compare(report: Report, other: Report): Comparison {
   const theirs = both && (alike(one, two) ? both[0] : both[1]), mine = both && both[0];
   const [names, notes] = shared(report, other);
   const drafts = names.map(name => {
-    const few = withheld(name, one) ?? withheld(name, two);
-    const draft = difference(name, report.metrics[name]!, other.metrics[name]!, mine, theirs, level, few);
-    return mine ? sharpened(draft, one, two, level) : draft;
+    return difference(name, report.metrics[name]!, other.metrics[name]!, [one, two], [mine, theirs], level);
   });
   const tested = drafts.flatMap(draft => (draft.p_value === null ? [] : [draft.p_value])), q = adjusted(tested);
   let at = 0;
@@ -126,8 +125,18 @@ function tuple(values: readonly Class[]): string {
   return `(${values.map(literal).join(', ')}${values.length === 1 ? ',' : ''})`;
 }
 
-function difference(
-  metric: string, estimate: number | null, other: number | null, mine: Replicates | null, theirs: Replicates | null, level: number, few: string | null,
+/** Judge one metric of two samples of the same rows, from both estimates and the same resamples of both. */
+export function difference(
+  metric: string, estimate: number | null, other: number | null,
+  samples: readonly [Sample, Sample], drawn: readonly [Replicates | null, Replicates | null], level: number,
+): Draft {
+  const draft = resampledDifference(metric, estimate, other, samples, drawn, level);
+  return drawn[0] ? sharpened(draft, ...samples, level) : draft;
+}
+
+function resampledDifference(
+  metric: string, estimate: number | null, other: number | null,
+  samples: readonly [Sample, Sample], [mine, theirs]: readonly [Replicates | null, Replicates | null], level: number,
 ): Draft {
   const draft: Draft = { metric, estimate, other, difference: null, low: null, high: null, p_value: null, method: 'none', reason: null };
   if (estimate === null || other === null) {
@@ -135,6 +144,7 @@ function difference(
   }
   const gap = estimate - other, without = (reason: string | null): Draft => ({ ...draft, difference: gap, reason });
   if (!mine || !theirs) return without('compute_cis was off, so nothing was resampled');
+  const few = withheld(metric, samples[0]) ?? withheld(metric, samples[1]);
   if (few !== null) return without(few);
   const own = mine.resampled.get(metric), against = theirs.resampled.get(metric);
   if (metric === 'roc_auc_ovo' && !(own && against)) return without('it is not resampled for so many classes');
@@ -146,6 +156,7 @@ function difference(
   }
   const values = own.map((v, i) => v - against[i]!), known = values.filter(v => !Number.isNaN(v));
   if (known.length > 0 && known.every(v => v === 0)) return { ...without(null), low: 0, high: 0, p_value: 1, method: 'identical on every resample' };
+  if (units(mine.plan) < LEAST) return without(tooFew(mine.plan));
   const found = fromReplicates(gap, values, null, level);
   if (found.low === null) return without(found.reason);
   const leftOut = mine.left_out.get(metric), theirLeftOut = theirs.left_out.get(metric);
@@ -169,7 +180,7 @@ function sharpened(draft: Draft, one: Sample, two: Sample, level: number): Draft
       if (right && !other) ours++;
       if (other && !right) others++;
     }
-    if (ours + others === 0) return draft;
+    if (ours + others === 0 || (metric !== 'accuracy' && asked >= RARE)) return draft;
     const { low, high, p_value, exact } = shares(ours, others, asked, level);
     return { ...draft, low, high, p_value, method: exact ? 'exact McNemar' : 'McNemar', reason: null };
   }

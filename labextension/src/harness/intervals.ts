@@ -10,20 +10,22 @@ import { Draws, largestTotal, units } from './resample.ts';
 import type { Plan } from './resample.ts';
 import { between, isPlain, noInterval } from './schemas.ts';
 import type { Interval, Sample } from './schemas.ts';
-import { gammaQuantile, normalCdf, normalQuantile } from './special.ts';
+import { gammaQuantile, normalCdf, normalQuantile, studentQuantile } from './special.ts';
 import { grouped, literal } from './wording.ts';
 
 /** Fewer rows (or groups) than this are too few to resample. */
-const LEAST = 10;
+export const LEAST = 10;
 /** Fewer rows of a class than this cannot show how metrics that mix both classes vary. */
 const FEW = 5;
 const AREAS = ['roc_auc', 'roc_auc_ovr', 'roc_auc_ovr_weighted', 'roc_auc_ovo'];
 /** Metrics in which each class of the labels counts alike, however rare. */
 const RANKING = ['roc_auc', 'average_precision', 'roc_auc_ovr', 'roc_auc_ovo'];
 /** With fewer rows of a class resamples of areas, and of average precision, repeat the few too often. */
-const RARE = 30, RARE_PRECISION = 20;
+export const RARE = 30, RARE_PRECISION = 20;
 /** Up to this many successes or failures Wilson's interval is corrected. */
 const EDGE = 3;
+/** Metrics that are the mean of squares, or its root. */
+const SQUARES = ['mean_squared_error', 'root_mean_squared_error'];
 /** With a larger share of undefined resamples the rest says nothing about the whole. */
 const MAX_UNDEFINED = 0.05;
 
@@ -200,15 +202,42 @@ export function forMetric(
   if (plain && name === 'average_precision' && Math.min(...met(sample.labels, sample)) < RARE_PRECISION) {
     return precisionScore(estimate, met(sample.labels, sample)[sample.positive!]!, replicates.resampled.get(name)!, level);
   }
+  if (plain && SQUARES.includes(name) && sample.n >= LEAST) {
+    const found = squares(name, sample, level);
+    if (found) return found;
+  }
   return bootstrapped(name, estimate, sample, replicates, level);
+}
+
+/** The interval of a mean of squared errors, or its root, by its skewness (Hall 1992, JRSS B 54(1)); null where all squares are the same. */
+export function squares(name: string, { labels, predictions, n }: Sample, level: number): Interval | null {
+  let largest = 0;
+  for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(labels[i]! - predictions[i]!));
+  if (largest === 0) return null;
+  const square = Float64Array.from(labels, (y, i) => ((y - predictions[i]!) / largest) ** 2);
+  const mean = accurate(n, i => square[i]!) / n, spread = Math.sqrt(accurate(n, i => (square[i]! - mean) ** 2) / n);
+  if (spread <= 1e-12 * mean) return null;
+  const skew = accurate(n, i => ((square[i]! - mean) / spread) ** 3) / n / Math.sqrt(n);
+  const error = spread / Math.sqrt(n - 1), t = studentQuantile(n - 1, (1 + level) / 2);
+  const end = (reached: number): number => {
+    const student = Math.abs(skew) > 1e-9 ? (3 * (Math.cbrt(1 + skew * (reached - skew / 6)) - 1)) / skew : reached;
+    const root = largest * Math.sqrt(Math.max(0, mean - error * student));
+    return name === 'root_mean_squared_error' ? root : root ** 2;
+  };
+  return between([end(t), end(-t)], level, 'skewness');
+}
+
+/** That there are fewer rows, or groups, than resampling needs. */
+export function tooFew(plan: Plan): string {
+  const size = units(plan), what = (plan.groups ? 'group' : 'row') + (size > 1 ? 's' : '');
+  return `only ${size} ${what}; an interval by resampling needs ${LEAST}`;
 }
 
 function bootstrapped(name: string, estimate: number, sample: Sample, replicates: Replicates, level: number): Interval {
   const size = units(replicates.plan), { interval, unit } = METRICS.get(name)!;
   let found: Interval;
   if (size < LEAST) {
-    const what = (sample.groups ? 'group' : 'row') + (size > 1 ? 's' : '');
-    found = noInterval(level, `only ${size} ${what}; an interval by resampling needs ${LEAST}`);
+    found = noInterval(level, tooFew(replicates.plan));
   } else {
     const leftOut = name === 'median_absolute_error' ? null : (replicates.left_out.get(name) ?? null);
     const scale = unit === 'share' || unit === 'correlation' || unit === 'ratio' ? 1 : 0;

@@ -1,9 +1,10 @@
 // How a model holds up when its rows change, from the answers it gave on changed rows: the part of the Python package's stress
 // tests that needs no model.
 import { Prepared, Weighing } from './batch.ts';
+import { difference } from './compare.ts';
 import { read } from './inputs.ts';
 import type { Input } from './inputs.ts';
-import { forMetric, fromReplicates, replicate } from './intervals.ts';
+import { forMetric, replicate } from './intervals.ts';
 import type { Replicates } from './intervals.ts';
 import { METRICS, whyUndefined } from './metrics.ts';
 import type { Plan } from './resample.ts';
@@ -88,7 +89,7 @@ function judged(clean: Sample, s: Sample, answers: readonly Answer[], config: Co
   const { n } = clean, level = config.confidence_level;
   const plan: Plan = { n, n_resamples: Math.min(config.n_resamples, MAX_RESAMPLES), seed, groups: clean.groups, strata: clean.strata };
   const base = measure(clean, metrics, plan, config);
-  const rows = metrics.map((name, i) => row('none', 0, name, base[i]!, base[i]!, n, level));
+  const rows = metrics.map((name, i) => row('none', 0, name, base[i]!, base[i]!, [clean, clean], level));
   for (const answer of answers) {
     const { perturbation, severity } = answer;
     let found: Sample | string;
@@ -102,8 +103,8 @@ function judged(clean: Sample, s: Sample, answers: readonly Answer[], config: Co
       const none = { estimate: null, low: null, high: null, drop: null, drop_low: null, drop_high: null };
       for (const metric of metrics) rows.push({ perturbation, severity, metric, ...none, n, error: found, reason: 'the model gave no answer that can be read' });
     } else {
-      const values = measure(found, metrics, plan, config);
-      metrics.forEach((name, i) => rows.push(row(perturbation, severity, name, base[i]!, values[i]!, n, level)));
+      const changed = found, values = measure(changed, metrics, plan, config);
+      metrics.forEach((name, i) => rows.push(row(perturbation, severity, name, base[i]!, values[i]!, [clean, changed], level)));
     }
   }
   return rows;
@@ -123,21 +124,16 @@ function measure(s: Sample, metrics: readonly string[], plan: Plan, config: Conf
   });
 }
 
-function row(perturbation: string, severity: number, metric: string, clean: Measured, found: Measured, n: number, level: number): StressRow {
-  const { estimate, own, values } = found, ends = { estimate, low: own.low, high: own.high };
+function row(perturbation: string, severity: number, metric: string, clean: Measured, found: Measured, samples: readonly [Sample, Sample], level: number): StressRow {
+  const { n } = samples[0], { estimate, own, values } = found, ends = { estimate, low: own.low, high: own.high };
   if (estimate === null || clean.estimate === null) {
     const reason = estimate === null ? own.reason : 'the metric is undefined on the clean rows';
     return { perturbation, severity, metric, ...ends, drop: null, drop_low: null, drop_high: null, n, error: null, reason };
   }
-  const sign = METRICS.get(metric)!.greater_is_better ? 1 : -1, drop = sign * (clean.estimate - estimate);
-  let [low, high, reason]: [number | null, number | null, string | null] = [null, null, own.reason];
-  if (values && clean.values) {
-    const before = clean.values.resampled.get(metric)!, apart = values.resampled.get(metric)!.map((v, i) => sign * (before[i]! - v));
-    if (apart.every(v => v === 0)) [low, high] = [0, 0];
-    else {
-      const paired = fromReplicates(drop, apart, null, level);
-      [low, high, reason] = [paired.low, paired.high, reason ?? paired.reason];
-    }
-  }
+  const sign = METRICS.get(metric)!.greater_is_better ? 1 : -1;
+  const paired = difference(metric, clean.estimate, estimate, samples, [clean.values, values], level);
+  let { low, high } = paired;
+  if (low !== null && high !== null && sign < 0) [low, high] = [0 - high, 0 - low];
+  const drop = sign * (clean.estimate - estimate), reason = own.reason ?? paired.reason;
   return { perturbation, severity, metric, ...ends, drop, drop_low: low, drop_high: high, n, error: null, reason };
 }
