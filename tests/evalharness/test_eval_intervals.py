@@ -345,7 +345,7 @@ def test_one_huge_row_takes_nothing_from_the_others(n):
 
 
 def test_squared_errors_of_heavy_tails_are_covered():
-    """The mean of squared errors with t errors of 6 degrees of freedom (variance 1.5) is in 93 % of intervals at n = 100."""
+    """With t errors of 6 degrees of freedom (variance 1.5) 93 % of the intervals at n = 100 hold their mean square."""
     rng = np.random.default_rng(5)
     found = [squares("mean_squared_error", rng.standard_t(6, 100), 0.95).contains(1.5) for _ in range(1500)]
     assert 0.91 <= np.mean(found) <= 0.97
