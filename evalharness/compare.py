@@ -192,7 +192,7 @@ def comparable(one: Judged, other: Judged) -> str | None:
         return f"the other report has {other.n:,} rows, this one {one.n:,}; evaluate both models on the same rows."
     rows = "evaluate both models on the same rows in the same order."
     if one.labels_digest != other.labels_digest:
-        return f"the two reports have different labels (their digests differ); {rows}"
+        return f"the two reports have different labels, weights, groups or strata (their digests differ); {rows}"
     differ = one.rows_digest and other.rows_digest and one.rows_digest != other.rows_digest
     if differ and tuple(one.columns) == tuple(other.columns):
         return f"the two reports have the same columns with different data (their digests differ); {rows}"

@@ -198,8 +198,8 @@ def test_groups_and_weights_keep_their_level():
         (
             lambda y: y[::-1],
             (
-                "the two reports have different labels (their digests differ); evaluate both "
-                "models on the same rows in the same order."
+                "the two reports have different labels, weights, groups or strata (their digests differ); evaluate "
+                "both models on the same rows in the same order."
             ),
         ),
     ],

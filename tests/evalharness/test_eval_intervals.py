@@ -347,7 +347,9 @@ def test_one_huge_row_takes_nothing_from_the_others(n):
 def test_squared_errors_of_heavy_tails_are_covered():
     """With t errors of 6 degrees of freedom (variance 1.5) 93 % of the intervals at n = 100 hold their mean square."""
     rng = np.random.default_rng(5)
-    found = [squares("mean_squared_error", rng.standard_t(6, 100), 0.95).contains(1.5) for _ in range(1500)]
+    found = [
+        squares("mean_squared_error", np.zeros(100), rng.standard_t(6, 100), 0.95).contains(1.5) for _ in range(1500)
+    ]
     assert 0.91 <= np.mean(found) <= 0.97
 
 
@@ -355,7 +357,7 @@ def test_squared_errors_of_heavy_tails_are_covered():
 def test_the_interval_of_squared_errors_undoes_its_transformation(size):
     """At either end the transformed studentised mean of Hall (1992) is the quantile of Student's t."""
     errors = np.random.default_rng(3).standard_t(6, 50)
-    ends = squares("root_mean_squared_error", size * errors, 0.95)
+    ends = squares("root_mean_squared_error", np.zeros(50), size * errors, 0.95)
     square, reached = errors**2, []
     g = float(np.mean((square - square.mean()) ** 3)) / square.std() ** 3 / 50**0.5
     for end in (ends.low / size, ends.high / size):
@@ -370,3 +372,16 @@ def test_equal_errors_have_no_interval_of_their_squares():
     interval = evaluate(task_type="regression", labels=y, predictions=y + 2).intervals["mean_squared_error"]
     assert (interval.low, interval.method) == (None, "none")
     assert "same value" in interval.reason
+
+
+def test_the_interval_of_explained_squares_does_not_depend_on_the_unit():
+    """R² and explained variance, and their intervals, are free of the unit and, of the latter, of a constant bias."""
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=80)
+    errors = rng.standard_t(6, 80)
+    for name in ("r2", "explained_variance"):
+        plain, scaled = (squares(name, s * y, s * errors, 0.95) for s in (1.0, 1e-90))
+        assert (plain.low, plain.high) == pytest.approx((scaled.low, scaled.high), rel=1e-9)
+    moved = squares("explained_variance", y, errors + 7, 0.95)
+    assert (moved.low, moved.high) == pytest.approx((plain.low, plain.high), rel=1e-9)
+    assert moved.low < 1 - np.var(errors) / np.var(y) < moved.high

@@ -47,7 +47,7 @@ export function comparable(one: Report, other: Report): string | null {
   if (one.sample.n !== other.sample.n) {
     return `the other report has ${grouped(other.sample.n)} rows, this one ${grouped(one.sample.n)}; evaluate both models on the same rows.`;
   }
-  if (one.labels_digest !== other.labels_digest) return `the two reports have different labels (their digests differ); ${rows}`;
+  if (one.labels_digest !== other.labels_digest) return `the two reports have different labels, weights, groups or strata (their digests differ); ${rows}`;
   if (one.rows_digest && other.rows_digest && one.rows_digest !== other.rows_digest && columns(one) === columns(other)) {
     return `the two reports have the same columns with different data (their digests differ); ${rows}`;
   }

@@ -24,8 +24,8 @@ const RANKING = ['roc_auc', 'average_precision', 'roc_auc_ovr', 'roc_auc_ovo'];
 export const RARE = 30, RARE_PRECISION = 20;
 /** Up to this many successes or failures Wilson's interval is corrected. */
 const EDGE = 3;
-/** Metrics that are the mean of squares, or its root. */
-const SQUARES = ['mean_squared_error', 'root_mean_squared_error'];
+/** Metrics that are made of a mean of squared errors. */
+const SQUARES = ['mean_squared_error', 'root_mean_squared_error', 'r2', 'explained_variance'];
 /** With a larger share of undefined resamples the rest says nothing about the whole. */
 const MAX_UNDEFINED = 0.05;
 
@@ -209,22 +209,32 @@ export function forMetric(
   return bootstrapped(name, estimate, sample, replicates, level);
 }
 
-/** The interval of a mean of squared errors, or its root, by its skewness (Hall 1992, JRSS B 54(1)); null where all squares are the same. */
+/** The interval of a metric that is a mean of squared errors, by its skewness (Hall 1992, JRSS B 54(1)); null where all rows pull alike. */
 export function squares(name: string, { labels, predictions, n }: Sample, level: number): Interval | null {
-  let largest = 0;
-  for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(labels[i]! - predictions[i]!));
-  if (largest === 0) return null;
-  const square = Float64Array.from(labels, (y, i) => ((y - predictions[i]!) / largest) ** 2);
-  const mean = accurate(n, i => square[i]!) / n, spread = Math.sqrt(accurate(n, i => (square[i]! - mean) ** 2) / n);
-  if (spread <= 1e-12 * mean) return null;
-  const skew = accurate(n, i => ((square[i]! - mean) / spread) ** 3) / n / Math.sqrt(n);
+  const ratio = name === 'r2' || name === 'explained_variance', mean = (value: (i: number) => number): number => accurate(n, value) / n;
+  const errors = Float64Array.from(labels, (y, i) => y - predictions[i]!), middle = mean(i => labels[i]!);
+  let scale = 0;
+  for (let i = 0; i < n; i++) scale = Math.max(scale, Math.abs(ratio ? labels[i]! - middle : errors[i]!));
+  if (scale === 0) return null;
+  const bias = name === 'explained_variance' ? mean(i => errors[i]!) : 0, pull = errors.map(e => ((e - bias) / scale) ** 2);
+  let estimate = mean(i => pull[i]!);
+  if (ratio) {
+    const apart = Float64Array.from(labels, y => ((y - middle) / scale) ** 2), variance = mean(i => apart[i]!);
+    estimate /= variance;
+    for (let i = 0; i < n; i++) pull[i] = (pull[i]! - estimate * apart[i]!) / variance;
+  }
+  const centre = mean(i => pull[i]!), spread = Math.sqrt(mean(i => (pull[i]! - centre) ** 2));
+  if (spread <= 1e-12 * estimate) return null;
+  const skew = mean(i => ((pull[i]! - centre) / spread) ** 3) / Math.sqrt(n);
   const error = spread / Math.sqrt(n - 1), t = studentQuantile(n - 1, (1 + level) / 2);
   const end = (reached: number): number => {
     const student = Math.abs(skew) > 1e-9 ? (3 * (Math.cbrt(1 + skew * (reached - skew / 6)) - 1)) / skew : reached;
-    const root = largest * Math.sqrt(Math.max(0, mean - error * student));
-    return name === 'root_mean_squared_error' ? root : root ** 2;
+    return Math.max(0, estimate - error * student);
   };
-  return between([end(t), end(-t)], level, 'skewness');
+  const [low, high] = [end(t), end(-t)];
+  if (ratio) return between([1 - high, 1 - low], level, 'skewness');
+  const roots: [number, number] = [scale * Math.sqrt(low), scale * Math.sqrt(high)];
+  return between(name === 'root_mean_squared_error' ? roots : [roots[0] ** 2, roots[1] ** 2], level, 'skewness');
 }
 
 /** That there are fewer rows, or groups, than resampling needs. */
