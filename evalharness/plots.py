@@ -242,12 +242,12 @@ def _unscored(figure: Any, report: Report, title: str) -> bool:
 
 
 def _score_curve(figure: Any, report: Report, title: str, kind: curves.Kind, area: str) -> Any:
-    """Draw a curve for each scored class, with a band for a single one; return the axes, or None."""
+    """Draw a curve with its band for each scored class; return the axes, or None."""
     if _unscored(figure, report, title):
         return None
     axes = figure.add_subplot()
     scored, binary = _scored(report), report.sample.task == "binary"
-    batch = Prepared(report.sample).estimate()
+    batch, banded = Prepared(report.sample).estimate(), False
     for i, (c, name) in enumerate(scored):
         ranked = curves.ranking(report, c)
         x, y = kind.points(*ranked.counted(curves.weights(report)))
@@ -255,10 +255,14 @@ def _score_curve(figure: Any, report: Report, title: str, kind: curves.Kind, are
         label = "model" if binary else f"{name}: {'AUC' if area == 'auc' else 'AP'} {value:.3f}"
         look = {"color": CYCLE[i], "linestyle": DASHES[i % 4], "label": label}
         axes.plot(x, y, drawstyle="default" if area == "auc" else "steps-pre", **look)
-        band = curves.band(report, ranked, kind) if len(scored) == 1 else None
+        band = curves.band(report, ranked, kind) if report.n * len(scored) <= curves.BAND_ROWS else None
         if band is not None:
-            level = f"{report.config.confidence_level:.0%} band, pointwise"
-            axes.fill_between(kind.grid, *band, color=CYCLE[i], alpha=0.18, linewidth=0, label=level)
+            alpha = 0.18 if len(scored) == 1 else 0.12
+            axes.fill_between(kind.grid, *band, color=CYCLE[i], alpha=alpha, linewidth=0)
+            banded = True
+    if banded:
+        level = f"{report.config.confidence_level:.0%} band, pointwise"
+        axes.fill_between([], [], [], color=CYCLE[0] if binary else GREY, alpha=0.18, linewidth=0, label=level)
     p = report.sample.probabilities
     if binary and p is not None and np.ptp(p[:, scored[0][0]]) == 0:
         _remark(axes, "Every row has the same\nprobability: nothing is ranked.", 0.25)
