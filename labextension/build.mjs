@@ -1,7 +1,7 @@
 // Builds everything the browser needs, from src/ into modellab_jupyter/:
 //
 //   static/        stub.js (the anywidget entry), views.js.gz and plotly.js.gz (sent by the kernel where no
-//                  extension is installed) and assets.json (their hashes)
+//                  extension is installed), page.js (draws in an exported page) and assets.json (their hashes)
 //   labextension/  the prebuilt JupyterLab extension, with views.HASH.js and plotly.HASH.js beside it
 //
 // The hashes are compiled into whoever loads a file, so a page never mixes two versions.
@@ -67,6 +67,14 @@ const stub = await bundle({
   format: 'esm',
   define: { __VIEWS__: JSON.stringify(viewsHash) },
 });
+
+// What an exported page runs; inline in the page, so no end of a script may stand in it.
+const page = await bundle({
+  entryPoints: ['src/widgets/page.ts'],
+  format: 'esm',
+  define: { __VIEWS__: JSON.stringify(viewsHash), __PLOTLY__: JSON.stringify(plotlyHash) },
+});
+if (page.includes('</script')) throw new Error('page.js would end its own script');
 
 // The extension: modules that JupyterLab shares are taken from its share scope when the plugin is first asked for.
 const SHARED = Symbol.for(`${name}/shared`).description;
@@ -150,6 +158,7 @@ await put(path.join(python, 'labextension'), {
 });
 await put(path.join(python, 'static'), {
   'stub.js': stub,
+  'page.js': page,
   'views.js.gz': zip(views),
   'plotly.js.gz': zip(plotly),
   'assets.json': json({ sources, views: viewsHash, plotly: plotlyHash }),

@@ -1,0 +1,62 @@
+"""Exported pages, opened from disk with the network cut."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import write_notebook
+
+pytestmark = pytest.mark.browser
+
+MEMORY = Path(__file__).parent.parent / "widgets" / "memory_source.py"
+SHOW = "from memory_source import MemorySource\nfrom modellab_jupyter.widgets.dashboard import Dashboard\n"
+
+
+@pytest.fixture
+def offline(lab, browser):
+    """A function that executes cells, exports the notebook and opens it in a browser without a network."""
+    from conftest import watched
+
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
+
+    def opened(name, *cells):
+        shutil.copy(MEMORY, lab.work)
+        write_notebook(lab, f"{name}.ipynb", SHOW, *cells)
+        command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "modellab", "--execute", f"{name}.ipynb"]
+        env = {k: v for k, v in lab.env.items() if k != "JPY_SESSION_NAME"}
+        subprocess.run(command, cwd=lab.work, env=env, check=True, capture_output=True)
+        page = watched(context.new_page())
+        page.goto((lab.work / f"{name}.html").as_uri())
+        return page, lab.work / f"{name}.html"
+
+    yield opened
+    context.close()
+
+
+def test_an_exported_dashboard_is_interactive_without_a_network(offline):
+    """Its table sorts and filters and its curves are drawn by Plotly, from the page alone."""
+    page, file = offline("offline", "Dashboard(MemorySource(30))")
+    page.locator(".modellab .ml-row").first.wait_for()
+    page.locator(".modellab .js-plotly-plot .main-svg").first.wait_for()
+    assert page.locator(".modellab-html").count() == 0
+    before = page.locator(".modellab .ml-body .ml-row").count()
+    page.locator(".modellab .ml-filter").first.fill("accuracy > 0.9")
+    page.wait_for_function("n => document.querySelectorAll('.modellab .ml-body .ml-row').length < n", arg=before)
+    assert page.outside == []
+    assert page.errors == []
+    assert file.stat().st_size < 1_300_000
+
+
+def test_without_scripts_the_plain_table_stays(offline, browser):
+    """Where scripts do not run the page has the table and the picture of the saved output."""
+    _, file = offline("unscripted", "Dashboard(MemorySource(12))")
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator(".modellab-html tbody tr").count() == 12
+    assert page.locator(".modellab-html img").count() >= 1
+    context.close()
