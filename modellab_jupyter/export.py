@@ -15,6 +15,8 @@ from modellab_jupyter.widgets.saved import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+_OURS = f'<script type="{MIME}">'
+
 
 class ModelLabExporter(HTMLExporter):
     """HTML with ModelLab's tables and charts as they were saved, in one file that asks nobody for anything.
@@ -31,33 +33,36 @@ class ModelLabExporter(HTMLExporter):
     mermaid_js_url = Unicode("").tag(config=True)
     mermaid_layout_elk_js_url = Unicode("").tag(config=True)
 
+    def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        # Last of all, since --execute is a preprocessor too; what it gives is a copy.
+        shown, about = super()._preprocess(nb, resources)  # type: ignore[no-untyped-call]
+        shown.metadata.pop("widgets", None)
+        for cell in shown.cells:
+            for output in cell.get("outputs", ()):
+                if "data" in output:
+                    _settle(output.data)
+        return shown, about
+
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[Any, dict[str, Any]]:
         """Return the page of a notebook, which is not changed."""
-        import copy
-
-        shown = copy.deepcopy(nb)
-        shown.metadata.pop("widgets", None)
-        outputs = [output for cell in shown.cells for output in cell.get("outputs", ())]
-        found = [_settle(output.data) for output in outputs if "data" in output]
-        page, about = super().from_notebook_node(shown, resources, **kw)
-        if any(found) and is_built():
+        page, about = super().from_notebook_node(nb, resources, **kw)
+        if _OURS in page and is_built():
             head, end, tail = page.rpartition("</body>")
             page = head + _scripts() + end + tail
         return page, about
 
 
-def _settle(data: NotebookNode) -> bool:
-    """Leave one form of an output that a page can show by itself; tell whether it is one of ours."""
+def _settle(data: NotebookNode) -> None:
+    """Leave the forms of an output that a page can show by itself, ours with what was saved beside it."""
     data.pop(LIVE_MIME, None)
     snapshot = data.pop(MIME, None)
     if snapshot is None:
-        return False
+        return
     plain = data.get("text/html", "")
     text = json.dumps(snapshot, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    data["text/html"] = f'<div>{"".join(plain)}</div><script type="{MIME}">{text}</script>'
-    return True
+    data["text/html"] = f"<div>{''.join(plain)}</div>{_OURS}{text}</script>"
 
 
 def _scripts() -> str:

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from pages import watched
 
 ARGS = [
     "--no-sandbox",
@@ -114,28 +115,6 @@ def browser(_needs):
         started = playwright.chromium.launch(executable_path=chromium(), headless=True, args=ARGS)
         yield started
         started.close()
-
-
-def watched(page):
-    """Record each request that leaves the machine, and each error of the page."""
-    page.outside = []
-    page.errors = []
-    own = ("http://127.0.0.1", "data:", "blob:", "file:")
-
-    def judge(route):
-        if route.request.url.startswith(own):
-            route.continue_()
-        else:
-            page.outside.append(route.request.url)
-            route.abort()
-
-    page.context.route("**/*", judge)
-    page.on("pageerror", lambda e: page.errors.append(str(e)))
-    page.on(
-        "console",
-        lambda m: page.errors.append(f"{m.text} ({m.location.get('url')})") if m.type == "error" else None,
-    )
-    return page
 
 
 @pytest.fixture

@@ -53,3 +53,25 @@ def theme(page, name):
     """Choose a JupyterLab theme."""
     page.evaluate("name => { void window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }) }", name)
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+
+
+def watched(page):
+    """Record each request that leaves the machine, and each error of the page."""
+    page.outside = []
+    page.errors = []
+    own = ("http://127.0.0.1", "data:", "blob:", "file:")
+
+    def judge(route):
+        if route.request.url.startswith(own):
+            route.continue_()
+        else:
+            page.outside.append(route.request.url)
+            route.abort()
+
+    page.context.route("**/*", judge)
+    page.on("pageerror", lambda e: page.errors.append(str(e)))
+    page.on(
+        "console",
+        lambda m: page.errors.append(f"{m.text} ({m.location.get('url')})") if m.type == "error" else None,
+    )
+    return page

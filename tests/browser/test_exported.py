@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pages import write_notebook
+from pages import watched, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -19,8 +19,6 @@ SHOW = "from memory_source import MemorySource\nfrom modellab_jupyter.widgets.da
 @pytest.fixture
 def offline(lab, browser):
     """A function that executes cells, exports the notebook and opens it in a browser without a network."""
-    from conftest import watched
-
     context = browser.new_context(viewport={"width": 1200, "height": 900}, offline=True)
 
     def opened(name, *cells):
