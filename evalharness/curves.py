@@ -122,6 +122,38 @@ def band(report: Report, ranked: Ranking, kind: Kind) -> tuple[Floats, Floats] |
     return low, high
 
 
+def thresholds(report: Report, most: int = 500) -> dict[str, Floats] | None:
+    """Return what each threshold would give, from high to low; None without scores of two classes.
+
+    Parameters
+    ----------
+    report : Report
+    most : int
+        Of more distinct scores as many are given, those at equal steps of the ranking and the last.
+
+    Returns
+    -------
+    dict or None
+        ``score``: rows with at least that probability are said to be positive; ``tp`` and ``fp``: how many (or what
+        weight) of them are, and are not; ``sum``: their probabilities together.
+    """
+    sample = report.sample
+    if sample.probabilities is None or sample.positive is None:
+        return None
+    ranked, own = ranking(report, sample.positive), weights(report)
+    score = sample.probabilities[:, sample.positive]
+    tp, fp = ranked.counted(own)
+    columns = {
+        "score": score[ranked.order][ranked.ends],
+        "tp": tp[1:],
+        "fp": fp[1:],
+        "sum": np.cumsum((own * score)[ranked.order])[ranked.ends],
+    }
+    size = len(ranked.ends)
+    kept = np.arange(size) if size <= most else np.unique(np.linspace(0, size - 1, most).astype(int))
+    return {name: values[kept] for name, values in columns.items()}
+
+
 def reliability(report: Report) -> dict[str, Floats] | None:
     """Return ``predicted``, ``observed``, ``n``, Wilson ``low`` and ``high`` of equal-mass bins; None without scores.
 

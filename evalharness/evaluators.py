@@ -452,6 +452,12 @@ class Report(Finding):
 
         return curves.tables(self)
 
+    def thresholds(self, most: int = 500) -> dict[str, Any] | None:
+        """Return true and false positives at each threshold as columns; see `evalharness.curves.thresholds`."""
+        from evalharness import curves
+
+        return curves.thresholds(self, most)
+
     def replicates_with(self, other: Report) -> tuple[Replicates, Replicates] | None:
         """Return the metrics of both reports on the same resamples; None where ``compute_cis`` was off."""
         if not self.config.compute_cis:

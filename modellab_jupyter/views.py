@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evalharness import Report
     from modellab_jupyter.widgets.dashboard import Dashboard
-    from modellab_jupyter.widgets.saved import Page
+    from modellab_jupyter.widgets.saved import Page, Thresholds
 
 COMPARED = (
     "run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence", "reason",
@@ -213,6 +213,7 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
     folder = owner.settings.files / found["folder"]
     if not (folder / "metrics.json").is_file():
         raise DamagedError(f"the folder of this evaluation is not there any more; restore {folder} from a copy.")
+    report = _report(found)
     metrics = owner.store.read(queries.estimates, [found["evaluation_id"]])
     failures = [
         {"category": category["category"]}
@@ -228,8 +229,19 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
         "metrics": metrics.drop_columns(["evaluation_id", "run_id"]),
         "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
         "failures": failures,
-        "curves": _report(found).curves(),
+        "curves": report.curves(),
+        "thresholds": _thresholds(report),
     })  # fmt: skip
+
+
+def _thresholds(report: Report) -> Thresholds | None:
+    from modellab_jupyter.widgets.saved import Thresholds
+
+    columns, sample = report.thresholds(), report.sample
+    if columns is None:
+        return None
+    level = report.config.confidence_level
+    return Thresholds(columns, sample.threshold, str(report.positive), level, counted=sample.plain)
 
 
 def latest_evaluations(run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:

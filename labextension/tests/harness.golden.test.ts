@@ -67,7 +67,7 @@ function evaluation({ curves, ...options }: Json): Json {
   if (r.confusion) out.confusion = r.confusion;
   if (curves) {
     out.curves = tables(r.sample, r.config, r.seed);
-    const thresholds = new Thresholds(r.sample);
+    const thresholds = Thresholds.of(r.sample);
     out.thresholds = [0.05, 0.3, 0.5, thresholds.scores[0]!, 0.999].map(threshold => {
       const all = thresholds.at(threshold).metrics;
       const inOrder = TABLE.filter(spec => spec.name in all).map(spec => [spec.name, all[spec.name]]);

@@ -80,7 +80,7 @@ test('equal input gives equal bytes', () => {
 test('a threshold gives the metrics of an evaluation at that threshold', () => {
   for (const weight of [null, u.slice(2 * N)]) {
     const options = { ...binary, sample_weight: weight, config: { compute_cis: false } };
-    const thresholds = new Thresholds(evaluate(options).sample);
+    const thresholds = Thresholds.of(evaluate(options).sample);
     assert.equal(thresholds.scores.length, new Set(scores).size);
     for (const threshold of [0.001, 0.5, 0.52, 0.999, ...thresholds.scores].filter(t => t > 0 && t < 1)) {
       const { metrics, tp, fp, fn, tn } = thresholds.at(threshold), whole = evaluate({ ...options, threshold });
@@ -92,7 +92,7 @@ test('a threshold gives the metrics of an evaluation at that threshold', () => {
 });
 
 test('the cheapest threshold costs no more than any other', () => {
-  const thresholds = new Thresholds(evaluate(binary).sample), found = thresholds.cheapest(1, 4);
+  const thresholds = Thresholds.of(evaluate(binary).sample), found = thresholds.cheapest(1, 4);
   for (const threshold of thresholds.scores) {
     const { fp, fn } = thresholds.counts(threshold);
     assert.ok(found.cost <= fp + 4 * fn);

@@ -15,7 +15,7 @@ _CURVES: dict[str, tuple[str, Callable[[Mapping[str, Any]], figures.Figure]]] = 
     "pr": ("Precision and recall", figures.precision_recall),
     "calibration": ("Calibration", figures.calibration),
 }
-KEYS = ("title", "takeaway", "task_type", "n", "metrics", "slices", "failures", "curves", "notes")
+KEYS = ("title", "takeaway", "task_type", "n", "metrics", "thresholds", "slices", "failures", "curves", "notes")
 P_VALUES = {"p_value": "p", "q_value": "p"}
 SLICES = 200
 FAILURES = 100
@@ -32,6 +32,7 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         - ``title`` and ``takeaway`` (texts), ``n`` (rows judged), ``notes`` (texts);
         - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a number
           is missing);
+        - ``thresholds``: a `saved.Thresholds`;
         - ``slices``: rows with ``slice, support, metric, estimate, low, high, q_value`` and more if there is;
         - ``failures``: rows, whatever their columns;
         - ``curves``: ``roc`` (``fpr, tpr``), ``pr`` (``recall, precision``) and ``calibration`` (``predicted,
@@ -78,6 +79,8 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         caption, draw = _CURVES[name]
         if columns is not None:
             sections.append(saved.Picture(caption, draw(columns), f"{caption} of this evaluation"))
+    if report.get("thresholds") is not None:
+        sections.append(report["thresholds"])
     if rows:
         ends = {"estimate": ("low", "high")} if {"low", "high"} <= set(metrics.column_names) else {}
         titles = {"estimate": "estimate [interval]"} if ends else {}

@@ -91,7 +91,46 @@ class Picture:
     height: int = 320
 
 
-Section = Text | Stats | Grid | Picture
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What two classes look like at any threshold: a slider in the browser, a table elsewhere.
+
+    `columns` hold ``score`` from high to low, and of the rows with at least that score ``tp`` and ``fp`` (how many are
+    positive and not) and ``sum`` (of their scores). `counted` says that these are rows, each by itself, so that a
+    share of them has Wilson's interval.
+    """
+
+    columns: Mapping[str, Sequence[float]]
+    chosen: float
+    positive: str
+    level: float
+    counted: bool
+
+    def at(self, threshold: float) -> dict[str, float | None]:
+        """Return counts and shares where rows with at least that score are said to be positive."""
+        said = sum(score >= threshold for score in self.columns["score"])
+        tp, fp = (float(self.columns[name][said - 1]) if said else 0.0 for name in ("tp", "fp"))
+        fn, tn = float(self.columns["tp"][-1]) - tp, float(self.columns["fp"][-1]) - fp
+        shares = {
+            "precision": (tp, tp + fp),
+            "recall": (tp, tp + fn),
+            "specificity": (tn, tn + fp),
+            "f1": (2 * tp, 2 * tp + fp + fn),
+            "accuracy": (tp + tn, tp + tn + fp + fn),
+        }
+        counts = {"threshold": threshold, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
+        return {**counts, **{name: part / whole if whole else None for name, (part, whole) in shares.items()}}
+
+    def grid(self) -> Grid:
+        """Return the table that stands where nothing moves."""
+        import pyarrow as pa
+
+        places = sorted({round(0.1 * i, 1) for i in range(1, 10)} | {self.chosen})
+        table = pa.Table.from_pylist([self.at(place) for place in places])
+        return Grid(f"At a threshold for {self.positive}", table)
+
+
+Section = Text | Stats | Grid | Picture | Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +425,10 @@ def _section_json(section: Section) -> dict[str, Any]:
             "alt": cut(section.alt),
             "height": section.height,
         }
+    if isinstance(section, Thresholds):
+        columns = {name: [round(float(v), 6) for v in values] for name, values in section.columns.items()}
+        about = {"chosen": section.chosen, "positive": cut(section.positive), "level": section.level}
+        return {"kind": "thresholds", **columns, **about, "counted": section.counted}
     made = json_table(section.table)
     ends = {end for pair in section.intervals.values() for end in pair}
     for column in made["columns"]:
@@ -481,6 +524,8 @@ def _section_text(section: Section) -> str:
         return "\n".join(f"{s.label}: {_stat(s)}" for s in section.items)
     if isinstance(section, Picture):
         return ""
+    if isinstance(section, Thresholds):
+        return _section_text(section.grid())
     rows = section.table.slice(0, 10).to_pylist()
     if not rows:
         return f"{section.caption}: {section.empty}" if section.caption else section.empty
@@ -633,6 +678,8 @@ def _section_html(section: Section) -> str:
         return f'<ul style="margin:6px 0;padding-left:20px">{items}</ul>'
     if isinstance(section, Picture):
         return html_picture(section)
+    if isinstance(section, Thresholds):
+        return _section_html(section.grid())
     caption = f'<h4 style="margin:10px 0 2px;font-size:14px">{escape(section.caption)}</h4>' if section.caption else ""
     note = html_text(section.note) if section.note else ""
     return caption + (html_table(section) if section.table.num_rows else html_text(section.empty)) + note

@@ -58,3 +58,35 @@ def test_without_scripts_the_plain_table_stays(offline, browser):
     assert page.locator(".modellab-html tbody tr").count() == 12
     assert page.locator(".modellab-html img").count() >= 1
     context.close()
+
+
+EVALUATED = """import numpy as np
+import modellab_jupyter as ml
+rng = np.random.default_rng(0)
+y = rng.integers(0, 2, 200)
+p = np.clip(0.25 + 0.5 * y + 0.25 * rng.normal(size=200), 0, 1)
+with ml.start_run("one", project_id="thresholds") as run:
+    report = run.evaluate(p, y)
+"""
+
+
+def test_the_threshold_of_an_evaluation_moves_without_a_kernel(offline):
+    """Keys move the slider; counts follow, add up, and cost is least where the button leads."""
+    page, _ = offline("threshold", EVALUATED, "ml.evaluation('one')")
+    panel = page.locator(".ml-threshold")
+    panel.wait_for()
+    cells = "() => [...document.querySelector('.ml-threshold tbody').querySelectorAll('td')].map(c => +c.innerText)"
+    before = page.evaluate(cells)
+    panel.locator("input[type=range]").focus()
+    for _ in range(200):
+        page.keyboard.press("ArrowRight")
+    after = page.evaluate(cells)
+    assert sum(before) == sum(after) == 200
+    assert after[0] <= before[0]
+    assert after[2] <= before[2]
+    cost = "() => Number(document.querySelector('.ml-threshold').innerText.match(/Cost ([\\d.]+)/)[1])"
+    dear = page.evaluate(cost)
+    panel.locator("button").click()
+    assert page.evaluate(cost) <= dear
+    assert page.outside == []
+    assert page.errors == []

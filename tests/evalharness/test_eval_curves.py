@@ -90,3 +90,22 @@ def test_names_and_numbers_in_figures_stay_readable():
     ]  # fmt: skip
     assert _number(-0.0) == "0.000"
     assert [_compact(v) for v in (84512.0, 2e6, -1500, 0.0123)] == ["84.5k", "2M", "-1.5k", "0.0123"]
+
+
+def test_thresholds_count_as_an_evaluation_at_each_of_them_does():
+    """At every kept score the counts are those of the confusion matrix, also with weights; fewer are kept if asked."""
+    rng = np.random.default_rng(4)
+    y, p, w = rng.integers(0, 2, 60), np.round(rng.uniform(0.05, 0.95, 60), 2), rng.uniform(0.5, 2, 60)
+    for weight in (None, w):
+        given = {"task_type": "classification", "labels": y, "predictions": p, "sample_weight": weight}
+        found = evaluate(**given).thresholds()
+        own = np.ones(60) if weight is None else evaluate(**given).sample.weights
+        for score, tp, fp, total in zip(*(found[c] for c in ("score", "tp", "fp", "sum")), strict=True):
+            said = p >= score
+            assert tp == pytest.approx(own[said & (y == 1)].sum())
+            assert fp == pytest.approx(own[said & (y == 0)].sum())
+            assert total == pytest.approx((own * p)[said].sum())
+    few = evaluate(task_type="classification", labels=y, predictions=p).thresholds(most=10)
+    assert len(few["score"]) == 10
+    assert few["tp"][-1] + few["fp"][-1] == 60
+    assert evaluate(task_type="regression", labels=y, predictions=p).thresholds() is None

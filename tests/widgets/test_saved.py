@@ -404,3 +404,22 @@ def test_saved_and_live_tables_say_what_is_a_part():
     grid = compare(Named(2).runs(None)).sections[1]
     assert grid.table.column_names[1:6] == [f"metrics.{n}" for n in [*NAMED, "f1"]]
     assert grid.intervals == {"metrics.f1": ("metrics.f1.low", "metrics.f1.high")}
+
+
+def test_a_threshold_is_a_table_where_nothing_moves():
+    """Without scripts the counts and shares at round thresholds stand there, with the one of the evaluation."""
+    part = saved.Thresholds(
+        {"score": [0.9, 0.6, 0.2], "tp": [1, 2, 2], "fp": [0, 1, 2], "sum": [0.9, 2.1, 2.5]},
+        0.55,
+        "yes",
+        0.95,
+        counted=True,
+    )
+    assert part.at(0.6) | {"threshold": 0.6} == {
+        "threshold": 0.6, "tp": 2, "fp": 1, "fn": 0, "tn": 1,
+        "precision": 2 / 3, "recall": 1, "specificity": 0.5, "f1": 0.8, "accuracy": 0.75,
+    }  # fmt: skip
+    assert part.at(0.95)["precision"] is None
+    page = saved.Page("one", [part])
+    assert page.to_html().count("<tr") == 11
+    assert json.loads(page.to_json()["data"])["sections"][0]["kind"] == "thresholds"

@@ -18,7 +18,7 @@ const GRIDS = {
 export type Columns = Record<string, Float64Array>;
 
 /** Weighted true and false positives at each distinct score from high to low; the last ones are the totals. */
-interface Counted {
+export interface Counted {
   readonly tp: Float64Array;
   readonly fp: Float64Array;
   readonly size: number;
@@ -145,17 +145,25 @@ export class Thresholds {
   readonly #ascending: Float64Array;
   readonly #counted: Counted;
 
-  constructor(sample: Sample) {
+  constructor(scores: Float64Array, counted: Counted) {
+    this.scores = scores;
+    this.#ascending = scores.slice().reverse();
+    this.#counted = counted;
+  }
+
+  static of(sample: Sample): Thresholds {
     const sorted = new Sorted(sample, sample.positive!), { weights } = sample;
-    this.scores = sorted.scores;
-    this.#ascending = sorted.scores.slice().reverse();
-    this.#counted = sorted.count(row => (weights ? weights[row]! : 1));
+    return new Thresholds(sorted.scores, sorted.count(row => (weights ? weights[row]! : 1)));
+  }
+
+  /** How many of the distinct scores are at least `threshold`. */
+  chosen(threshold: number): number {
+    return this.scores.length - searchsorted(this.#ascending, threshold);
   }
 
   /** Counts where a row is predicted positive if its probability is at least `threshold`. */
   counts(threshold: number): Sides {
-    const { tp, fp, size } = this.#counted;
-    const chosen = size - searchsorted(this.#ascending, threshold);
+    const { tp, fp, size } = this.#counted, chosen = this.chosen(threshold);
     const up = chosen > 0 ? tp[chosen - 1]! : 0, down = chosen > 0 ? fp[chosen - 1]! : 0;
     return { tp: up, fp: down, fn: tp[size - 1]! - up, tn: fp[size - 1]! - down };
   }

@@ -7,6 +7,7 @@ import { readTable } from '../core/table.ts';
 import type { Column, Table } from '../core/table.ts';
 import { Chart } from './chart.ts';
 import { h, uniqueId } from './dom.ts';
+import { thresholdPanel } from './thresholds.ts';
 
 const list = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
 /** A saved page may be a stranger's: what is drawn of it has bounds. */
@@ -29,6 +30,7 @@ export function mountReport(el: HTMLElement, connector: Connector, data: JsonObj
     if (kind === 'heading') root.append(h('h3', {}, text));
     else if (kind === 'text') root.append(h('p', { class: section.role === 'lede' ? 'ml-lede' : section.role === 'note' ? 'ml-quiet' : null }, text));
     else if (kind === 'stats') root.append(stats(list(section.items)));
+    else if (kind === 'thresholds') root.append(thresholdPanel(section));
     else if (kind === 'table') root.append(table(section));
     else if (kind === 'figure') {
       const chart = new Chart(connector, format.clip(words(section.alt) || 'Figure', 1000), Math.max(80, Math.min(2000, finite(section.height) ?? 320)));
