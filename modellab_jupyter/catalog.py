@@ -239,7 +239,7 @@ class Datasets(_Collection[schema.DatasetRecord]):
         """
         chosen = self._version(id, version)
         if data is not None:
-            found: str | None = data_.frame_digest(data_.as_frame(data))
+            found: str | None = data_.frame_digest(data)
         elif chosen["path"] is None:
             raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
         else:

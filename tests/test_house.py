@@ -20,9 +20,9 @@ HARNESS = ROOT / "evalharness"
 FLOORS = [
     {"errors"},
     {"schema", "config"},
-    {"journal", "blobs", "environment", "cells", "latency", "tables"},
-    {"data"},
-    {"store"},
+    {"journal", "blobs", "environment", "cells", "latency", "tables", "summary"},
+    {"data", "objects"},
+    {"store", "drift"},
     {"session"},
     {"judge"},
     {"tracking"},
@@ -41,7 +41,9 @@ ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "anywidget": {"widgets"},
     "jupyter_server": {"server"},
     "tornado": {"server"},
-    "xgboost": {"templates"},
+    "xgboost": {"templates", "objects"},
+    "skops": {"objects"},
+    "onnx": {"objects"},
 }
 HEAVY = {
     "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost",
