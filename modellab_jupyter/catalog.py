@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from modellab_jupyter import data as data_
+from modellab_jupyter import drift as drift_
 from modellab_jupyter import environment, schema, session, tracking
+from modellab_jupyter import summary as summary_
 from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, NotFoundError, hint
 
@@ -228,6 +230,44 @@ class Datasets(_Collection[schema.DatasetRecord]):
         if chosen["preview"] is None:
             raise InputError(f"dataset {id!r} is no table, so it has no preview; its bytes are at {chosen['path']!r}.")
         return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(chosen["preview"]))).head(rows)
+
+    def summary(self, id: str, version: int | None = None) -> pd.DataFrame:  # noqa: A002
+        """Return a row for each column: type, missing, distinct, mean, least, quartiles, greatest, most frequent."""
+        chosen = self._version(id, version)
+        if chosen["summary"] is None:
+            raise InputError(f"version {chosen['version']} of dataset {id!r} has no summary; register its data again.")
+        return summary_.decode(session.current().store.blobs.get(chosen["summary"])).frame()
+
+    def drift(
+        self,
+        id: str,  # noqa: A002
+        old: Any = None,
+        new: Any = None,
+        *,
+        confidence_level: float = 0.95,
+    ) -> drift_.Drift:
+        """Tell what changed between versions: rows, columns, types, missing values, distributions; see `drift.compare`.
+
+        Parameters
+        ----------
+        old, new : int, or DataFrame, or path of a table, optional
+            Numbers of versions, or data in their place. Default: the current version as `new`, and as `old` the one
+            that was registered before it.
+        confidence_level : float
+            Between 0 and 1; a change is one whose q-value is at most ``1 - confidence_level``.
+        """
+        if not isinstance(confidence_level, float) or not 0 < confidence_level < 1:
+            raise InputError(f"confidence_level must be a number between 0 and 1, found {confidence_level!r}.")
+        record = self.get(id)
+        new = record.version if new is None else new
+        if old is None:
+            before = [one["version"] for one in record.versions if not isinstance(new, int) or one["version"] != new]
+            if not before:
+                raise InputError(f"dataset {id!r} has one version only; give what to compare it with as old=.")
+            old = before[-1]
+        blobs = session.current().store.blobs
+        sides = [drift_.side(chosen, record.versions, blobs) for chosen in (old, new)]
+        return drift_.compare(record.name, *sides, confidence_level=confidence_level)
 
     def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
         """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.

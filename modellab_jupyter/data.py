@@ -161,13 +161,13 @@ def _from_pandas(column: pd.Series, name: str) -> pa.Array:
     texts: list[str | None] = []
     for row, value in enumerate(values):
         try:
-            token = _token(value)
+            found = token(value)
         except TypeError:
             raise InputError(
                 f"data must hold values, but column {name!r} holds a {type(value).__name__} in row {row}, whose "
                 "content cannot be told from its copy's; turn it into texts or numbers first."
             ) from None
-        texts.append(None if token == "null" else f"{type(value).__name__}:{token}")  # noqa: S105 - no password
+        texts.append(None if found == "null" else f"{type(value).__name__}:{found}")
     return pa.array(texts, type=pa.large_string())
 
 
@@ -229,7 +229,7 @@ def _canonical(array: Any) -> list[Any]:
         values = array.fill_null(False if pa.types.is_boolean(kind) else 0).to_numpy(zero_copy_only=False)
         return [missing, np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False))]
     if type_name(kind) not in {"string", "bytes"}:
-        tokens = ["" if value is None else _token(value) for value in array.to_pylist()]
+        tokens = ["" if value is None else token(value) for value in array.to_pylist()]
         array = pa.array(tokens, type=pa.large_string())
     array = array.fill_null("" if pa.types.is_large_string(array.type) else b"")
     lengths = pc.binary_length(array).to_numpy(zero_copy_only=False).astype("<i8", copy=False)
@@ -241,7 +241,7 @@ def _canonical(array: Any) -> list[Any]:
     return [missing, lengths, memoryview(data)[first:last]]
 
 
-def _token(value: Any) -> str:
+def token(value: Any) -> str:
     """Return a single value, or values within values, as a text that equal content shares.
 
     Raises
@@ -265,11 +265,11 @@ def _token(value: Any) -> str:
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_token, value))}]"
+        return f"[{', '.join(map(token, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(sorted(f'{_token(key)}: {_token(inner)}' for key, inner in value.items()))}}}"
+        return f"{{{', '.join(sorted(f'{token(key)}: {token(inner)}' for key, inner in value.items()))}}}"
     if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(_token, value)))}}}"
+        return f"{{{', '.join(sorted(map(token, value)))}}}"
     if isinstance(
         value,
         datetime.timedelta | np.datetime64 | np.timedelta64 | pd.Period | pd.Interval | uuid.UUID | fractions.Fraction

@@ -10,6 +10,7 @@ import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     import pyarrow as pa
 
 POINTS, LABELS = 256, 50  # what is kept of a column, where a table has few
@@ -69,6 +70,23 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: int
     columns: tuple[Column, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return a row for each column; times as timestamps in UTC."""
+        import pandas as pd
+
+        quantiles = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "max": 1.0}
+        rows = []
+        for c in self.columns:
+            found: dict[str, Any] = {"mean": c.mean, **{name: c.quantile(q) for name, q in quantiles.items()}}
+            if c.kind == "time":
+                found = {k: None if v is None else pd.Timestamp(v, unit="s", tz="UTC") for k, v in found.items()}
+            top = ", ".join(f"{text} ({count})" for text, count in c.labels[:5])
+            rows.append({
+                "column": c.name, "type": c.type, "rows": c.n, "missing": c.missing, "distinct": c.distinct,
+                **found, "std": c.std, "top": top,
+            })  # fmt: skip
+        return pd.DataFrame(rows)
 
     def encode(self) -> bytes:
         """Return the summary as JSON."""
