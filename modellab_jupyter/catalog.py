@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from modellab_jupyter import data as data_
 from modellab_jupyter import drift as drift_
-from modellab_jupyter import environment, schema, session, tracking
+from modellab_jupyter import environment, objects, schema, session, tracking
 from modellab_jupyter import summary as summary_
-from modellab_jupyter.blobs import file_digest
+from modellab_jupyter.blobs import Check, Damage, fault, file_digest
 from modellab_jupyter.errors import InputError, NotFoundError, hint
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from modellab_jupyter.store import Store
+    from modellab_jupyter.store.bin import Contents
 
 _Record = TypeVar("_Record")
 
@@ -269,6 +270,26 @@ class Datasets(_Collection[schema.DatasetRecord]):
         sides = [drift_.side(chosen, record.versions, blobs) for chosen in (old, new)]
         return drift_.compare(record.name, *sides, confidence_level=confidence_level)
 
+    def verify_all(self) -> Check:
+        """Check the files of the current versions, and what is kept of all versions, against their digests."""
+        kept, damaged, files, size = [], [], 0, 0
+        for id_ in self.list()["dataset_id"]:
+            record = self.get(id_)
+            for one in record.versions:
+                kept += [
+                    ("dataset", id_, record.name, f"version {one['version']}, {part}", one[part], False)
+                    for part in ("preview", "summary")
+                    if one[part]
+                ]
+            if one["path"] is not None:
+                reason = fault(Path(one["path"]), one["digest"])
+                part = f"version {one['version']}"
+                if reason is not None:
+                    damaged.append(Damage("dataset", id_, record.name, part, one["digest"], one["path"], reason))
+                files, size = files + 1, size + (one["size"] or 0) * (reason is None)
+        check = session.current().store.blobs.check(kept)
+        return Check(check.files + files, check.size + size, (*damaged, *check.damaged))
+
     def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
         """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.
 
@@ -490,13 +511,24 @@ class Artifacts(_Collection[schema.ArtifactRecord]):
         target = Path(path).expanduser()
         return session.current().store.blobs.export(record.digest, target, folder=record.kind == "folder")
 
-    def verify(self, id: str) -> bool:  # noqa: A002
-        """Tell whether the stored bytes, of a folder all of them, match their digests."""
-        blobs = session.current().store.blobs
+    def load(self, id: str, *, trusted: str | Sequence[str] = ()) -> Any:  # noqa: A002
+        """Return the object that was logged: JSON, table (as a pandas frame), array, text, or model.
+
+        Nothing is ever unpickled. `trusted` names the types that a scikit-learn model may hold besides those known to
+        be safe; the error of a model with others lists them.
+        """
         record = self.get(id)
-        if not blobs.is_intact(record.digest):
-            return False
-        return record.kind == "file" or all(blobs.is_intact(str(m["digest"])) for m in blobs.members(record.digest))
+        return objects.load(self.open(id), record.name, record.media_type, trusted=trusted)
+
+    def verify(self, *ids: str) -> Check:
+        """Check stored bytes, of folders all of them, against their digests; all artifacts where none is named.
+
+        The result is true where nothing is damaged, and else tells what is.
+        """
+        found = [self.get(id_) for id_ in ids] if ids else [self.get(id_) for id_ in self.list()["artifact_id"]]
+        return session.current().store.blobs.check(
+            ("artifact", one.artifact_id, one.name, "", one.digest, one.kind == "folder") for one in found
+        )
 
 
 class Evaluations(_Collection[schema.EvaluationRecord]):
@@ -554,8 +586,14 @@ class Trash:
         kind, id_ = found["kind"].iloc[0], found["id"].iloc[0]
         session.current().submit(schema.Restored(time=time.time_ns(), kind=kind, ids=[id_]))
 
+    def contents(self) -> Contents:
+        """Return what `empty` would destroy: objects, with all that go along, files and bytes."""
+        from modellab_jupyter.store import bin as bin_
+
+        return bin_.contents(session.current().store)
+
     def empty(self) -> dict[str, int]:
-        """Destroy what is in the trash; return how many objects, files and bytes went."""
+        """Destroy what is in the trash, which `contents` tells; return how many objects, files and bytes went."""
         owner = session.current()
         count = len(self.list())
         owner.submit(schema.Purged(time=time.time_ns()))

@@ -42,8 +42,6 @@ ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "jupyter_server": {"server"},
     "tornado": {"server"},
     "xgboost": {"templates", "objects"},
-    "skops": {"objects"},
-    "onnx": {"objects"},
 }
 HEAVY = {
     "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost",
