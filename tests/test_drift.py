@@ -127,7 +127,8 @@ def test_samples_of_one_source_rarely_differ() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        pd.DataFrame(), pd.DataFrame({"x": []}), pd.DataFrame({"x": [None, None]}), pd.DataFrame({"x": [np.inf, -np.inf]}),
+        pd.DataFrame(), pd.DataFrame({"x": []}), pd.DataFrame({"x": [None, None]}),
+        pd.DataFrame({"x": [np.inf, -np.inf]}),
         pd.DataFrame({"x": [True, None]}), pd.DataFrame([[1, 2]], columns=["x", "x"]),
         pd.DataFrame({"x": pd.to_timedelta([1, 2], unit="s")}), pd.DataFrame({"x": [1j]}),
     ],

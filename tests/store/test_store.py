@@ -570,7 +570,10 @@ def test_a_migration_that_fails_midway_leaves_the_store_as_it_was(
     """The statements of a migration and the record of it are one transaction; the next try goes through."""
     log_some()
     before = content(Path.cwd())
-    newer = (*migrations.known(), (migrations.known()[-1][0] + 1, "next", "CREATE TABLE extra (a INTEGER); CREATE TABLE runs (a INTEGER);"))
+    newer = (
+        *migrations.known(),
+        (migrations.known()[-1][0] + 1, "next", "CREATE TABLE extra (a INTEGER); CREATE TABLE runs (a INTEGER);"),
+    )
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "known", lambda: newer)
         with pytest.raises(Exception, match="runs"):
