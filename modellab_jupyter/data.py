@@ -135,6 +135,8 @@ def as_table(data: Any) -> pa.Table:
             f"data must be a frame, a file or a dataset of the store, found {type(data).__name__}; "
             "give a DataFrame, an Arrow table or a path."
         )
+    if any(str(kind) == "Object" for kind in getattr(data, "dtypes", ())):  # polars would hand out addresses
+        raise InputError("data must hold values, but a column of polars' type Object holds none; give it another type.")
     try:
         table = data if isinstance(data, pa.Table) else pa.table(data)
     except (pa.ArrowInvalid, TypeError) as error:
@@ -154,9 +156,10 @@ def _from_pandas(column: pd.Series, name: str) -> pa.Array:
     values: Any = column.array.to_dense() if isinstance(column.dtype, pd.SparseDtype) else column
     try:
         array = pa.array(values, from_pandas=True)
-        if not isinstance(array.type, pa.BaseExtensionType):
+        odd = isinstance(array.type, pa.BaseExtensionType) or (pa.types.is_nested(array.type) and _has_set(values))
+        if not odd:
             return _plain(array)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (ValueError, TypeError, NotImplementedError, OverflowError):  # mixed, half a surrogate pair, a huge integer
         pass
     texts: list[str | None] = []
     for row, value in enumerate(values):
@@ -169,6 +172,16 @@ def _from_pandas(column: pd.Series, name: str) -> pa.Array:
             ) from None
         texts.append(None if found == "null" else f"{type(value).__name__}:{found}")
     return pa.array(texts, type=pa.large_string())
+
+
+def _has_set(values: Any) -> bool:
+    """Tell whether there is a set anywhere within; Arrow would keep its order, which is another in each process."""
+    return any(
+        isinstance(one, set | frozenset)
+        or (isinstance(one, list | tuple) and _has_set(one))
+        or (isinstance(one, dict) and _has_set(one.values()))
+        for one in values
+    )
 
 
 def _plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -297,7 +310,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         shown.to_parquet(buffer)
     except (ValueError, TypeError, OverflowError, NotImplementedError):  # columns of mixed types: Parquet has none
         buffer = io.BytesIO()
-        shown.astype(str).to_parquet(buffer)
+        shown.map(lambda v: str(v).encode("utf-8", "backslashreplace").decode(), na_action="ignore").to_parquet(buffer)
     return buffer.getvalue()
 
 

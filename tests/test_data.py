@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import modellab_jupyter as ml
 from modellab_jupyter.data import as_table, frame_digest
+from tests.conftest import answer
 
 CELLS = {
     "int": st.integers(-(2**63), 2**63 - 1),
@@ -191,7 +192,60 @@ def test_an_object_without_content_is_refused() -> None:
     """What shows an address in memory would get another digest each time; the column, type and row are named."""
     with pytest.raises(ml.InputError, match="column 'a' holds a object in row 1, whose"):
         ml.datasets.add(pd.DataFrame({"a": pd.Series([1, object()], dtype=object)}))
+    with pytest.raises(ml.InputError, match="a column of polars' type Object holds none"):
+        ml.datasets.add(pl.DataFrame({"a": pl.Series([object()])}))
     assert len(ml.datasets.list()) == 0
+
+
+def test_a_digest_is_the_same_in_every_process() -> None:
+    """Sets, whose order is another in each process, also within lists and records, have one digest."""
+    code = (
+        "import pandas as pd; from modellab_jupyter.data import frame_digest\n"
+        "words = set('abcdefgh')\n"
+        "rows = [[words, words], [[words]] * 2, [{'k': words}] * 2, [frozenset(words), 1]]\n"
+        "print([frame_digest(pd.DataFrame({'a': pd.Series(row, dtype=object)})) for row in rows])"
+    )
+    assert len({answer(code) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize(
+    "cells", [["\ud800", "a"], [2**70, 1], [-1, 2**64 - 1], [np.datetime64("2024-01-01"), None], [1j], [{1: 2}, "x"]]
+)
+def test_values_that_arrow_has_no_type_for_are_content(cells: list[Any]) -> None:
+    """They are registered, summarised and told apart, and a copy has the same digest."""
+    column = pd.Series(cells, dtype=object)
+    record = ml.datasets.add(pd.DataFrame({"a": column}), "odd")
+    assert record.digest == frame_digest(pd.DataFrame({"a": column.copy()}))
+    assert record.digest != frame_digest(pd.DataFrame({"a": pd.Series([*cells[:-1], "other"], dtype=object)}))
+
+
+def test_an_old_store_gets_summaries_and_a_current_version() -> None:
+    """Versions from before have none and are current in their order; registering the content again adds the summary."""
+    import duckdb
+
+    from modellab_jupyter.store import migrations
+    from modellab_jupyter.store.backends import STORAGE_VERSION
+
+    frame = pd.DataFrame({"x": [1.0, 2.0]})
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH 'modellab.duckdb' AS store (STORAGE_VERSION '{STORAGE_VERSION}')")
+        con.execute("USE store")
+        con.execute("CREATE TABLE migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+        con.execute(migrations.known()[0][2])
+        con.execute("INSERT INTO migrations VALUES (1, 'foundation', now() AT TIME ZONE 'UTC')")
+        con.execute("INSERT INTO datasets VALUES ('ds_1', NULL, 'd', '', '2024-01-01', '2024-01-02', NULL)")
+        for version, digest in ((1, frame_digest(frame)), (2, "b" * 64)):
+            con.execute(
+                "INSERT INTO dataset_versions VALUES ('ds_1', ?, ?, 'frame', NULL, 2, 1, NULL, '[]', NULL, ?)",
+                [version, digest, f"2024-01-0{version}"],
+            )
+    assert ml.datasets.get("d").version == 2
+    for call in (lambda: ml.datasets.summary("d"), lambda: ml.datasets.drift("d")):
+        with pytest.raises(ml.InputError, match=r"has no summary|neither rows nor a summary"):
+            call()
+    record = ml.datasets.add(frame, "d")
+    assert (record.version, len(record.versions)) == (1, 2)
+    assert ml.datasets.summary("d")["mean"].tolist() == [1.5]
 
 
 def test_digests_stay_what_they_are() -> None:
