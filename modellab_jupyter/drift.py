@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from modellab_jupyter.blobs import Blobs, file_digest
 from modellab_jupyter.data import as_table, read_file, table_digest, token
 from modellab_jupyter.errors import InputError, NotFoundError
-from modellab_jupyter.summary import Column, Summary, decode, seconds, summarise, type_name
+from modellab_jupyter.summary import POINTS, Column, Summary, decode, seconds, summarise, type_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _EXPECTED: Final = 5  # rows that a cell of a chi-squared test must expect
 _EXACT: Final = 1_000  # rows up to which Kolmogorov and Smirnov's test is exact
 _BINS: Final = 10
+_LABELS: Final = 10_000  # categories that are told apart where the rows are there
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Side:
         if self.table is None:
             assert self.kept is not None
             return self.kept
-        return summarise(self.table, points=len(self.table), labels=len(self.table))
+        return summarise(self.table, points=len(self.table) + POINTS + 1, labels=_LABELS)
 
 
 def side(chosen: Any, versions: Sequence[dict[str, Any]], blobs: Blobs) -> Side:

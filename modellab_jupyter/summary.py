@@ -61,8 +61,11 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def quantile(self, q: float) -> float | None:
         """Return the least kept value up to which a share `q` of the values lies; None where there is none."""
-        rank = q * (self.n - self.missing)
-        return next((value for value, count in zip(self.values, self.up_to, strict=True) if count >= rank), None)
+        import numpy as np
+
+        if not len(self.values):
+            return None
+        return float(self.values[int(np.searchsorted(self.up_to, q * (self.n - self.missing)))])
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +102,10 @@ def decode(data: bytes) -> Summary:
 
 
 def summarise(table: pa.Table, *, points: int | None = None, labels: int | None = None) -> Summary:
-    """Return the summary of a table; `points` and `labels` say how much is kept of a column (all: ``len(table)``)."""
+    """Return the summary of a table; `points` and `labels` say how much is kept of a column.
+
+    With more than `POINTS`, which is for comparing at once and not for keeping, `values` and counts are arrays.
+    """
     width = max(table.num_columns, 1)
     points = min(POINTS, max(16, _MOST_POINTS // width)) if points is None else points
     labels = min(LABELS, max(5, _MOST_LABELS // width)) if labels is None else labels
@@ -189,6 +195,7 @@ def _numbers(values: np.ndarray[Any, Any], rows: int, points: int) -> dict[str, 
         kept = ranked[np.concatenate([[True], ranked[1:] != ranked[:-1]])]
     else:
         kept = np.unique(ranked[np.round(np.linspace(0, n - 1, points + 1)).astype(np.int64)])
+    pack: Any = (lambda array: tuple(array.tolist())) if points <= POINTS else lambda array: array
     infinite = int(np.isinf(values).sum()) if values.dtype.kind == "f" else 0
     finite = values[np.isfinite(values)] if infinite else values
     with np.errstate(over="ignore", invalid="ignore"):
@@ -200,9 +207,9 @@ def _numbers(values: np.ndarray[Any, Any], rows: int, points: int) -> dict[str, 
         "distinct": distinct,
         "mean": mean if math.isfinite(mean) else None,
         "std": std if math.isfinite(std) else None,
-        "values": tuple(np.clip(kept.astype(np.float64), -_LARGEST, _LARGEST).tolist()),
-        "below": tuple(np.searchsorted(ranked, kept, "left").tolist()),
-        "up_to": tuple(np.searchsorted(ranked, kept, "right").tolist()),
+        "values": pack(np.clip(kept.astype(np.float64), -_LARGEST, _LARGEST)),
+        "below": pack(np.searchsorted(ranked, kept, "left")),
+        "up_to": pack(np.searchsorted(ranked, kept, "right")),
     }
 
 
