@@ -288,9 +288,9 @@ def _numbers(a: Column, b: Column) -> dict[str, Any]:
     exact = a.is_complete and b.is_complete
     gap = 0.0
     for x, y in ((a, b), (b, a)):
-        for side, counts in (("right", x.up_to), ("left", x.below)):
-            low, high = _between(y, np.array(x.values), side)
-            share = np.array(counts) / (x.n - x.missing)
+        for side, counts in (("right", x.up_to), ("left", x.below))[: 1 if exact else 2]:
+            low, high = _between(y, np.asarray(x.values), side)
+            share = np.asarray(counts) / (x.n - x.missing)
             gap = max(gap, float(np.max(share - high)), float(np.max(low - share)))
     if exact and max(n, m) <= _EXACT:
         left, right = (np.repeat(c.values, np.diff(c.up_to, prepend=0)) for c in (a, b))
@@ -313,7 +313,7 @@ def _between(column: Column, at: Any, side: str) -> tuple[np.ndarray[Any, Any], 
     import numpy as np
 
     n = column.n - column.missing
-    values, below, up_to = (np.array(part) for part in (column.values, column.below, column.up_to))
+    values, below, up_to = (np.asarray(part) for part in (column.values, column.below, column.up_to))
     place = np.searchsorted(values, at, "right")  # kept values up to the point
     low = np.concatenate([[0], up_to])[place]
     high = np.concatenate([below, [n]])[place]
