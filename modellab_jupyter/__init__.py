@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         log_latency,
         log_metric,
         log_metrics,
+        log_model,
         log_param,
         log_params,
         set_note,
@@ -52,7 +53,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "api": (
         "active_run", "end_run", "log_artifact", "log_dataset", "log_latency",
-        "log_metric", "log_metrics", "log_param", "log_params", "set_note", "set_tags",
+        "log_metric", "log_metrics", "log_model", "log_param", "log_params", "set_note", "set_tags",
     ),
     "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "trash"),
     "errors": (
@@ -93,6 +94,7 @@ __all__ = [
     "log_latency",
     "log_metric",
     "log_metrics",
+    "log_model",
     "log_param",
     "log_params",
     "projects",

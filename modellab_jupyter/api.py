@@ -48,9 +48,14 @@ def log_latency(seconds: float | Iterable[float], name: str = "latency", *, warm
     session.current().run.log_latency(seconds, name, warmup=warmup)
 
 
-def log_artifact(path_or_object: Any, name: str | None = None) -> str:
+def log_artifact(path_or_object: Any, name: str | None = None, *, max_size: int | None = None) -> str:
     """Keep a file, folder or object with the active run; see `Run.log_artifact`."""
-    return session.current().run.log_artifact(path_or_object, name)
+    return session.current().run.log_artifact(path_or_object, name, max_size=max_size)
+
+
+def log_model(model: Any, name: str = "model", *, max_size: int | None = None) -> str:
+    """Keep a model with the active run, never as a pickle; see `Run.log_model`."""
+    return session.current().run.log_model(model, name, max_size=max_size)
 
 
 def log_dataset(data: Any, name: str | None = None, *, split: str = "") -> str:

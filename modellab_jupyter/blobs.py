@@ -9,9 +9,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Container, Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNK = 1 << 20
 
@@ -20,6 +25,16 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fault(path: Path, digest: str) -> str | None:
+    """Return what is wrong with a file that should have a digest, None where nothing is."""
+    try:
+        return None if file_digest(path) == digest else "has other bytes"
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
 
 
 def is_text(name: str) -> bool:
@@ -33,6 +48,43 @@ def is_text(name: str) -> bool:
 
 def _damaged(digest: str, path: Path) -> DamagedError:
     return DamagedError(f"the stored bytes of {digest[:12]}… were changed or damaged; restore {path} from a copy.")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes that are not what was registered: whose they are, where they should lie, and what is wrong."""
+
+    kind: str
+    id: str
+    name: str
+    part: str  # of a folder the member, of a dataset the version and what of it
+    digest: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check of bytes against digests found; true where nothing is damaged."""
+
+    files: int
+    size: int
+    damaged: tuple[Damage, ...] = ()
+
+    def __bool__(self) -> bool:
+        return not self.damaged
+
+    def __str__(self) -> str:
+        lines = [f"{self.files} files of {self.size} bytes checked, {len(self.damaged) or 'none'} damaged"]
+        lines += [f"{d.kind} {d.name!r} {d.id} {d.part}: {d.path} {d.reason}" for d in self.damaged]
+        return "\n".join(lines)
+
+    def frame(self) -> pd.DataFrame:
+        """Return a row for each damage."""
+        import pandas as pd
+
+        names = [field.name for field in fields(Damage)]
+        return pd.DataFrame([[getattr(one, name) for name in names] for one in self.damaged], columns=names)
 
 
 class Blobs:
@@ -96,10 +148,39 @@ class Blobs:
             raise NotFoundError(f"the stored bytes of {digest[:12]}… are missing; restore {path} from a copy.")
         return path
 
-    def is_intact(self, digest: str) -> bool:
-        """Tell whether the blob is there and its bytes match its digest."""
-        path = self.path(digest)
-        return path.is_file() and file_digest(path) == digest
+    def check(self, owned: Iterable[tuple[str, str, str, str, str, bool]]) -> Check:
+        """Check blobs, each once: kind, id, name and part of whom one belongs to, digest, and whether a folder."""
+        known: dict[str, str | None] = {}
+        damaged: list[Damage] = []
+
+        def look(kind: str, id_: str, name: str, part: str, digest: str) -> bool:
+            path = self.path(digest)
+            if digest not in known:
+                known[digest] = fault(path, digest)
+            reason = known[digest]
+            if reason is not None:
+                damaged.append(Damage(kind, id_, name, part, digest, str(path), reason))
+            return reason is None
+
+        for kind, id_, name, part, digest, folder in owned:
+            if look(kind, id_, name, part, digest) and folder:
+                for member in self.members(digest):
+                    look(kind, id_, name, str(member["path"]), str(member["digest"]))
+        sizes = [self.path(digest).stat().st_size for digest, reason in known.items() if reason is None]
+        return Check(len(known), sum(sizes), tuple(damaged))
+
+    def weigh(self, wanted: Container[str], before: float) -> tuple[int, int, int]:
+        """Return how many blobs `discard` would remove, their bytes, and those of unwanted ones that are too young."""
+        count = size = young = 0
+        for path in self.folder.glob("*/*"):
+            if path.parent.name + path.name not in wanted:
+                with contextlib.suppress(FileNotFoundError):
+                    stat = path.stat()
+                    if stat.st_mtime < before:
+                        count, size = count + 1, size + stat.st_size
+                    else:
+                        young += stat.st_size
+        return count, size, young
 
     def export(self, digest: str, target: Path, *, folder: bool) -> Path:
         """Copy a blob, or every member of a stored folder, to `target`, which must not exist."""

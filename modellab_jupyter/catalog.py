@@ -11,86 +11,20 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter import data as data_
 from modellab_jupyter import environment, schema, session, tracking
-from modellab_jupyter.blobs import file_digest
+from modellab_jupyter.assets import Artifacts, Datasets, Trash, artifacts, datasets, trash
+from modellab_jupyter.collection import Collection, frame
 from modellab_jupyter.errors import InputError, NotFoundError, hint
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from modellab_jupyter.store import Store
 
-_Record = TypeVar("_Record")
 
-
-def frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a pandas frame."""
-    return cast("pd.DataFrame", table.to_pandas())
-
-
-class _Collection(Generic[_Record]):
-    """What all five have in common."""
-
-    kind: schema.Kind
-
-    def get(self, id: str) -> _Record:  # noqa: A002 - the contract's name
-        """Return one of them, as a frozen record.
-
-        Raises
-        ------
-        NotFoundError
-            Nothing goes by that id or name.
-        """
-        raise NotImplementedError
-
-    def update(self, id: str, **fields: Any) -> _Record:  # noqa: A002
-        """Give fields other values and return the record as it stands then.
-
-        Raises
-        ------
-        InputError
-            A field cannot be set; nothing is changed then.
-        """
-        owner = session.current()
-        found = owner.store.resolve(self.kind, id)
-        self._check(fields)
-        self._submit(schema.Changed(time=time.time_ns(), kind=self.kind, id=found, fields=fields) if fields else None)
-        return self.get(found)
-
-    def _check(self, fields: dict[str, Any]) -> None:
-        from modellab_jupyter.store import ingest
-
-        allowed = ingest.editable(self.kind)
-        for name, value in fields.items():
-            if name not in allowed:
-                near = hint(name, allowed) or f"; {', '.join(sorted(allowed))} can."
-                raise InputError(f"field {name!r} of a {self.kind} cannot be set{near}")
-            wanted = bool if name == "baseline" else str
-            if not isinstance(value, wanted) or (name == "name" and not str(value).strip()):
-                raise InputError(f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}.")
-
-    def _submit(self, event: schema.Event | None) -> None:
-        if event is not None:
-            session.current().submit(event)
-
-    def delete(self, *ids: str) -> None:
-        """Put some of them into the trash; `restore` brings them back, only emptying the trash destroys."""
-        store = session.current().store
-        found = [store.resolve(self.kind, ref) for ref in ids]
-        self._submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
-
-    def restore(self, *ids: str) -> None:
-        """Bring some of them back from the trash."""
-        store = session.current().store
-        found = [store.resolve(self.kind, ref, trash_first=True) for ref in ids]
-        self._submit(schema.Restored(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
-
-
-class Projects(_Collection[schema.ProjectRecord]):
+class Projects(Collection[schema.ProjectRecord]):
     """Named collections of runs."""
 
     kind = "project"
@@ -163,107 +97,7 @@ class Projects(_Collection[schema.ProjectRecord]):
         return frame(store.runs(store.resolve(self.kind, id)))
 
 
-class Datasets(_Collection[schema.DatasetRecord]):
-    """Named sources and their exact contents."""
-
-    kind = "dataset"
-
-    def add(
-        self,
-        data: Any,
-        name: str | None = None,
-        project_id: str | None = None,
-        description: str | None = None,
-    ) -> schema.DatasetRecord:
-        """Register a frame or a file; the same name with another content is another version of it."""
-        if description is not None:
-            self._check({"description": description})
-        owner = session.current()
-        project = None if project_id is None else owner.project(project_id)
-        event = data_.describe(data, name, owner.store.blobs, project_id=project, description=description)
-        for first in owner.introduce(project) if project else []:
-            owner.record(first)
-        owner.submit(event)
-        return self.get(event.dataset_id)
-
-    def _check(self, fields: dict[str, Any]) -> None:
-        super()._check(fields)
-        if "project_id" in fields:
-            fields["project_id"] = session.current().store.resolve("project", fields["project_id"])
-
-    def list(self, project_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
-        """Return datasets with their newest version, the most recent first."""
-        from modellab_jupyter.store import queries
-
-        store = session.current().store
-        project = None if project_id is None else store.resolve("project", project_id)
-        return frame(store.read(queries.datasets, project_id=project, trash=trash))
-
-    def get(self, id: str) -> schema.DatasetRecord:  # noqa: A002
-        """Return one dataset with all its versions and the runs that used each."""
-        from modellab_jupyter.store import queries
-
-        store = session.current().store
-        found = store.resolve(self.kind, id, trash=True)
-        row = store.read(
-            queries.rows,
-            """SELECT dataset_id, project_id, name, description, created_at, updated_at, deleted_at
-            FROM datasets WHERE dataset_id = ?""",
-            [found],
-        )[0]
-        versions = store.read(queries.versions, found)
-        return schema.DatasetRecord(
-            **row, versions=versions, digest=versions[-1]["digest"], version=versions[-1]["version"]
-        )
-
-    def preview(self, id: str, rows: int = 100, version: int | None = None) -> pd.DataFrame:  # noqa: A002
-        """Return the first rows of a dataset, at most 100, as they were when it was registered."""
-        import io
-
-        import pandas as pd
-
-        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
-            raise InputError(f"rows must be a whole number of at least 0, found {rows!r}.")
-        chosen = self._version(id, version)
-        if chosen["preview"] is None:
-            raise InputError(f"dataset {id!r} is no table, so it has no preview; its bytes are at {chosen['path']!r}.")
-        return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(chosen["preview"]))).head(rows)
-
-    def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
-        """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.
-
-        Returns
-        -------
-        dict
-            ``intact`` (bool), ``found`` (digest or None), ``registered`` (digest), ``reason`` (a sentence).
-        """
-        chosen = self._version(id, version)
-        if data is not None:
-            found: str | None = data_.frame_digest(data_.as_frame(data))
-        elif chosen["path"] is None:
-            raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
-        else:
-            path = Path(chosen["path"])
-            found = file_digest(path) if path.is_file() else None
-        intact = found == chosen["digest"]
-        reason = (
-            f"the content is that of version {chosen['version']}"
-            if intact
-            else f"{chosen['path']} is not there any more"
-            if found is None
-            else f"the content differs from version {chosen['version']}"
-        )
-        return {"intact": intact, "found": found, "registered": chosen["digest"], "reason": reason + "."}
-
-    def _version(self, ref: str, version: int | None) -> dict[str, Any]:
-        record = self.get(ref)
-        for one in record.versions:
-            if one["version"] == (record.version if version is None else version):
-                return one
-        raise NotFoundError(f"dataset {record.name!r} has no version {version!r}; it has 1 to {record.version}.")
-
-
-class Runs(_Collection[schema.RunRecord]):
+class Runs(Collection[schema.RunRecord]):
     """Recorded executions."""
 
     kind = "run"
@@ -397,69 +231,7 @@ class Runs(_Collection[schema.RunRecord]):
         return frame(store.read(queries.cells, store.resolve(self.kind, id)))
 
 
-class Artifacts(_Collection[schema.ArtifactRecord]):
-    """Files and folders of runs."""
-
-    kind = "artifact"
-
-    def add(self, run_id: str, path_or_object: Any, name: str | None = None) -> schema.ArtifactRecord:
-        """Keep a file, folder or object with a run that has ended; see `Run.log_artifact`."""
-        owner = session.current()
-        run = tracking.Run(owner, owner.store.resolve("run", run_id), run_id, "", None)
-        artifact_id = run.log_artifact(path_or_object, name)
-        owner.settle(wait=None)
-        return self.get(artifact_id)
-
-    def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
-        """Return artifacts, the newest first."""
-        from modellab_jupyter.store import queries
-
-        store = session.current().store
-        run = None if run_id is None else store.resolve("run", run_id)
-        return frame(store.read(queries.artifacts, run_id=run, trash=trash))
-
-    def get(self, id: str) -> schema.ArtifactRecord:  # noqa: A002
-        """Return one artifact."""
-        from modellab_jupyter.store import queries
-
-        store = session.current().store
-        found = store.read(
-            queries.rows,
-            """SELECT artifact_id, run_id, name, kind, digest, size, media_type, created_at, deleted_at
-            FROM artifacts WHERE artifact_id = ?""",
-            [store.resolve(self.kind, id, trash=True)],
-        )
-        return schema.ArtifactRecord(**found[0])
-
-    def open(self, id: str) -> bytes:  # noqa: A002
-        """Return a file's bytes, checked against their digest.
-
-        Raises
-        ------
-        DamagedError
-            The stored bytes were changed.
-        """
-        record = self.get(id)
-        if record.kind == "folder":
-            raise InputError(f"artifact {record.name!r} is a folder; copy it out with ml.artifacts.download(id, path).")
-        return session.current().store.blobs.get(record.digest)
-
-    def download(self, id: str, path: str | Path) -> Path:  # noqa: A002
-        """Copy an artifact to a path that does not exist yet."""
-        record = self.get(id)
-        target = Path(path).expanduser()
-        return session.current().store.blobs.export(record.digest, target, folder=record.kind == "folder")
-
-    def verify(self, id: str) -> bool:  # noqa: A002
-        """Tell whether the stored bytes, of a folder all of them, match their digests."""
-        blobs = session.current().store.blobs
-        record = self.get(id)
-        if not blobs.is_intact(record.digest):
-            return False
-        return record.kind == "file" or all(blobs.is_intact(str(m["digest"])) for m in blobs.members(record.digest))
-
-
-class Evaluations(_Collection[schema.EvaluationRecord]):
+class Evaluations(Collection[schema.EvaluationRecord]):
     """What runs scored, and on which rows."""
 
     kind = "evaluation"
@@ -493,34 +265,6 @@ class Evaluations(_Collection[schema.EvaluationRecord]):
     def folder(self, id: str) -> Path:  # noqa: A002
         """Return the standard artifact folder of an evaluation."""
         return session.current().settings.files / self.get(id).folder
-
-
-class Trash:
-    """What was deleted; emptying it is the only thing that destroys."""
-
-    def list(self) -> pd.DataFrame:
-        """Return what is in the trash: ``kind``, ``id``, ``name``, ``deleted_at``."""
-        from modellab_jupyter.store import queries
-
-        return frame(session.current().store.read(queries.trash))
-
-    def restore(self, ref: str) -> None:
-        """Bring back whatever goes by an id or a name."""
-        inside = self.list()
-        found = inside[(inside["id"] == ref) | (inside["name"] == ref)]
-        if not len(found):
-            known = [*inside["id"], *inside["name"]]
-            raise NotFoundError(f"nothing in the trash goes by {ref!r}{hint(ref, known) or '.'}")
-        kind, id_ = found["kind"].iloc[0], found["id"].iloc[0]
-        session.current().submit(schema.Restored(time=time.time_ns(), kind=kind, ids=[id_]))
-
-    def empty(self) -> dict[str, int]:
-        """Destroy what is in the trash; return how many objects, files and bytes went."""
-        owner = session.current()
-        count = len(self.list())
-        owner.submit(schema.Purged(time=time.time_ns()))
-        files, size = owner.store.collect()
-        return {"objects": count, "files": files, "bytes": size}
 
 
 def sql(query: str, params: Any = None) -> pd.DataFrame:
@@ -583,8 +327,24 @@ def _titles(records: Sequence[schema.RunRecord]) -> list[str]:
 
 
 projects = Projects()
-datasets = Datasets()
 runs = Runs()
-artifacts = Artifacts()
 evaluations = Evaluations()
-trash = Trash()
+
+__all__ = [
+    "Artifacts",
+    "Datasets",
+    "Evaluations",
+    "Projects",
+    "Runs",
+    "Trash",
+    "artifacts",
+    "best_run",
+    "datasets",
+    "evaluations",
+    "frame",
+    "projects",
+    "runs",
+    "sql",
+    "statistics",
+    "trash",
+]

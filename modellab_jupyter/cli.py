@@ -102,6 +102,10 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    p = command("trash", _trash)
+    p.add_argument("--restore", metavar="ID", action="append", default=[], help="bring something back; may be repeated")
+    p.add_argument("--empty", action="store_true", help="destroy what is in the trash, after asking")
+    p.add_argument("--yes", action="store_true", help="with --empty: do not ask")
     command("doctor", _doctor)
     return parser, found
 
@@ -231,6 +235,30 @@ def _evaluate(args: argparse.Namespace) -> int:
     print(report, report.get_takeaway(), sep="\n\n")
     if args.output:
         print(f"wrote {args.output}")
+    return 0
+
+
+def _trash(args: argparse.Namespace) -> int:
+    """Show what was deleted, bring it back, or destroy it."""
+    from modellab_jupyter import catalog
+
+    _configure(args, reads=True)
+    for ref in args.restore:
+        catalog.trash.restore(ref)
+        print(f"restored {ref!r}")
+    if args.restore:
+        return 0
+    if not args.empty:
+        return _print(catalog.trash.list())
+    print(f"this destroys {catalog.trash.contents()} for good")
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise InputError("--yes must be given where nobody can be asked; nothing was destroyed.")
+        if input("destroy it? [y/N] ").strip().lower() not in {"y", "yes"}:
+            print("nothing was destroyed")
+            return 1
+    gone = catalog.trash.empty()
+    print(f"destroyed {gone['objects']} objects, {gone['files']} files, {gone['bytes']} bytes")
     return 0
 
 

@@ -411,11 +411,9 @@ class ModelLabMagics(Magics):
         if args.restore:
             return None
         if args.empty:
-            inside = catalog.trash.list()
             if not args.yes:
-                counts = ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in inside["kind"].value_counts().items())
-                print(f"this destroys {counts or 'nothing'} for good; %modellab trash --empty --yes does it")
-                return inside
+                print(f"this destroys {catalog.trash.contents()} for good; %modellab trash --empty --yes does it")
+                return catalog.trash.list()
             gone = catalog.trash.empty()
             print(f"destroyed {gone['objects']} objects, {gone['files']} files, {gone['bytes']} bytes")
             return None

@@ -84,7 +84,7 @@ class ProjectAdded(Event, frozen=True, kw_only=True, tag="project"):
 
 
 class DatasetAdded(Event, frozen=True, kw_only=True, tag="dataset"):
-    """One exact content of a named source; a content that is known already adds no version."""
+    """One exact content of a named source; one that is known already adds no version and is current again."""
 
     dataset_id: str
     name: str
@@ -97,6 +97,7 @@ class DatasetAdded(Event, frozen=True, kw_only=True, tag="dataset"):
     size: int | None = None  # bytes, of a file
     fields: list[dict[str, str]] = []
     preview: str | None = None  # digest of a Parquet blob with the first rows
+    summary: str | None = None  # digest of a JSON blob; see `summary.Summary`
     description: str | None = None
 
 
@@ -440,7 +441,7 @@ class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset and its versions, the newest last."""
+    """A dataset and its versions, the one that was registered last at the end."""
 
     dataset_id: str
     project_id: str | None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import operator
 import os
@@ -194,16 +192,19 @@ class Run:
         note = schema.text("note", note, empty=True)
         self._record(schema.Changed(time=time.time_ns(), kind="run", id=self.id, fields={"note": note}))
 
-    def log_artifact(self, path_or_object: Any, name: str | None = None) -> str:
+    def log_artifact(self, path_or_object: Any, name: str | None = None, *, max_size: int | None = None) -> str:
         """Keep a file, a folder or an object; the same content is stored once.
 
         Parameters
         ----------
         path_or_object : path, bytes, dict, list, DataFrame, array, figure, or model
-            A text is a path. Objects are written in a format that is safe to read: JSON, Parquet, ``.npy``,
-            PNG or HTML, XGBoost's JSON. Others are refused, since reading a pickle runs its author's code.
+            A text is a path. Objects are written in a format that is safe to read: JSON, Parquet, ``.npy``, PNG (SVG or
+            PDF where the name ends so) or HTML; XGBoost's models as its JSON, scikit-learn's by skops, ONNX as it is.
+            Others are refused, since reading a pickle runs its author's code. `ml.artifacts.load` brings them back.
         name : str, optional
             Default: the file's name; for an object the name of its type.
+        max_size : int, optional
+            Refuse what has more bytes, before any work where the size is known.
 
         Returns
         -------
@@ -213,41 +214,31 @@ class Run:
         Raises
         ------
         InputError
-            The file is not there, or the object has no safe format.
+            The file is not there, the object has no safe format, or it is too large.
         """
-        if name is not None:
-            name = schema.text("name", name)
-        kind: Literal["file", "folder"] = "file"
-        blobs = self._session.store.blobs
-        if isinstance(path_or_object, str | os.PathLike):
-            path = Path(os.path.expanduser(path_or_object))  # noqa: PTH111 - no error for a user that is not there
-            if not os.path.exists(path):  # noqa: PTH110 - false, and no error, for a name that is too long
-                raise InputError(
-                    f"path_or_object must be a file or folder that is there, found {os.fspath(path_or_object)!r:.200}; "
-                    f"the current folder is {str(Path.cwd())!r}."
-                )
-            name = name or path.resolve().name
-            if path.is_dir():
-                kind = "folder"
-                digest, size = blobs.put_folder(path)
-            else:
-                digest, size = blobs.put_file(path), path.stat().st_size
-        else:
-            data, suffix = _bytes(path_or_object)
-            name = name or type(path_or_object).__name__.lower() + suffix
-            if not Path(name).suffix:
-                name += suffix
-            digest, size = blobs.put(data), len(data)
-        import mimetypes
+        from modellab_jupyter import objects
 
+        name = name if name is None else schema.text("name", name)
+        kept = objects.keep(path_or_object, name, self._session.store.blobs, max_size=max_size)
         artifact_id = schema.new_id("artifact")
         self._record(
             schema.ArtifactLogged(
-                time=time.time_ns(), artifact_id=artifact_id, run_id=self.id, name=name, kind=kind, digest=digest,
-                size=size, media_type=mimetypes.guess_type(name)[0],
+                time=time.time_ns(), artifact_id=artifact_id, run_id=self.id, name=kept.name, kind=kept.kind,
+                digest=kept.digest, size=kept.size, media_type=kept.media_type,
             )
         )  # fmt: skip
         return artifact_id
+
+    def log_model(self, model: Any, name: str = "model", *, max_size: int | None = None) -> str:
+        """Keep a model of scikit-learn, XGBoost or ONNX, never as a pickle; see `log_artifact`."""
+        from modellab_jupyter import objects
+
+        if not objects.is_model(model):
+            raise InputError(
+                f"model must be one of scikit-learn, XGBoost or ONNX, found {type(model).__name__}; "
+                "write it to a file yourself and log the file's path with log_artifact."
+            )
+        return self.log_artifact(model, name, max_size=max_size)
 
     def log_dataset(self, data: Any, name: str | None = None, *, split: str = "") -> str:
         """Record that this run uses a dataset, as it is now.
@@ -641,44 +632,3 @@ def _step(step: Any) -> int:
     if abs(number) > _LAST_STEP:
         raise InputError(f"step must lie within 2**53, found {number!r:.40}.")
     return number
-
-
-def _bytes(value: Any) -> tuple[bytes, str]:
-    """Return an object in a format that is safe to read, with the ending of its file name."""
-    if isinstance(value, bytes | bytearray):
-        return bytes(value), ".bin"
-    if isinstance(value, dict | list):
-        try:
-            return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode(), ".json"
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"path_or_object must be writable as JSON, but {error}; write it to a file first."
-            ) from None
-    module = type(value).__module__.partition(".")[0]
-    buffer = io.BytesIO()
-    if module == "pandas" and hasattr(value, "to_parquet"):
-        try:
-            value.to_parquet(buffer)
-        except (ValueError, TypeError, NotImplementedError) as error:
-            raise InputError(
-                f"path_or_object must be a frame that Parquet can hold, but {str(error).splitlines()[0]}; "
-                "give each column one type, or log it as a CSV file."
-            ) from error
-        return buffer.getvalue(), ".parquet"
-    if module == "numpy" and hasattr(value, "dtype") and not value.dtype.hasobject:
-        import numpy as np
-
-        np.save(buffer, value, allow_pickle=False)
-        return buffer.getvalue(), ".npy"
-    if module == "matplotlib" and hasattr(value, "savefig"):
-        value.savefig(buffer, format="png")
-        return buffer.getvalue(), ".png"
-    if module == "plotly" and hasattr(value, "to_html"):
-        return value.to_html().encode(), ".html"
-    if module == "xgboost" and (hasattr(value, "get_booster") or hasattr(value, "save_raw")):
-        booster = value.get_booster() if hasattr(value, "get_booster") else value
-        return bytes(booster.save_raw("json")), ".json"
-    raise InputError(
-        f"path_or_object must be a path or an object with a safe format, found {type(value).__name__}; "
-        "write it to a file yourself and log the file's path."
-    )

@@ -123,6 +123,54 @@ def test_files_that_nothing_refers_to_go_with_the_trash() -> None:
     assert ml.artifacts.open("b.bin") == b"only here"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_trash_tells_what_emptying_it_destroys(kind: str) -> None:
+    """What is told is what goes: objects with all that belongs to them, files, bytes; and telling changes nothing."""
+    run_with_everything("kept", "p kept")
+    with ml.start_run("gone", project_id="p gone", dataset=pd.DataFrame({"y": [3.0]})):
+        Path("d").mkdir()
+        Path("d/x").write_text("only here")
+        ml.log_artifact("d")
+        ml.log_artifact(b"bytes", "shared.bin")
+    gone = {"projects": "p gone", "datasets": "data", "runs": "gone", "artifacts": "d", "evaluations": "test"}[kind]
+    getattr(ml, kind).delete(gone)
+    told = ml.trash.contents()
+    assert (told.files, told.later > 0) == (0, True)
+    for path in Path("modellab.files/blobs").rglob("*"):
+        os.utime(path, (1, 1))
+    told = ml.trash.contents()
+    before = content(Path.cwd())
+    assert ml.trash.contents() == told
+    assert content(Path.cwd()) == before
+    tables = {"project": "projects", "dataset": "datasets", "run": "runs", "artifact": "artifacts",
+              "evaluation": "evaluations"}  # fmt: skip
+    emptied = ml.trash.empty()
+    after = content(Path.cwd())
+    assert told.objects == {one: len(before[table]) - len(after[table]) for one, table in tables.items()}
+    assert (told.files, told.size) == (emptied["files"], emptied["bytes"])
+    assert told
+    assert not ml.trash.contents()
+    assert ml.artifacts.verify()
+    assert ml.datasets.verify_all()
+
+
+def test_files_of_datasets_are_checked_together(tmp_path: Path) -> None:
+    """A file that went, one with other bytes, and a summary that was changed are all named."""
+    for name in "abc":
+        (tmp_path / f"{name}.csv").write_text(f"x\n{name}\n")
+        ml.datasets.add(tmp_path / f"{name}.csv")
+    assert ml.datasets.verify_all()
+    (tmp_path / "a.csv").write_text("x\nz\n")
+    (tmp_path / "b.csv").unlink()
+    summary = ml.datasets.get("c").versions[0]["summary"]
+    session.current().store.blobs.path(summary).write_bytes(b"{}")
+    found = ml.datasets.verify_all()
+    assert {(d.name, d.part, d.reason) for d in found.damaged} == {
+        ("a", "version 1", "has other bytes"), ("b", "version 1", "is not there"),
+        ("c", "version 1, summary", "has other bytes"),
+    }  # fmt: skip
+
+
 def test_a_deleted_run_of_a_name_that_lives_on_comes_back() -> None:
     """Restoring by name means the one in the trash."""
     for _ in range(2):
@@ -276,21 +324,6 @@ def test_artifacts_of_every_kind_come_back(tmp_path: Path) -> None:
     assert listed.set_index("name")["media_type"]["file.txt"] == "text/plain"
 
 
-def test_a_model_is_kept_without_a_pickle() -> None:
-    """XGBoost's own JSON is an artifact; a scikit-learn model, which only pickles, is refused with the way out."""
-    import xgboost
-    from sklearn.dummy import DummyClassifier
-
-    model = xgboost.XGBClassifier(n_estimators=1, max_depth=1, n_jobs=1).fit(np.eye(4), [0, 1, 0, 1])
-    with ml.start_run():
-        ml.log_artifact(model, "model")
-        with pytest.raises(ml.InputError, match="found DummyClassifier; write it to a file yourself"):
-            ml.log_artifact(DummyClassifier())
-    again = xgboost.Booster()
-    again.load_model(bytearray(ml.artifacts.open("model.json")))
-    assert again.num_boosted_rounds() == 1
-
-
 def test_the_same_content_is_stored_once() -> None:
     """Two artifacts of one content share their bytes."""
     with ml.start_run() as run:
@@ -342,6 +375,12 @@ def test_damage_is_found_and_never_handed_out(tmp_path: Path) -> None:
             path.write_bytes(b"secone" if path.read_bytes() == b"second" else b"singlf")
     assert not ml.artifacts.verify("source")
     assert not ml.artifacts.verify("single.bin")
+    found = ml.artifacts.verify()
+    assert [(d.name, d.part, d.reason) for d in found.damaged] == [
+        ("single.bin", "", "has other bytes"), ("source", "b.txt", "has other bytes"),
+    ]  # fmt: skip
+    assert (found.files, len(found.frame())) == (4, 2)
+    assert "4 files of 87 bytes checked, 2 damaged" in str(found) or "checked, 2 damaged" in str(found)
     for call in (
         lambda: ml.artifacts.open("single.bin"),
         lambda: ml.artifacts.download("single.bin", tmp_path / "out"),

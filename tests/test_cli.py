@@ -111,6 +111,25 @@ def test_lists_print_what_is_there(capsys, table):
     assert "finished" in run(capsys, "runs", "dummy")[1]
 
 
+def test_trash_destroys_only_when_told_so(capsys):
+    """trash lists, restores, tells what emptying destroys, and does it with --yes alone where nobody can be asked."""
+    for name in ("a", "b"):
+        with ml.start_run(name):
+            ml.log_artifact(b"bytes", "x.bin")
+    ml.runs.delete("a", "b")
+    assert cli.main(["trash"]) == 0
+    assert cli.main(["trash", "--restore", "b"]) == 0
+    assert cli.main(["trash", "--empty"]) == 1
+    out, err = capsys.readouterr()
+    assert "restored 'b'" in out
+    assert "this destroys 1 run, 1 artifact and 0 files of 0 bytes for good" in out
+    assert "--yes must be given where nobody can be asked" in err
+    assert len(ml.trash.list()) == 1
+    assert cli.main(["trash", "--empty", "--yes"]) == 0
+    assert "destroyed 1 objects" in capsys.readouterr().out
+    assert len(ml.trash.list()) == 0
+
+
 def test_demo_says_where_everything_is(tmp_path):
     """The demo as a program: store, artifact folder, report and notebook are where it says they are."""
     done = subprocess.run(

@@ -20,13 +20,14 @@ HARNESS = ROOT / "evalharness"
 FLOORS = [
     {"errors"},
     {"schema", "config"},
-    {"journal", "blobs", "environment", "cells", "latency", "tables"},
-    {"data"},
-    {"store"},
+    {"journal", "blobs", "environment", "cells", "latency", "tables", "summary"},
+    {"data", "objects"},
+    {"store", "drift"},
     {"session"},
-    {"judge"},
+    {"judge", "collection"},
     {"tracking"},
-    {"catalog", "api"},
+    {"assets", "api"},
+    {"catalog"},
     {"templates", "repro", "widgets"},
     {"views", "export"},
     {"demo", "doctor"},
@@ -41,7 +42,7 @@ ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "anywidget": {"widgets"},
     "jupyter_server": {"server"},
     "tornado": {"server"},
-    "xgboost": {"templates"},
+    "xgboost": {"templates", "objects"},
 }
 HEAVY = {
     "numpy", "pandas", "sklearn", "scipy", "matplotlib", "plotly", "duckdb", "pyarrow", "IPython", "xgboost",

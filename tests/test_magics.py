@@ -200,7 +200,7 @@ def test_trash_destroys_only_when_told_twice(ip, capsys):
         pass
     ip.run_line_magic("modellab", "run gone --delete")
     ip.run_line_magic("modellab", "trash --empty")
-    assert "this destroys 1 run for good" in capsys.readouterr().out
+    assert "this destroys 1 run and 0 files of 0 bytes for good" in capsys.readouterr().out
     assert len(ml.trash.list()) == 1
 
     ip.run_line_magic("modellab", "trash --empty --yes")

@@ -156,12 +156,25 @@ def _dataset(con: duckdb.DuckDBPyConnection, event: schema.DatasetAdded, names: 
         "SELECT coalesce(max(version), 0), count(*) FILTER (digest = ?) FROM dataset_versions WHERE dataset_id = ?",
         [event.digest, dataset],
     ).fetchall()[0]
-    if there:
+    if there:  # current again; where it lies now, and what older writers did not keep of it
+        con.execute(
+            """UPDATE dataset_versions SET registered_at = greatest(registered_at, make_timestamp($at)),
+            path = coalesce($path, path), summary = coalesce(summary, $summary)
+            WHERE dataset_id = $id AND digest = $digest""",
+            {"at": at, "path": event.path, "summary": event.summary, "id": dataset, "digest": event.digest},
+        )
+        con.execute(
+            "UPDATE datasets SET updated_at = greatest(updated_at, make_timestamp(?)) WHERE dataset_id = ?",
+            [at, dataset],
+        )
         return
     con.execute(
-        "INSERT INTO dataset_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, make_timestamp(?))",
-        [dataset, last + 1, event.digest, event.source, event.path, event.rows, event.columns, event.size,
-         json.dumps(event.fields, ensure_ascii=False), event.preview, at],
+        """INSERT INTO dataset_versions BY NAME SELECT $id AS dataset_id, $version AS version, $digest AS digest,
+        $source AS source, $path AS path, $rows AS "rows", $columns AS columns, $size AS size, $fields AS fields,
+        $preview AS preview, $summary AS summary, make_timestamp($at) AS created_at, created_at AS registered_at""",
+        {"id": dataset, "version": last + 1, "digest": event.digest, "source": event.source, "path": event.path,
+         "rows": event.rows, "columns": event.columns, "size": event.size, "preview": event.preview,
+         "fields": json.dumps(event.fields, ensure_ascii=False), "summary": event.summary, "at": at},
     )  # fmt: skip
     con.execute("UPDATE datasets SET updated_at = make_timestamp(?) WHERE dataset_id = ?", [at, dataset])
 

@@ -71,7 +71,7 @@ def projects(con: duckdb.DuckDBPyConnection, *, trash: bool = False, project_id:
 
 
 def datasets(con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, trash: bool = False) -> pa.Table:
-    """Return datasets with their newest version; of a project: its own and those that its runs used."""
+    """Return datasets with their current version; of a project: its own and those that its runs used."""
     where = f"d.deleted_at IS {'NOT ' if trash else ''}NULL"
     params: list[Any] = []
     if project_id is not None:
@@ -86,20 +86,21 @@ def datasets(con: duckdb.DuckDBPyConnection, *, project_id: str | None = None, t
           (SELECT count(DISTINCT u.run_id) FROM run_datasets u WHERE u.dataset_id = d.dataset_id) AS runs,
           d.description, d.created_at, d.updated_at
         FROM datasets d JOIN dataset_versions v USING (dataset_id) WHERE {where}
-        QUALIFY row_number() OVER (PARTITION BY d.dataset_id ORDER BY v.version DESC) = 1
+        QUALIFY row_number() OVER (PARTITION BY d.dataset_id ORDER BY v.registered_at DESC, v.version DESC) = 1
         ORDER BY d.updated_at DESC, d.dataset_id""",
         params,
     )
 
 
 def versions(con: duckdb.DuckDBPyConnection, dataset_id: str) -> list[dict[str, Any]]:
-    """Return the versions of a dataset, the oldest first, each with the runs that used it."""
+    """Return the versions of a dataset, the one registered last at the end, each with the runs that used it."""
     found = rows(
         con,
-        """SELECT version, digest, source, path, "rows", columns, size, fields, preview, created_at,
+        """SELECT version, digest, source, path, "rows", columns, size, fields, preview, summary,
+        created_at, registered_at,
         (SELECT list(DISTINCT u.run_id ORDER BY u.run_id) FROM run_datasets u
          WHERE u.dataset_id = v.dataset_id AND u.digest = v.digest) AS runs
-        FROM dataset_versions v WHERE dataset_id = ? ORDER BY version""",
+        FROM dataset_versions v WHERE dataset_id = ? ORDER BY registered_at, version""",
         [dataset_id],
     )
     return [{**row, "fields": json.loads(row["fields"]), "runs": row["runs"] or []} for row in found]
@@ -480,7 +481,8 @@ def references(con: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
     """Return the digests of blobs and the evaluation folders that something in the store refers to."""
     digests = con.execute(
         """SELECT digest FROM artifacts UNION SELECT predictions FROM evaluations
-        UNION SELECT preview FROM dataset_versions WHERE preview IS NOT NULL"""
+        UNION SELECT preview FROM dataset_versions WHERE preview IS NOT NULL
+        UNION SELECT summary FROM dataset_versions WHERE summary IS NOT NULL"""
     ).fetchall()
     folders = con.execute("SELECT folder FROM evaluations").fetchall()
     return {str(d[0]) for d in digests}, {str(f[0]) for f in folders}
