@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,15 +15,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
-from modellab_jupyter.store import ingest, migrations, queries
+from modellab_jupyter.errors import (
+    DamagedError,
+    InputError,
+    NotFoundError,
+    StoreBusyError,
+    StoreError,
+    StoreNewerError,
+    StoreUnreadableError,
+    hint,
+)
+from modellab_jupyter.store import backends, ingest, migrations, queries
 from modellab_jupyter.store.backends import FileBackend
+from modellab_jupyter.store.picture import Picture
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 _T = TypeVar("_T")
+_Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
+SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
@@ -103,6 +114,12 @@ class Store:
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend = FileBackend(path)
+        self._picture = None if path is None else Picture(path)
+        self._told = False
+
+    def warm(self) -> None:
+        """Load DuckDB, so that the next use need not."""
+        import duckdb  # noqa: F401
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -118,10 +135,17 @@ class Store:
         """
         if not journals.segments(self.journals):
             return 0
-        with self._backend.connect(write=True, wait=wait) as con:
-            return self._take(con)
+        import duckdb
 
-    def _take(self, con: duckdb.DuckDBPyConnection) -> int:
+        try:
+            with self._backend.connect(write=True, wait=wait) as con:
+                return self._take(con)
+        except duckdb.Error as error:  # none of those that speak of the file: the backend names them itself
+            said = str(error).partition("\n")[0]
+            raise StoreError(f"the journals cannot be taken into the store ({said}); see modellab doctor.") from error
+
+    def _take(self, con: duckdb.DuckDBPyConnection, *, for_good: bool = True) -> int:
+        """Take in what the journals hold; unless it is for good, they stay, and what cannot be read is not told."""
         taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
         records: list[_Record] = []
         ends: dict[Path, int] = {}
@@ -155,6 +179,8 @@ class Store:
                     for record, reason in bad
                 ]
                 self._save(con, records, ends, unreadable, present)
+        if not for_good:
+            return len(records)
         for name, position, _, reason in unreadable:
             warnings.warn(
                 f"a line of the journal {name} cannot be read ({reason}, position {position}); "
@@ -212,20 +238,69 @@ class Store:
     # -- reading ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection that has seen everything logged so far."""
-        pending = bool(journals.segments(self.journals))
-        if pending and self.path is not None and not os.access(self.path.parent, os.W_OK):
-            pending = False
-            warnings.warn(
-                f"{self.path.parent} cannot be written, so what waits in its journals is not shown yet.",
-                RuntimeWarning,
-                stacklevel=5,
-            )
-        with self._backend.connect(write=pending) as con:
-            if pending:
-                self._take(con)
+    def _reading(self, *, sealed: bool = False, real: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that has seen everything logged so far.
+
+        While another program holds the file, or it cannot be written, that is a picture: a copy that is this process's
+        own, with what the journals hold. A warning says so, once.
+
+        Parameters
+        ----------
+        sealed : bool
+            Nothing can be changed over the connection.
+        real : bool
+            The store itself or an error, no picture.
+        """
+        with ExitStack() as stack:
+            try:
+                con = stack.enter_context(
+                    self._taken(self._backend.connect, sealed=sealed, wait=None if real else 0 if self._told else SOON)
+                )
+                self._told = False
+            except StoreError as error:
+                if real or isinstance(error, StoreNewerError | StoreUnreadableError):
+                    raise
+                con = self._shown(stack, error, sealed=sealed)
             yield con
+        if self._picture is not None:
+            self._picture.keep()
+
+    @contextmanager
+    def _taken(
+        self, connect: _Connect, *, sealed: bool, wait: float | None, for_good: bool = True
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        pending = bool(journals.segments(self.journals))
+        if pending:
+            with connect(write=True, wait=wait) as con:
+                self._take(con, for_good=for_good)
+                if not sealed:
+                    yield con
+                    return
+        with connect(write=False, wait=wait) as con:
+            yield con
+
+    def _shown(self, stack: ExitStack, error: StoreError, *, sealed: bool) -> duckdb.DuckDBPyConnection:
+        """Give a connection to a picture; where there is none, wait longer for the file."""
+        busy = isinstance(error, StoreBusyError)
+        try:
+            if self._picture is None:
+                raise error
+            backend = self._picture.look()
+            con = stack.enter_context(self._taken(backend.connect, sealed=sealed, wait=None, for_good=False))
+        except (StoreError, OSError):
+            if not busy:
+                raise error from None
+            return stack.enter_context(self._taken(self._backend.connect, sealed=sealed, wait=backends.WAIT - SOON))
+        if not self._told:
+            self._told = True
+            age = self._picture.age
+            made = "as it stands" if age == 0 else f"as it was {age:.0f} s ago"
+            warnings.warn(
+                f"{str(error).partition(';')[0]}; meanwhile a copy is shown, {made}, with what the journals hold.",
+                RuntimeWarning,
+                stacklevel=6,
+            )
+        return con
 
     def read(self, query: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
         """Run one of the named queries after taking in what is pending."""
@@ -277,8 +352,7 @@ class Store:
         """
         import duckdb
 
-        self.ingest()
-        with self._backend.connect(write=False) as con:
+        with self._reading(sealed=True) as con:
             for setting, value in _SANDBOX.items():
                 con.execute(f"SET {setting} = {value}")
             try:
@@ -353,7 +427,7 @@ class Store:
 
         Blobs stay where the list of a folder that is still wanted cannot be read; a warning names it.
         """
-        with self._reading() as con:
+        with self._reading(real=True) as con:
             digests, folders = queries.references(con)
             kinds = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
         hour_ago = time.time() - 3600  # what a run writes this moment is not in the store yet
