@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         set_note,
         set_tags,
     )
-    from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, trash
+    from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, storage, trash
     from modellab_jupyter.errors import (
         DamagedError,
         InputError,
@@ -54,7 +54,7 @@ _HOMES = {
         "active_run", "end_run", "log_artifact", "log_dataset", "log_latency",
         "log_metric", "log_metrics", "log_param", "log_params", "set_note", "set_tags",
     ),
-    "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "trash"),
+    "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "storage", "trash"),
     "errors": (
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
@@ -100,6 +100,7 @@ __all__ = [
     "set_note",
     "set_tags",
     "sql",
+    "storage",
     "start_run",
     "train",
     "trash",

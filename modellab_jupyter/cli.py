@@ -102,7 +102,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
-    command("doctor", _doctor)
+    p = command("doctor", _doctor)
+    p.add_argument("--repair", action="store_true", help="save what can be read of a damaged store; it is kept")
+    command("compact", _compact)
     return parser, found
 
 
@@ -239,9 +241,18 @@ def _doctor(args: argparse.Namespace) -> int:
     from modellab_jupyter import doctor, session
 
     _configure(args)
-    text = doctor.report(session.current())
+    text = doctor.repair(session.current()) if args.repair else doctor.report(session.current())
     print(text)
     return int("\n!" in text)
+
+
+def _compact(args: argparse.Namespace) -> int:
+    """Write the store's file anew without its free space; everything stays."""
+    from modellab_jupyter import doctor, session
+
+    _configure(args, reads=True)
+    print(doctor.compact(session.current()))
+    return 0
 
 
 def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:

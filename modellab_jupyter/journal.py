@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import shutil
-import socket
 import threading
 import time
 import warnings
@@ -36,6 +35,10 @@ _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 @cache
 def host() -> str:
     """Return the name of this machine."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket
+
     return socket.gethostname()
 
 

@@ -25,7 +25,7 @@ from modellab_jupyter.errors import (
     StoreUnreadableError,
     hint,
 )
-from modellab_jupyter.store import backends, ingest, migrations, queries
+from modellab_jupyter.store import backends, ingest, migrations, queries, upkeep
 from modellab_jupyter.store.backends import FileBackend
 from modellab_jupyter.store.picture import Picture
 
@@ -37,6 +37,9 @@ _T = TypeVar("_T")
 _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
+_TRASHED = """SELECT sum(size) AS bytes FROM (
+  SELECT DISTINCT a.digest, a.size FROM artifacts a JOIN runs r USING (run_id) JOIN projects p USING (project_id)
+  WHERE coalesce(a.deleted_at, r.deleted_at, p.deleted_at) IS NOT NULL)"""
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
     "enable_external_access": "false",
@@ -460,6 +463,8 @@ class Store:
             with self._backend.connect(write=False, wait=0.5) as con:
                 version = migrations.applied(con)
                 unreadable = queries.rows(con, "SELECT segment, position, reason FROM unreadable ORDER BY found_at")
+                if not upkeep.is_sound(con):
+                    problem = f"some rows of {self.path} cannot be read; modellab doctor --repair saves the others."
         except StoreError as error:
             problem = str(error)
         exists = self._backend.exists()
@@ -474,6 +479,62 @@ class Store:
             unreadable=unreadable,
             problem=problem,
         )
+
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without its free space; return its bytes before and after.
+
+        Everything stays, also what is in the trash. Other processes wait meanwhile, or read the file as it was.
+
+        Raises
+        ------
+        InputError
+            There is no file yet.
+        StoreError
+            Another program holds the file, or the disk has no room for the new one; nothing was changed.
+        """
+        self.ingest()
+        if self.path is None or not self.path.is_file():
+            raise InputError("the store has no file yet that could be made smaller; log a run first.")
+        return upkeep.rewrite(self._backend, self.path)
+
+    def storage(self) -> list[dict[str, Any]]:
+        """Return what takes space, as rows of ``what``, ``name``, ``count`` and ``bytes``; tables by whole blocks."""
+        with self._reading() as con:
+            found = [("table", name, rows, size) for name, rows, size in upkeep.sizes(con)]
+            trash = sum(row["bytes"] or 0 for row in queries.rows(con, _TRASHED)), len(queries.trash(con))
+        file = self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
+        found.append(("file", self.path.name if self.path else ":memory:", 1, file))
+        found.append(("trash", "artifacts in the trash, counted with the blobs", trash[1], int(trash[0])))
+        for folder in ("blobs", "evaluations", "journal"):
+            sizes = [path.stat().st_size for path in (self.files / folder).rglob("*") if path.is_file()]
+            found.append((folder, str(self.files / folder), len(sizes), sum(sizes)))
+        return [dict(zip(("what", "name", "count", "bytes"), row, strict=True)) for row in found]
+
+    def repair(self) -> upkeep.Salvage | None:
+        """Save what can be read of a damaged file, keep it, and take the journals in; return None if it is sound.
+
+        Raises
+        ------
+        StoreError
+            Another program holds the file, or a later version wrote it.
+        """
+        if self.path is None or not self.path.is_file() or self._is_sound():
+            self.ingest()
+            return None
+        waiting = [event for path in journals.segments(self.journals) for event in journals.read(path).events]
+        done = upkeep.salvage(FileBackend(self.path), self.path, waiting)
+        self.ingest()
+        return done
+
+    def _is_sound(self) -> bool:
+        """Tell whether every row of every table can be read."""
+        try:
+            with self._backend.connect(write=False) as con:
+                return upkeep.is_sound(con)
+        except StoreUnreadableError:
+            return False
 
 
 __all__ = ["Health", "Store", "StoreBusyError"]

@@ -22,7 +22,12 @@ _TRIES = 3
 # A file whose locks are POSIX record locks loses them when *any* handle of the process on it is closed, also where
 # another part of the process (the user's own connection) holds it. So handles for copying are never closed.
 _sources: dict[tuple[int, int], int] = {}  # device and number of a file -> a handle on it
-_turn = threading.RLock()  # the handles' positions are shared
+
+
+class _Turn:
+    """Who holds its lock may read by the handles, whose positions are shared."""
+
+    lock = threading.RLock()
 
 
 class Picture:
@@ -49,7 +54,7 @@ class Picture:
     def keep(self) -> None:
         """Copy a file that nobody holds now, where it could not be copied while somebody does."""
         if not CAN_COPY_HELD and self.path.is_file() and self.path.stat().st_size <= KEPT_BYTES:
-            with _turn:
+            with _Turn.lock:
                 self._refresh()
 
     def look(self) -> FileBackend:
@@ -62,7 +67,7 @@ class Picture:
         OSError
             There is no room for one.
         """
-        with _turn:
+        with _Turn.lock:
             if CAN_COPY_HELD:
                 self._refresh()
         if self.backend is None:
@@ -151,8 +156,7 @@ def _remove(folder: Path, pid: int) -> None:
 
 def _after_fork() -> None:
     """Give a forked child a turn that nobody has."""
-    global _turn
-    _turn = threading.RLock()
+    _Turn.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
