@@ -45,14 +45,20 @@ def repair(owner: Session) -> str:
     done = owner.store.repair()
     if done is None:
         return f"{owner.settings.store.name} is sound, and what waited in its journals was taken in."
-    lost = [
-        f"! {'all' if count < 0 else count} rows of table {table} could not be read" for table, count in done.lost.items()
-    ]
-    return "\n".join([
-        f"{done.rows} rows were saved into a new {owner.settings.store.name}, and the journals were taken in.",
-        f"the damaged file is kept as {done.kept.name}",
-        *(lost or ["nothing was lost"]),
-    ])
+    if not done.rows and done.lost:
+        lost = ["! no row of it could be read; what the journals still held is there"]
+    else:
+        lost = [
+            f"! {'all' if count < 0 else count} rows of table {table} could not be read"
+            for table, count in done.lost.items()
+        ]
+    return "\n".join(
+        [
+            f"{done.rows} rows were saved into a new {owner.settings.store.name}, and the journals were taken in.",
+            f"the damaged file is kept as {done.kept.name}",
+            *(lost or ["nothing was lost"]),
+        ]
+    )
 
 
 def compact(owner: Session) -> str:

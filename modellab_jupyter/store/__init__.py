@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
+PICTURES = 4  # how often one is made that others change at once
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
 _TRASHED = """SELECT sum(size) AS bytes FROM (
   SELECT DISTINCT a.digest, a.size FROM artifacts a JOIN runs r USING (run_id) JOIN projects p USING (project_id)
@@ -282,18 +283,28 @@ class Store:
         with connect(write=False, wait=wait) as con:
             yield con
 
+    def _settled(self, stack: ExitStack, picture: Picture, *, sealed: bool) -> duckdb.DuckDBPyConnection | None:
+        """Give a connection to a picture that has all, None where others take in and write faster than it is made."""
+        for _ in range(PICTURES):
+            with ExitStack() as inner:
+                backend = picture.look()
+                con = inner.enter_context(self._taken(backend.connect, sealed=sealed, wait=None, for_good=False))
+                # What a journal no longer holds is in the file, so a file that has changed meanwhile may have more.
+                if picture.age == 0 or not picture.can_be_made:
+                    stack.push(inner.pop_all())
+                    return con
+        return None
+
     def _shown(self, stack: ExitStack, error: StoreError, *, sealed: bool) -> duckdb.DuckDBPyConnection:
         """Give a connection to a picture; where there is none, wait longer for the file."""
-        busy = isinstance(error, StoreBusyError)
-        try:
-            if self._picture is None:
-                raise error
-            backend = self._picture.look()
-            con = stack.enter_context(self._taken(backend.connect, sealed=sealed, wait=None, for_good=False))
-        except (StoreError, OSError):
-            if not busy:
-                raise error from None
+        con: duckdb.DuckDBPyConnection | None = None
+        if self._picture is not None:
+            with suppress(StoreError, OSError):  # there is none; the first error says what matters
+                con = self._settled(stack, self._picture, sealed=sealed)
+        if con is None and isinstance(error, StoreBusyError):
             return stack.enter_context(self._taken(self._backend.connect, sealed=sealed, wait=backends.WAIT - SOON))
+        if con is None or self._picture is None:
+            raise error
         if not self._told:
             self._told = True
             age = self._picture.age

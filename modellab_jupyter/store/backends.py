@@ -88,8 +88,10 @@ class FileBackend:
             con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
-            except _faults() as error:
-                raise _translated(error, self.path) from error
+            except Exception as error:
+                if isinstance(error, _faults()) or "Corrupt database" in str(error):
+                    raise _translated(error, self.path) from error
+                raise
             finally:
                 con.close()
 
@@ -177,7 +179,13 @@ def _faults() -> tuple[type[Exception], ...]:
     """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
     import duckdb
 
-    return OSError, duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
+    return (
+        OSError,
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.SerializationException,
+        duckdb.TransactionException,  # a commit for which the disk has no room
+    )
 
 
 def _is_lock(error: Exception) -> bool:

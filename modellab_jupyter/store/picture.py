@@ -47,6 +47,11 @@ class Picture:
         self._made = 0.0
 
     @property
+    def can_be_made(self) -> bool:
+        """Whether the file can be copied while somebody holds it."""
+        return CAN_COPY_HELD
+
+    @property
     def age(self) -> float:
         """Seconds since the copy was made, 0 where it is of the file as it stands."""
         return 0.0 if self._key == _key(self.path) else time.time() - self._made

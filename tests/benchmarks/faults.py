@@ -69,7 +69,7 @@ class Outcome:
 
 def kills(count: int, *, writers: int = 2, seed: int = 0, longest: float = 0.4) -> Outcome:
     """Kill writers on one store in the current folder at random moments; compare what they said with what is there."""
-    chance = random.Random(seed)  # noqa: S311 - moments, no secrets
+    chance = random.Random(seed)
     said: list[tuple[str, ...]] = []
 
     def begun(number: int) -> subprocess.Popen[str]:
