@@ -72,7 +72,9 @@ def _space(owner: Session) -> list[str]:
     found = owner.store.storage()
     tables = [row for row in found if row["what"] == "table" and row["bytes"]][:5]
     parts = [f"{row['name']} {_size(row['bytes'])} ({row['count']} rows)" for row in tables]
-    folders = [f"{row['what']} {_size(row['bytes'])} ({row['count']})" for row in found[-4:]]
+    folders = [
+        f"{row['what']} {_size(row['bytes'])} ({row['count']})" for row in found if row["what"] not in {"table", "file"}
+    ]
     return [f"tables   {', '.join(parts)}", f"space    {', '.join(folders)}"]
 
 

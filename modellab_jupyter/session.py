@@ -314,8 +314,10 @@ class _Guard:
 
 
 def _after_fork() -> None:
-    """Give a forked child a lock that nobody holds."""
+    """Give a forked child a lock that nobody holds, and signals that end it: the runs are its parent's."""
     _Guard.lock = threading.RLock()
+    if _session is not None:
+        _session._unwatch()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):

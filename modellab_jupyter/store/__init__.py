@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
@@ -38,9 +37,6 @@ _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
 PICTURES = 4  # how often one is made that others change at once
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
-_TRASHED = """SELECT sum(size) AS bytes FROM (
-  SELECT DISTINCT a.digest, a.size FROM artifacts a JOIN runs r USING (run_id) JOIN projects p USING (project_id)
-  WHERE coalesce(a.deleted_at, r.deleted_at, p.deleted_at) IS NOT NULL)"""
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
     "enable_external_access": "false",
@@ -63,8 +59,7 @@ class Health:
     problem: str | None
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     """An event, its place among those of all writers, and where it stands."""
 
     order: int
@@ -457,11 +452,8 @@ class Store:
             )
         else:
             count, size = self.blobs.discard(digests, hour_ago)
-        for path in (self.files / "evaluations").glob("*"):
-            if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-                shutil.rmtree(path)
-        return count, size
+        gone = upkeep.drop_folders(self.files / "evaluations", folders, hour_ago)
+        return count + gone[0], size + gone[1]
 
     def health(self) -> Health:
         """Return the state of the file, of the journals that wait, and what could not be read."""
@@ -513,15 +505,8 @@ class Store:
     def storage(self) -> list[dict[str, Any]]:
         """Return what takes space, as rows of ``what``, ``name``, ``count`` and ``bytes``; tables by whole blocks."""
         with self._reading() as con:
-            found = [("table", name, rows, size) for name, rows, size in upkeep.sizes(con)]
-            trash = sum(row["bytes"] or 0 for row in queries.rows(con, _TRASHED)), len(queries.trash(con))
-        file = self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
-        found.append(("file", self.path.name if self.path else ":memory:", 1, file))
-        found.append(("trash", "artifacts in the trash, counted with the blobs", trash[1], int(trash[0])))
-        for folder in ("blobs", "evaluations", "journal"):
-            sizes = [path.stat().st_size for path in (self.files / folder).rglob("*") if path.is_file()]
-            found.append((folder, str(self.files / folder), len(sizes), sum(sizes)))
-        return [dict(zip(("what", "name", "count", "bytes"), row, strict=True)) for row in found]
+            found = upkeep.inside(con)
+        return [*found, *upkeep.beside(self.path, self.files)]
 
     def repair(self) -> upkeep.Salvage | None:
         """Save what can be read of a damaged file, keep it, and take the journals in; return None if it is sound.

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import schema
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
+from modellab_jupyter.store import queries
 from modellab_jupyter.store.backends import BLOCK_SIZE, STORAGE_VERSION, FileBackend
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _ROWS = 2048  # rows that are given up together where some of them cannot be read
 _TRIES = 5
+
+_TRASHED = """SELECT sum(size) AS bytes FROM (
+  SELECT DISTINCT a.digest, a.size FROM artifacts a JOIN runs r USING (run_id) JOIN projects p USING (project_id)
+  WHERE coalesce(a.deleted_at, r.deleted_at, p.deleted_at) IS NOT NULL)"""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,37 @@ def sizes(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:
         ).fetchall()
         found.append((table, rows, int(blocks[0][0]) * int(block[0][0])))
     return sorted(found, key=lambda row: (-row[2], -row[1]))
+
+
+def inside(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return what the tables take, and what lies in the trash, as rows of ``what``, ``name``, ``count``, ``bytes``."""
+    rows = [_row("table", name, count, size) for name, count, size in sizes(con)]
+    trash = con.execute(_TRASHED).fetchall()[0][0] or 0
+    named = "artifacts in the trash, counted with the blobs"
+    return [*rows, _row("trash", named, queries.trash(con).num_rows, int(trash))]
+
+
+def beside(path: Path | None, files: Path) -> list[dict[str, Any]]:
+    """Return what the file and the folders beside it take, as `inside` does."""
+    found = [_row("file", path.name, 1, path.stat().st_size)] if path is not None and path.is_file() else []
+    for folder in ("blobs", "evaluations", "journal"):
+        each = [member.stat().st_size for member in (files / folder).rglob("*") if member.is_file()]
+        found.append(_row(folder, str(files / folder), len(each), sum(each)))
+    return found
+
+
+def _row(what: str, name: str, count: int, size: int) -> dict[str, Any]:
+    return {"what": what, "name": name, "count": count, "bytes": size}
+
+
+def drop_folders(root: Path, wanted: set[str], before: float) -> tuple[int, int]:
+    """Remove the folders of `root` that are not wanted (``root/name``) and older; return how many, and their bytes."""
+    count = size = 0
+    for path in root.glob("*"):
+        if f"{root.name}/{path.name}" not in wanted and path.is_dir() and path.stat().st_mtime < before:
+            count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+            shutil.rmtree(path)
+    return count, size
 
 
 def is_sound(con: duckdb.DuckDBPyConnection) -> bool:

@@ -100,6 +100,27 @@ print(seen, ml.runs.get(run.id).status, signal.getsignal(signal.SIGHUP) == signa
     assert out.split() == ["[15]", "finished", "True"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_is_ended_leaves_its_parents_runs_alone() -> None:
+    """SIGTERM ends a forked child by itself, without a handler of ours, and the run goes on."""
+    out = answer("""
+import os, signal, time
+import modellab_jupyter as ml
+with ml.start_run("a") as run:
+    child = os.fork()
+    if child == 0:
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            time.sleep(60)
+        os._exit(1)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    ml.log_metrics({"a": 1.0})
+print(ml.runs.get(run.id).status)
+""")
+    assert out.split() == ["-15", "finished"]
+
+
 # -- held --------------------------------------------------------------------------------------------
 
 
