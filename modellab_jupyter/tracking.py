@@ -42,6 +42,8 @@ class Run:
     status : str
         ``"running"``, then ``"finished"``, ``"failed"`` or ``"interrupted"``.
     seed : int or None
+    lost : int
+        How many artifacts, datasets and evaluations the disk or the store did not take.
     """
 
     def __init__(self, owner: session.Session, run_id: str, name: str, project_id: str, seed: int | None) -> None:

@@ -278,7 +278,7 @@ def harmed(data: bytes, place: str) -> bytes:
     return {
         "head": b"\0" * 9000 + data[9000:],
         "cut": data[: len(data) // 2],
-        "middle": data[: len(data) // 2] + bytes(4000) + data[len(data) // 2 + 4000 :],
+        "middle": data[: len(data) // 3] + bytes(len(data) // 3) + data[2 * len(data) // 3 :],
         "tail": data[:-20_000] + b"x" * 20_000,
     }[place]
 
