@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         set_note,
         set_tags,
     )
-    from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, trash
+    from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, storage, trash
     from modellab_jupyter.errors import (
         DamagedError,
         InputError,
@@ -55,7 +55,7 @@ _HOMES = {
         "active_run", "end_run", "log_artifact", "log_dataset", "log_latency",
         "log_metric", "log_metrics", "log_model", "log_param", "log_params", "set_note", "set_tags",
     ),
-    "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "trash"),
+    "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "storage", "trash"),
     "errors": (
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
@@ -103,6 +103,7 @@ __all__ = [
     "set_tags",
     "sql",
     "start_run",
+    "storage",
     "train",
     "trash",
     "unload_ipython_extension",

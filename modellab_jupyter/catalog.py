@@ -288,6 +288,16 @@ def sql(query: str, params: Any = None) -> pd.DataFrame:
     return frame(session.current().store.sql(query, params))
 
 
+def storage() -> pd.DataFrame:
+    """Return what takes space: each table, the file, the trash, blobs, evaluations and journals.
+
+    Columns are ``what``, ``name``, ``count`` (rows, objects or files) and ``bytes``; a table's by whole blocks.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(session.current().store.storage())
+
+
 def statistics(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project; see `Projects.stats`."""
     from modellab_jupyter.store import queries

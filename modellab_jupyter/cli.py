@@ -106,7 +106,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--restore", metavar="ID", action="append", default=[], help="bring something back; may be repeated")
     p.add_argument("--empty", action="store_true", help="destroy what is in the trash, after asking")
     p.add_argument("--yes", action="store_true", help="with --empty: do not ask")
-    command("doctor", _doctor)
+    p = command("doctor", _doctor)
+    p.add_argument("--repair", action="store_true", help="save what can be read of a damaged store; it is kept")
+    command("compact", _compact)
     return parser, found
 
 
@@ -267,9 +269,18 @@ def _doctor(args: argparse.Namespace) -> int:
     from modellab_jupyter import doctor, session
 
     _configure(args)
-    text = doctor.report(session.current())
+    text = doctor.repair(session.current()) if args.repair else doctor.report(session.current())
     print(text)
     return int("\n!" in text)
+
+
+def _compact(args: argparse.Namespace) -> int:
+    """Write the store's file anew without its free space; everything stays."""
+    from modellab_jupyter import doctor, session
+
+    _configure(args, reads=True)
+    print(doctor.compact(session.current()))
+    return 0
 
 
 def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:

@@ -34,8 +34,48 @@ def report(owner: Session) -> str:
         trouble.append(f"folder {folder} cannot be written; choose another store with ml.configure(store=...).")
     if not (resources.files("modellab_jupyter") / "static").is_dir():
         trouble.append("the front end was not built; reinstall with pip install --force-reinstall modellab-jupyter.")
+    if health.exists and health.problem is None:
+        lines += _space(owner)
     lines += [f"! {text}" for text in trouble] or ["all is well"]
     return "\n".join(lines)
+
+
+def repair(owner: Session) -> str:
+    """Save what can be read of a damaged store, take the journals in, and say what was done."""
+    done = owner.store.repair()
+    if done is None:
+        return f"{owner.settings.store.name} is sound, and what waited in its journals was taken in."
+    if not done.rows and done.lost:
+        lost = ["! no row of it could be read; what the journals still held is there"]
+    else:
+        lost = [
+            f"! {'all' if count < 0 else count} rows of table {table} could not be read"
+            for table, count in done.lost.items()
+        ]
+    return "\n".join(
+        [
+            f"{done.rows} rows were saved into a new {owner.settings.store.name}, and the journals were taken in.",
+            f"the damaged file is kept as {done.kept.name}",
+            *(lost or ["nothing was lost"]),
+        ]
+    )
+
+
+def compact(owner: Session) -> str:
+    """Write the store anew without its free space and say how much smaller it is."""
+    before, after = owner.store.compact()
+    return f"{owner.settings.store.name} took {_size(before)} and now takes {_size(after)}; everything is still there."
+
+
+def _space(owner: Session) -> list[str]:
+    """Return lines on what takes space: the largest tables, and each folder."""
+    found = owner.store.storage()
+    tables = [row for row in found if row["what"] == "table" and row["bytes"]][:5]
+    parts = [f"{row['name']} {_size(row['bytes'])} ({row['count']} rows)" for row in tables]
+    folders = [
+        f"{row['what']} {_size(row['bytes'])} ({row['count']})" for row in found if row["what"] not in {"table", "file"}
+    ]
+    return [f"tables   {', '.join(parts)}", f"space    {', '.join(folders)}"]
 
 
 def _version(name: str) -> str:

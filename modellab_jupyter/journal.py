@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import socket
+import shutil
 import threading
 import time
 import warnings
@@ -35,11 +35,20 @@ _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 @cache
 def host() -> str:
     """Return the name of this machine."""
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket
+
     return socket.gethostname()
 
 
 @cache
-def _started(pid: int) -> float:  # noqa: ARG001 - the cache key: a forked child asks anew
+def _started(pid: int) -> float:
+    with contextlib.suppress(OSError, ValueError, StopIteration):  # as psutil does it on Linux, without its import
+        ticks = int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19])
+        lines = Path("/proc/stat").read_text("ascii").splitlines()
+        booted = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return booted + ticks / os.sysconf("SC_CLK_TCK")
     import psutil
 
     return float(psutil.Process().create_time())
@@ -121,6 +130,16 @@ class Journal:
                 with contextlib.suppress(OSError):  # the record itself is written; the segment ends with its process
                     self.close()
 
+    @contextlib.contextmanager
+    def alone(self, seconds: float) -> Iterator[bool]:
+        """Keep other threads from appending meanwhile, unless one is at it for longer than `seconds`; tell whether."""
+        got = self._lock.acquire(timeout=seconds)
+        try:
+            yield got
+        finally:
+            if got:
+                self._lock.release()
+
     def ready(self) -> None:
         """Open the segment that the next record goes to; raise OSError where that cannot be done."""
         with self._lock:
@@ -152,12 +171,29 @@ class Journal:
         with contextlib.suppress(OSError):
             if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
                 warnings.warn(
-                    f"somebody removed {self.path}, the journal of a run that is being recorded; what was logged in "
-                    "the moments before may be lost, and what follows goes into another file.",
+                    f"somebody removed {self.path}, the journal of a run that is being recorded; {self._rewritten()}.",
                     RuntimeWarning,
                     stacklevel=5,
                 )
-                self._leave()
+
+    def _rewritten(self) -> str:
+        """Write a segment that was removed again, by the same name, so that nobody takes a record twice; say it."""
+        part = self.path.with_suffix(".part") if self.path else None
+        assert part is not None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file, os.fdopen(os.dup(self._fd), "rb") as old:
+                old.seek(0)
+                shutil.copyfileobj(old, file)
+            part.replace(path := part.with_suffix(".jsonl"))
+            fd, size = os.open(path, os.O_RDWR | os.O_APPEND), self._size
+        except OSError as error:
+            self._leave()
+            self._dropped += 1
+            return f"what was logged in the moments before may be lost ({error.strerror or error})"
+        self._leave()
+        self._fd, self._size, self.path = fd, size, path
+        return "it was written again, with all it held"
 
     def _retry(self, line: bytes) -> None:
         self._keep(line)
@@ -189,7 +225,7 @@ class Journal:
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{schema.new_id('segment')}.jsonl"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._fd = os.open(path, flags, 0o666)
         self.path, self._size = path, 0
         opened = schema.SegmentOpened(

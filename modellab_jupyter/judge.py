@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import InputError
+from modellab_jupyter.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from evalharness import Report
@@ -27,8 +28,8 @@ def judge(
     task_type: TaskType | None,
     settings: dict[str, Any],
     files: Path,
-) -> tuple[Report, schema.EvaluationLogged]:
-    """Evaluate and keep what is needed to show, compare and recompute it later.
+) -> tuple[Report, Callable[[], schema.EvaluationLogged]]:
+    """Evaluate; return the report, and what keeps all that is needed to show, compare and recompute it later.
 
     Raises
     ------
@@ -40,18 +41,32 @@ def judge(
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"name must be a text that is not empty, found {name!r}.")
     evaluation_id = schema.new_id("evaluation")
-    folder = files / "evaluations" / evaluation_id
     settings = dict(settings)
     output = settings.pop("output_dir", None)
     report = evaluate(
         task_type=task_type or infer_task(predictions, labels, settings),
-        predictions=predictions, labels=labels, data=data, output_dir=output or folder, **settings,
+        predictions=predictions, labels=labels, data=data, output_dir=output, **settings,
     )  # fmt: skip
-    if output is not None:
-        report.write(folder)
+    return report, lambda: _keep(report, run_id, evaluation_id, name, files)
+
+
+def _keep(report: Report, run_id: str, evaluation_id: str, name: str, files: Path) -> schema.EvaluationLogged:
+    """Write a report's folder and predictions; return the event that says so.
+
+    Raises
+    ------
+    OSError, StoreError
+        The disk does not take them.
+    """
+    from evalharness import InputError as Refused
+
+    try:
+        report.write(files / "evaluations" / evaluation_id)
+    except Refused as error:  # of our own folder: it cannot be written
+        raise StoreError(str(error)) from error
     buffer = io.BytesIO()
     report.predictions_frame().to_parquet(buffer, index=False)
-    event = schema.EvaluationLogged(
+    return schema.EvaluationLogged(
         time=time.time_ns(),
         evaluation_id=evaluation_id,
         run_id=run_id,
@@ -66,7 +81,6 @@ def judge(
         takeaway=report.get_takeaway(),
         settings=report.settings,
     )
-    return report, event
 
 
 def rebuilt(predictions: bytes, settings: dict[str, Any]) -> Report:

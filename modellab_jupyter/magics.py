@@ -419,12 +419,19 @@ class ModelLabMagics(Magics):
             return None
         return catalog.trash.list()
 
-    @_verb()
-    def doctor(self, args: argparse.Namespace) -> None:  # noqa: ARG002 - every verb takes its arguments
+    @_verb(_argument("--repair", action="store_true", help="save what can be read of a damaged store; it is kept"))
+    def doctor(self, args: argparse.Namespace) -> None:
         """Look at the store, the journals and the front end, and say what is wrong and what to do."""
         from modellab_jupyter import doctor
 
-        print(doctor.report(session.current()))
+        print(doctor.repair(session.current()) if args.repair else doctor.report(session.current()))
+
+    @_verb()
+    def compact(self, args: argparse.Namespace) -> None:  # noqa: ARG002 - every verb takes its arguments
+        """Write the store's file anew without its free space; everything stays."""
+        from modellab_jupyter import doctor
+
+        print(doctor.compact(session.current()))
 
     @property
     def _ip(self) -> InteractiveShell:

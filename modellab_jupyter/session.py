@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BEAT_EVERY = 15.0  # seconds
 END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
+SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
 
 
@@ -46,6 +48,8 @@ class Session:
         self._beat: threading.Thread | None = None
         self._stop = threading.Event()
         self._told_disk = False
+        self._told_lost = False
+        self._handled: list[signal.Signals] = []  # signals whose default, the end of the process, waits for us
         self._told_store = False
         self._behind: float | None = None  # since when the store could not be reached
         self._pid = os.getpid()
@@ -125,6 +129,19 @@ class Session:
                     stacklevel=4,
                 )
 
+    def lose(self, run: Run, what: str, error: Exception) -> None:
+        """Count something that a run could not keep, say so once, and let the training go on."""
+        run.lost += 1
+        if not self._told_lost:
+            self._told_lost = True
+            said = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
+            warnings.warn(
+                f"ModelLab could not keep {what} of run {run.name!r} ({said}); the run goes on and is marked as "
+                "incomplete. Free space or mend the folder, then log it again.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
     def ready(self) -> None:
         """Make sure that something can be written at all.
 
@@ -142,25 +159,28 @@ class Session:
             ) from error
 
     def submit(self, event: schema.Event) -> None:
-        """Record a change and make it visible at once; raise where the store cannot take it now.
+        """Record a change and make it visible at once, also where another program holds the store.
 
         Raises
         ------
         StoreError
-            The change could not be written, or is in the journal and not in the store yet.
+            The change could not be written, or is in the journal and the store cannot take it.
         """
         self.ready()
         self.journal.append(event)
         self.settle(wait=None)
 
     def settle(self, *, wait: float | None = END_WAIT) -> bool:
-        """Take the journals into the store; with a `wait`, give up quietly after it: they arrive later."""
+        """Take the journals into the store, or leave them for later where another program holds it.
+
+        Without a `wait` in seconds, a store that cannot be used at all is an error.
+        """
         try:
             if not self.active:
                 self.journal.close()
-            self.store.ingest(wait=wait)
+            self.store.ingest(wait=SUBMIT_WAIT if wait is None else wait)
         except (StoreError, OSError) as error:
-            if wait is None:
+            if wait is None and not isinstance(error, StoreBusyError):
                 raise
             self._behind = self._behind or time.monotonic()
             if isinstance(error, OSError):
@@ -175,9 +195,18 @@ class Session:
         self._behind, self._told_store = None, False
         return True
 
+    def warm(self) -> None:
+        """Load what the end of a run needs, in a thread; no fork meanwhile, whose child would miss that thread."""
+        with _Guard.imports:
+            import numpy as np  # noqa: F401
+            import pyarrow as pa  # noqa: F401
+
+            self.store.warm()
+
     def enter(self, run: Run) -> None:
         """Make a run the innermost one and keep its heartbeat."""
         self.active.append(run)
+        self._watch()
         for cell in self._cells:
             self.record(cell)
         self._cells.clear()
@@ -197,6 +226,36 @@ class Session:
         self._last_cell = self.recorder.position
         if not self.active:
             self._stop.set()
+            self._unwatch()
+
+    def _watch(self) -> None:
+        """Have signals that end the process by default end its runs first; a handler of the user's stays alone."""
+        if threading.current_thread() is not threading.main_thread() or self._handled:
+            return
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, self._terminated)
+                self._handled.append(number)
+
+    def _unwatch(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in self._handled:
+                if signal.getsignal(number) == self._terminated:  # else somebody has taken it over
+                    signal.signal(number, signal.SIG_DFL)
+            self._handled.clear()
+
+    def _terminated(self, number: int, frame: object) -> None:  # noqa: ARG002 - as signal calls it
+        """Write down that the runs end, nothing that could take time, and end the process as the signal would have."""
+        try:
+            with self.journal.alone(1.0) as free:
+                if free and os.getpid() == self._pid:
+                    for run in reversed(self.active[:]):
+                        run.cut(f"the process was ended by {signal.Signals(number).name}")
+                    self.journal.close()
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     def _cell(self, cell: schema.CellExecuted) -> None:
         """Keep a cell for the next run, or write it where it belongs to one."""
@@ -251,15 +310,21 @@ class _Guard:
     """Who holds its lock may look at the session of this process and replace it."""
 
     lock = threading.RLock()
+    imports = threading.Lock()  # who holds it imports in a thread, which a forked child must not inherit half done
 
 
 def _after_fork() -> None:
-    """Give a forked child a lock that nobody holds."""
+    """Give a forked child a lock that nobody holds, and signals that end it: the runs are its parent's."""
     _Guard.lock = threading.RLock()
+    if _session is not None:
+        _session._unwatch()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_Guard.imports.acquire, after_in_parent=_Guard.imports.release, after_in_child=_Guard.imports.release
+    )
 
 
 def current() -> Session:

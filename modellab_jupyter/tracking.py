@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modellab_jupyter import config, journal, schema, session
-from modellab_jupyter.errors import InputError, NotFoundError
+from modellab_jupyter.errors import InputError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,8 @@ class Run:
     status : str
         ``"running"``, then ``"finished"``, ``"failed"`` or ``"interrupted"``.
     seed : int or None
+    lost : int
+        How many artifacts, datasets and evaluations the disk or the store did not take.
     """
 
     def __init__(self, owner: session.Session, run_id: str, name: str, project_id: str, seed: int | None) -> None:
@@ -47,6 +49,7 @@ class Run:
         self.name = name
         self.seed = seed
         self.status: schema.Status = "running"
+        self.lost = 0
         self._project_id = project_id
         self._session = owner
         self._record: Callable[[schema.Event], None] = owner.record
@@ -209,7 +212,7 @@ class Run:
         Returns
         -------
         str
-            The id of the artifact, ``art_…``.
+            The id of the artifact, ``art_…``; empty where the disk did not take it, which a warning says.
 
         Raises
         ------
@@ -219,15 +222,17 @@ class Run:
         from modellab_jupyter import objects
 
         name = name if name is None else schema.text("name", name)
-        kept = objects.keep(path_or_object, name, self._session.store.blobs, max_size=max_size)
-        artifact_id = schema.new_id("artifact")
-        self._record(
-            schema.ArtifactLogged(
-                time=time.time_ns(), artifact_id=artifact_id, run_id=self.id, name=kept.name, kind=kept.kind,
-                digest=kept.digest, size=kept.size, media_type=kept.media_type,
-            )
-        )  # fmt: skip
-        return artifact_id
+        with self._kept("an artifact"):
+            kept = objects.keep(path_or_object, name, self._session.store.blobs, max_size=max_size)
+            artifact_id = schema.new_id("artifact")
+            self._record(
+                schema.ArtifactLogged(
+                    time=time.time_ns(), artifact_id=artifact_id, run_id=self.id, name=kept.name, kind=kept.kind,
+                    digest=kept.digest, size=kept.size, media_type=kept.media_type,
+                )
+            )  # fmt: skip
+            return artifact_id
+        return ""
 
     def log_model(self, model: Any, name: str = "model", *, max_size: int | None = None) -> str:
         """Keep a model of scikit-learn, XGBoost or ONNX, never as a pickle; see `log_artifact`."""
@@ -255,13 +260,15 @@ class Run:
         Returns
         -------
         str
-            The SHA-256 of the content.
+            The SHA-256 of the content; empty where the disk did not take it, which a warning says.
         """
         split = split and schema.text("split", split)
-        events = self._dataset(data, name, split)
-        for event in events:
-            self._record(event)
-        return events[-1].digest
+        with self._kept("a dataset"):
+            events = self._dataset(data, name, split)
+            for event in events:
+                self._record(event)
+            return events[-1].digest
+        return ""
 
     def _dataset(self, data: Any, name: str | None, split: str) -> list[schema.DatasetAdded | schema.DatasetUsed]:
         """Return the events that say what `data` is and that this run uses it."""
@@ -328,11 +335,12 @@ class Run:
         from modellab_jupyter.judge import judge
 
         name = schema.text("name", name)
-        report, event = judge(
+        report, keep = judge(
             self.id, predictions, labels, data, name=name, task_type=task_type, settings=settings,
             files=self._session.settings.files,
         )  # fmt: skip
-        self._record(event)
+        with self._kept("an evaluation"):
+            self._record(keep())
         return report
 
     @contextmanager
@@ -373,18 +381,35 @@ class Run:
         self._ending.set()
         if self._describing is not None:
             self._describing.join(timeout=DESCRIBE_WAIT)
-        status = schema.plain(status)
+        self._ended(schema.plain(status), error)
+        self._session.leave(self)
+        self._session.settle()
+
+    def cut(self, error: str) -> None:
+        """Write down that the run is interrupted and wait for nothing; for a process that is being ended."""
+        if self.status == "running":
+            self._ended("interrupted", error)
+
+    @contextmanager
+    def _kept(self, what: str) -> Iterator[None]:
+        """Let no disk or store that refuses stop a run that is being recorded: it is told and counted."""
+        try:
+            yield
+        except (OSError, StoreError) as error:
+            if self not in self._session.active:  # no training that could be stopped
+                raise
+            self._session.lose(self, what, error)
+
+    def _ended(self, status: schema.Status, error: str | None) -> None:
         owner = self._session
+        self.status = status
         self._record(
             schema.RunEnded(
                 time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
                 error=error, session_id=owner.recorder.session_id,
-                last_cell=owner.recorder.position, lost=owner.journal.dropped,
+                last_cell=owner.recorder.position, lost=owner.journal.dropped + self.lost,
             )
         )  # fmt: skip
-        self.status = status
-        owner.leave(self)
-        owner.settle()
 
     def __enter__(self) -> Self:
         return self
@@ -418,6 +443,7 @@ class Run:
         from modellab_jupyter import environment
 
         content = environment.capture()
+        self._session.warm()
         digest = environment.digest(content)
         git = environment.git()
         self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
-from modellab_jupyter.store import ingest, migrations, queries
+from modellab_jupyter.errors import (
+    DamagedError,
+    InputError,
+    NotFoundError,
+    StoreBusyError,
+    StoreError,
+    StoreNewerError,
+    StoreUnreadableError,
+    hint,
+)
+from modellab_jupyter.store import backends, ingest, migrations, queries, upkeep
 from modellab_jupyter.store.backends import FileBackend
+from modellab_jupyter.store.picture import Picture
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 _T = TypeVar("_T")
+_Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
+SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
+PICTURES = 4  # how often one is made that others change at once
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
@@ -48,8 +59,7 @@ class Health:
     problem: str | None
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     """An event, its place among those of all writers, and where it stands."""
 
     order: int
@@ -103,6 +113,12 @@ class Store:
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend = FileBackend(path)
+        self._picture = None if path is None else Picture(path)
+        self._told = False
+
+    def warm(self) -> None:
+        """Load DuckDB, so that the next use need not."""
+        import duckdb  # noqa: F401
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -118,10 +134,17 @@ class Store:
         """
         if not journals.segments(self.journals):
             return 0
-        with self._backend.connect(write=True, wait=wait) as con:
-            return self._take(con)
+        import duckdb
 
-    def _take(self, con: duckdb.DuckDBPyConnection) -> int:
+        try:
+            with self._backend.connect(write=True, wait=wait) as con:
+                return self._take(con)
+        except duckdb.Error as error:  # none of those that speak of the file: the backend names them itself
+            said = str(error).partition("\n")[0]
+            raise StoreError(f"the journals cannot be taken into the store ({said}); see modellab doctor.") from error
+
+    def _take(self, con: duckdb.DuckDBPyConnection, *, for_good: bool = True) -> int:
+        """Take in what the journals hold; unless it is for good, they stay, and what cannot be read is not told."""
         taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
         records: list[_Record] = []
         ends: dict[Path, int] = {}
@@ -155,6 +178,8 @@ class Store:
                     for record, reason in bad
                 ]
                 self._save(con, records, ends, unreadable, present)
+        if not for_good:
+            return len(records)
         for name, position, _, reason in unreadable:
             warnings.warn(
                 f"a line of the journal {name} cannot be read ({reason}, position {position}); "
@@ -212,20 +237,79 @@ class Store:
     # -- reading ---------------------------------------------------------------------------------
 
     @contextmanager
-    def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection that has seen everything logged so far."""
-        pending = bool(journals.segments(self.journals))
-        if pending and self.path is not None and not os.access(self.path.parent, os.W_OK):
-            pending = False
-            warnings.warn(
-                f"{self.path.parent} cannot be written, so what waits in its journals is not shown yet.",
-                RuntimeWarning,
-                stacklevel=5,
-            )
-        with self._backend.connect(write=pending) as con:
-            if pending:
-                self._take(con)
+    def _reading(self, *, sealed: bool = False, real: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that has seen everything logged so far.
+
+        While another program holds the file, or it cannot be written, that is a picture: a copy that is this process's
+        own, with what the journals hold. A warning says so, once.
+
+        Parameters
+        ----------
+        sealed : bool
+            Nothing can be changed over the connection.
+        real : bool
+            The store itself or an error, no picture.
+        """
+        with ExitStack() as stack:
+            try:
+                con = stack.enter_context(
+                    self._taken(self._backend.connect, sealed=sealed, wait=None if real else 0 if self._told else SOON)
+                )
+                self._told = False
+            except StoreError as error:
+                if real or isinstance(error, StoreNewerError | StoreUnreadableError):
+                    raise
+                con = self._shown(stack, error, sealed=sealed)
             yield con
+        if self._picture is not None:
+            self._picture.keep()
+
+    @contextmanager
+    def _taken(
+        self, connect: _Connect, *, sealed: bool, wait: float | None, for_good: bool = True
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        pending = bool(journals.segments(self.journals))
+        if pending:
+            with connect(write=True, wait=wait) as con:
+                self._take(con, for_good=for_good)
+                if not sealed:
+                    yield con
+                    return
+        with connect(write=False, wait=wait) as con:
+            yield con
+
+    def _settled(self, stack: ExitStack, picture: Picture, *, sealed: bool) -> duckdb.DuckDBPyConnection | None:
+        """Give a connection to a picture that has all, None where others take in and write faster than it is made."""
+        for _ in range(PICTURES):
+            with ExitStack() as inner:
+                backend = picture.look()
+                con = inner.enter_context(self._taken(backend.connect, sealed=sealed, wait=None, for_good=False))
+                # What a journal no longer holds is in the file, so a file that has changed meanwhile may have more.
+                if picture.age == 0 or not picture.can_be_made:
+                    stack.push(inner.pop_all())
+                    return con
+        return None
+
+    def _shown(self, stack: ExitStack, error: StoreError, *, sealed: bool) -> duckdb.DuckDBPyConnection:
+        """Give a connection to a picture; where there is none, wait longer for the file."""
+        con: duckdb.DuckDBPyConnection | None = None
+        if self._picture is not None:
+            with suppress(StoreError, OSError):  # there is none; the first error says what matters
+                con = self._settled(stack, self._picture, sealed=sealed)
+        if con is None and isinstance(error, StoreBusyError):
+            return stack.enter_context(self._taken(self._backend.connect, sealed=sealed, wait=backends.WAIT - SOON))
+        if con is None or self._picture is None:
+            raise error
+        if not self._told:
+            self._told = True
+            age = self._picture.age
+            made = "as it stands" if age == 0 else f"as it was {age:.0f} s ago"
+            warnings.warn(
+                f"{str(error).partition(';')[0]}; meanwhile a copy is shown, {made}, with what the journals hold.",
+                RuntimeWarning,
+                stacklevel=6,
+            )
+        return con
 
     def read(self, query: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
         """Run one of the named queries after taking in what is pending."""
@@ -277,8 +361,7 @@ class Store:
         """
         import duckdb
 
-        self.ingest()
-        with self._backend.connect(write=False) as con:
+        with self._reading(sealed=True) as con:
             for setting, value in _SANDBOX.items():
                 con.execute(f"SET {setting} = {value}")
             try:
@@ -353,7 +436,7 @@ class Store:
 
         Blobs stay where the list of a folder that is still wanted cannot be read; a warning names it.
         """
-        with self._reading() as con:
+        with self._reading(real=True) as con:
             digests, folders = queries.references(con)
             kinds = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
         hour_ago = time.time() - 3600  # what a run writes this moment is not in the store yet
@@ -369,11 +452,8 @@ class Store:
             )
         else:
             count, size = self.blobs.discard(digests, hour_ago)
-        for path in (self.files / "evaluations").glob("*"):
-            if f"evaluations/{path.name}" not in folders and path.is_dir() and path.stat().st_mtime < hour_ago:
-                count, size = count + 1, size + sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-                shutil.rmtree(path)
-        return count, size
+        gone = upkeep.drop_folders(self.files / "evaluations", folders, hour_ago)
+        return count + gone[0], size + gone[1]
 
     def health(self) -> Health:
         """Return the state of the file, of the journals that wait, and what could not be read."""
@@ -386,6 +466,8 @@ class Store:
             with self._backend.connect(write=False, wait=0.5) as con:
                 version = migrations.applied(con)
                 unreadable = queries.rows(con, "SELECT segment, position, reason FROM unreadable ORDER BY found_at")
+                if not upkeep.is_sound(con):
+                    problem = f"some rows of {self.path} cannot be read; modellab doctor --repair saves the others."
         except StoreError as error:
             problem = str(error)
         exists = self._backend.exists()
@@ -400,6 +482,55 @@ class Store:
             unreadable=unreadable,
             problem=problem,
         )
+
+    # -- upkeep ----------------------------------------------------------------------------------
+
+    def compact(self) -> tuple[int, int]:
+        """Write the file anew without its free space; return its bytes before and after.
+
+        Everything stays, also what is in the trash. Other processes wait meanwhile, or read the file as it was.
+
+        Raises
+        ------
+        InputError
+            There is no file yet.
+        StoreError
+            Another program holds the file, or the disk has no room for the new one; nothing was changed.
+        """
+        self.ingest()
+        if self.path is None or not self.path.is_file():
+            raise InputError("the store has no file yet that could be made smaller; log a run first.")
+        return upkeep.rewrite(self._backend, self.path)
+
+    def storage(self) -> list[dict[str, Any]]:
+        """Return what takes space, as rows of ``what``, ``name``, ``count`` and ``bytes``; tables by whole blocks."""
+        with self._reading() as con:
+            found = upkeep.inside(con)
+        return [*found, *upkeep.beside(self.path, self.files)]
+
+    def repair(self) -> upkeep.Salvage | None:
+        """Save what can be read of a damaged file, keep it, and take the journals in; return None if it is sound.
+
+        Raises
+        ------
+        StoreError
+            Another program holds the file, or a later version wrote it.
+        """
+        if self.path is None or not self.path.is_file() or self._is_sound():
+            self.ingest()
+            return None
+        waiting = [event for path in journals.segments(self.journals) for event in journals.read(path).events]
+        done = upkeep.salvage(FileBackend(self.path), self.path, waiting)
+        self.ingest()
+        return done
+
+    def _is_sound(self) -> bool:
+        """Tell whether every row of every table can be read."""
+        try:
+            with self._backend.connect(write=False) as con:
+                return upkeep.is_sound(con)
+        except StoreUnreadableError:
+            return False
 
 
 __all__ = ["Health", "Store", "StoreBusyError"]

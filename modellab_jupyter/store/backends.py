@@ -88,8 +88,10 @@ class FileBackend:
             con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
             try:
                 yield con
-            except _faults() as error:
-                raise _translated(error, self.path) from error
+            except Exception as error:
+                if isinstance(error, _faults()) or "Corrupt database" in str(error):
+                    raise _translated(error, self.path) from error
+                raise
             finally:
                 con.close()
 
@@ -124,6 +126,7 @@ class FileBackend:
         end = time.monotonic() + wait
         pause = 0.005
         while True:
+            seen = _number(path)
             con = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
             try:
                 con.execute(f"ATTACH '{quoted}' AS store ({options})")
@@ -140,7 +143,18 @@ class FileBackend:
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, so that waiters do not march in step
                 pause = min(pause * 1.6, 0.2)
             else:
-                return con
+                if seen in {None, _number(path)}:
+                    return con
+                con.close()  # replaced by a smaller one while it was opened: what the old file gets reaches nobody
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that takes its place, None where it is not there."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def _after_fork() -> None:
@@ -165,7 +179,13 @@ def _faults() -> tuple[type[Exception], ...]:
     """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
     import duckdb
 
-    return OSError, duckdb.IOException, duckdb.FatalException, duckdb.SerializationException
+    return (
+        OSError,
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.SerializationException,
+        duckdb.TransactionException,  # a commit for which the disk has no room
+    )
 
 
 def _is_lock(error: Exception) -> bool:
@@ -188,11 +208,13 @@ def _translated(error: Exception, path: Path) -> StoreError:
     if (
         "not a valid DuckDB" in text
         or "corrupt" in text.lower()
+        or "not read enough bytes" in text
         or "Serialization" in text
         or "checksum" in text.lower()
     ):
         return StoreUnreadableError(
-            f"{path.name} is not a readable DuckDB file ({text}); move it away and its journals will start a new one."
+            f"{path.name} is not a readable DuckDB file ({text}); "
+            "modellab doctor --repair saves what can be read and keeps the file."
         )
     return StoreError(
         f"{path.name} cannot be used ({text}); check the folder's permissions and the disk, or choose another store."

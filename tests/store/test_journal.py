@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import struct
 import sys
 import tempfile
@@ -305,22 +306,31 @@ print(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system removes no file that is open")
-def test_a_writer_whose_segment_was_removed_goes_on_in_another(store: Store) -> None:
-    """What is logged a second after the file went is kept, and somebody is told."""
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_journal_that_was_removed_is_written_again(store: Store, *, taken: bool) -> None:
+    """A writer puts back what it wrote, by the same name: nothing is lost, nothing taken twice, somebody is told."""
     journal = Journal(store.journals)
     second = 10**9
     now = time.time_ns()
-    journal.append(schema.Beat(time=now, run_id="r"))
+    for step in range(3):
+        journal.append(metric(step))
+    if taken:
+        store.ingest()
     first = journal.path
-    first.unlink()
-    with pytest.warns(RuntimeWarning, match=f"somebody removed {first}"):
-        journal.append(schema.TagsSet(time=now + 2 * second, run_id="r", tags={"kept": None}))
-    assert journal.path not in {None, first}
+    shutil.rmtree(store.journals)
+    with pytest.warns(RuntimeWarning, match=f"somebody removed {first}.* with all it held"):
+        journal.append(schema.TagsSet(time=now + 2 * second, run_id="run_1", tags={"kept": None}))
+    assert journal.path == first
     store.ingest()
+    assert steps(store) == [0, 1, 2]
     assert store.sql("SELECT tag FROM tags")["tag"].to_pylist() == ["kept"]
+    journal.append(metric(3))
     journal.path.unlink()
     with pytest.warns(RuntimeWarning, match="somebody removed"):
         journal.close()
+    store.ingest()
+    assert steps(store) == [0, 1, 2, 3]
+    assert journals.segments(store.journals) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on the size of a file")

@@ -18,7 +18,7 @@ from modellab_jupyter import journal as journals
 from modellab_jupyter import schema, session
 from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.journal import Journal
-from modellab_jupyter.store import Store, backends, migrations, queries
+from modellab_jupyter.store import Store, migrations, queries
 from tests.conftest import answer, content, python
 
 HOLD = """
@@ -333,7 +333,7 @@ def test_segments_that_are_gone_are_forgotten_in_time(store: Store) -> None:
 
 
 def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting, logging and ending go on at once; reading names the holder; everything arrives later."""
+    """Starting, logging, ending and reading go on; the holder is named; everything arrives later."""
     monkeypatch.setattr(session, "HELD_FOR", 0.0)
     log_some()
     holder = python(HOLD)
@@ -342,12 +342,8 @@ def test_a_store_that_is_held_stops_no_run_and_the_reader_learns_who(monkeypatch
     with pytest.warns(RuntimeWarning, match=rf"held by another program \(process {holder.pid}, .*Nothing is lost"):
         run = log_some(1)
     assert time.monotonic() - began < 2
-    with monkeypatch.context() as patch:
-        patch.setattr(backends, "WAIT", 0.1)
-        with pytest.raises(
-            ml.StoreBusyError, match=rf"modellab.duckdb is held by another program \(process {holder.pid}"
-        ):
-            ml.runs.list()
+    with pytest.warns(RuntimeWarning, match=rf"held by another program \(process {holder.pid}, .* a copy is shown"):
+        assert ml.runs.list()["name"].tolist() == ["some", "some"]
     holder.communicate("\n", timeout=30)
     assert ml.runs.list()["name"].tolist() == ["some", "some"]
     assert ml.runs.get(run.id).status == "finished"

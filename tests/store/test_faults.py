@@ -1,0 +1,379 @@
+"""What can go wrong does, and nothing is lost; ``python -m tests.benchmarks.faults`` does it for longer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import modellab_jupyter as ml
+from modellab_jupyter import session
+from modellab_jupyter.cli import main
+from modellab_jupyter.journal import segments
+from modellab_jupyter.store import Store, picture
+from tests.benchmarks import faults
+from tests.conftest import answer, content, python
+
+HOLD = """
+import duckdb, sys
+con = duckdb.connect("modellab.duckdb", read_only=sys.argv[1] == "reader")
+con.execute("SELECT 1")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def log(name: str, count: int = 3) -> ml.Run:
+    with ml.start_run(name, params={"p": 1}) as run:
+        for step in range(count):
+            ml.log_metrics({"a": step / 7, "b": float("nan")}, step=step)
+    return run
+
+
+def hold(how: str) -> subprocess.Popen[str]:
+    process = python(HOLD, how)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def names() -> set[str]:
+    return set(ml.runs.list()["name"])
+
+
+# -- killed ------------------------------------------------------------------------------------------
+
+
+def test_what_writers_said_was_accepted_is_there_once_after_kills() -> None:
+    """Killed at random moments of all they do, two writers on one store lose nothing and double nothing."""
+    outcome = faults.kills(12, seed=7)
+    assert outcome.accepted > 20
+    assert (outcome.lost, outcome.doubled) == ([], 0)
+    assert set(outcome.statuses) <= {"stale", "finished"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGTERM that a process may answer")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_process_that_is_asked_to_end_ends_its_runs(name: str) -> None:
+    """The run is interrupted and says by what; the process ends by the signal, at once."""
+    process = python("""
+import time
+import modellab_jupyter as ml
+with ml.start_run("outer"), ml.start_run("inner"):
+    ml.log_metrics({"a": 1.0})
+    print("there", flush=True)
+    time.sleep(60)
+""")
+    assert process.stdout.readline() == "there\n"
+    began = time.monotonic()
+    process.send_signal(getattr(signal, name))
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == -getattr(signal, name)
+    found = ml.sql("SELECT status, error FROM runs")
+    assert found["status"].tolist() == ["interrupted"] * 2
+    assert all(name in error for error in found["error"])
+    assert ml.sql("SELECT value FROM metrics")["value"].tolist() == [1.0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGTERM that a process may answer")
+def test_a_users_handler_of_signals_stays_alone() -> None:
+    """A program that answers SIGTERM itself goes on as it wants, also in its runs; after a run all is as before."""
+    out = answer("""
+import os, signal
+import modellab_jupyter as ml
+seen = []
+signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+with ml.start_run("a") as run:
+    os.kill(os.getpid(), signal.SIGTERM)
+    ml.log_metrics({"a": 1.0})
+print(seen, ml.runs.get(run.id).status, signal.getsignal(signal.SIGHUP) == signal.SIG_DFL)
+""")
+    assert out.split() == ["[15]", "finished", "True"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_is_ended_leaves_its_parents_runs_alone() -> None:
+    """SIGTERM ends a forked child by itself, without a handler of ours, and the run goes on."""
+    out = answer("""
+import os, signal, time
+import modellab_jupyter as ml
+with ml.start_run("a") as run:
+    child = os.fork()
+    if child == 0:
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            time.sleep(60)
+        os._exit(1)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGTERM)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    ml.log_metrics({"a": 1.0})
+print(ml.runs.get(run.id).status)
+""")
+    assert out.split() == ["-15", "finished"]
+
+
+# -- held --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["writer", "reader"])
+def test_readers_see_everything_while_another_program_holds_the_store(how: str) -> None:
+    """File and journals are shown together, changes too, with one warning that names the holder; later all arrives."""
+    log("before")
+    holder = hold(how)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        run = log("during")
+        assert names() == {"before", "during"}
+        ml.runs.update(run.id, note="seen", tags=["t"])
+        record = ml.runs.get(run.id)
+        assert (record.status, record.note) == ("finished", "seen")
+        assert ml.runs.metrics(run.id, "a")["step"].tolist() == [0, 1, 2]
+        with ml.start_run("open"):
+            ml.log_metrics({"a": 1.0})
+            assert ml.sql("SELECT count(*) AS n FROM metrics")["n"].tolist() == [13]
+            with pytest.raises(ml.InputError, match="one SELECT"):
+                ml.sql("DROP TABLE runs")
+    (only,) = [str(one.message) for one in told]
+    assert f"is held by another program (process {holder.pid}, " in only
+    assert only.endswith("meanwhile a copy is shown, as it stands, with what the journals hold.")
+    shown = ml.sql("SELECT * FROM metrics ORDER BY ALL")
+    holder.communicate("\n", timeout=30)
+    assert ml.sql("SELECT * FROM metrics ORDER BY ALL").equals(shown)
+    assert names() == {"before", "during", "open"}
+    assert segments(Path("modellab.files/journal")) == []
+
+
+def test_a_picture_does_not_free_the_file_for_others() -> None:
+    """Copying a file that the user's own connection holds leaves its lock in force: nobody else gets in."""
+    import duckdb
+
+    log("before")
+    with duckdb.connect("modellab.duckdb"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log("during")
+        assert names() == {"before", "during"}
+        with pytest.raises(AssertionError, match="lock"):
+            answer("import duckdb; duckdb.connect('modellab.duckdb')")
+    assert names() == {"before", "during"}
+
+
+def test_where_a_held_file_cannot_be_copied_the_last_one_read_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is what this process last read, with the journals' tails, and says how old it is."""
+    monkeypatch.setattr(picture, "CAN_COPY_HELD", False)
+    monkeypatch.setattr("modellab_jupyter.store.backends.WAIT", 0.5)
+    log("before")
+    holder = hold("writer")
+    with pytest.raises(ml.StoreBusyError, match=rf"held by another program \(process {holder.pid}"):
+        ml.runs.list()
+    holder.communicate("\n", timeout=30)
+    assert names() == {"before"}
+    os.utime("modellab.duckdb", (1, 1))  # it changes after it was read
+    holder = hold("writer")
+    log("during")
+    with pytest.warns(RuntimeWarning, match=r"copy is shown, as it was \d+ s ago, with what the journals hold"):
+        assert names() == {"before", "during"}
+    holder.communicate("\n", timeout=30)
+
+
+def test_a_store_held_for_long_costs_no_call_and_no_record() -> None:
+    """While another program holds the store, logging is as quick as ever and readers see each record."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logged, longest, arrived = faults.held(1.0)
+    assert logged == arrived
+    assert longest < 0.2
+
+
+# -- no room, no right -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on a disk of 2 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if (
+        shutil.which("mount") is None
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip("this user may mount no small disk")
+    yield folder
+    session.reset()
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_a_full_disk_stops_no_training(small: Path) -> None:
+    """Nothing that is logged raises; what cannot be kept is counted and told, the rest arrives when there is room."""
+    import numpy as np
+    import pandas as pd
+
+    ml.configure(store=small / "modellab.duckdb")
+    log("before")
+    run = ml.start_run("full")
+    run._describing.join()
+    filler = small / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for step in range(300):
+            ml.log_metrics({"a": step / 3, "b": -0.0, "c": 5e-324}, step=step)
+        ml.log_params({"text": "x" * 9000})
+        ml.log_latency([0.5] * 1000)
+        run.set_note("n" * 5000)
+        ml.set_tags(["full"])
+        assert run.log_artifact(os.urandom(5000), "a.bin") == ""
+        assert run.log_dataset(pd.DataFrame({"a": range(2000)}), "d") == ""
+        report = run.evaluate([0, 1] * 20, [0, 1] * 20, config={"plots": False})
+        assert report.metrics["accuracy"] == 1.0
+    assert sorted(str(one.message).split(";")[0][:30] for one in told) == [
+        "ModelLab cannot write to " + str(small)[:5],
+        "ModelLab could not keep an art",
+    ]
+    assert names() == {"before", "full"}
+    filler.unlink()
+    run.end()
+    record = ml.runs.get(run.id)
+    assert (record.status, record.lost, record.note, record.params["text"]) == ("finished", 3, "n" * 5000, "x" * 9000)
+    series = ml.runs.metrics(run.id)
+    assert series[series["key"] == "a"]["value"].tolist() == [step / 3 for step in range(300)]
+    assert np.signbit(series[series["key"] == "b"]["value"]).all()
+    assert (series[series["key"] == "c"]["value"] == 5e-324).all()
+    assert len(series) == 900
+
+
+def test_a_folder_that_cannot_be_written_is_read_with_its_journals(small: Path) -> None:
+    """On a disk that is read only, a store is shown with what waits in its journals; a run does not start."""
+    ml.configure(store=small / "modellab.duckdb")
+    log("before")
+    run = ml.start_run("open")
+    ml.log_metrics({"a": 1.0})
+    run._describing.join()
+    session.current().journal.close()
+    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    with pytest.warns(RuntimeWarning):
+        assert names() == {"before", "open"}
+    subprocess.run(["mount", "-o", "remount,rw", small], check=True)
+    run.end()
+    assert len(segments(small / "modellab.files" / "journal")) == 0
+
+
+# -- damaged -----------------------------------------------------------------------------------------
+
+
+def harmed(data: bytes, place: str) -> bytes:
+    return {
+        "head": b"\0" * 9000 + data[9000:],
+        "cut": data[: len(data) // 2],
+        "middle": data[: len(data) // 3] + bytes(len(data) // 3) + data[2 * len(data) // 3 :],
+        "tail": data[:-20_000] + b"x" * 20_000,
+    }[place]
+
+
+@pytest.mark.parametrize("place", ["head", "cut", "middle", "tail"])
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_a_damaged_store_is_explained_repaired_and_kept(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The doctor says what is wrong; its repair keeps the file, saves what can be read, and takes the journals once."""
+    for k in range(3):
+        log(f"run {k}", 400)
+    with ml.start_run("open") as run:
+        ml.log_metrics({"a": 0.5})
+        ml.runs.list()  # half of the journal is in the file
+        ml.log_metrics({"a": 1.5})
+        damaged = harmed(Path("modellab.duckdb").read_bytes(), place)
+        Path("modellab.duckdb").write_bytes(damaged)
+        assert main(["doctor"]) == 1
+        assert "modellab doctor --repair" in capsys.readouterr().out
+        assert Path("modellab.duckdb").read_bytes() == damaged
+        main(["doctor", "--repair"])
+        said = capsys.readouterr().out
+        (kept,) = Path.cwd().glob("modellab.damaged-*.duckdb")
+        assert kept.read_bytes() == damaged
+        assert kept.name in said
+        assert "could not be read" in said or "no row" in said
+    assert ml.runs.metrics(run.id, "a")["value"].tolist() == [0.5, 1.5]
+    assert ml.runs.get(run.id).status == "finished"
+    series = ml.sql("SELECT count(*) AS n, count(DISTINCT (run_id, key, step)) AS once FROM metrics")
+    assert series["n"].tolist() == series["once"].tolist()
+    assert main(["doctor", "--repair"]) == 0
+    assert "is sound" in capsys.readouterr().out
+
+
+def test_a_damaged_log_beside_the_store_costs_the_log_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the write-ahead log of a program that was killed is damaged, the file itself is saved whole."""
+    log("one")
+    Path("modellab.duckdb.wal").write_bytes(b"no log" * 1000)
+    try:
+        assert names() == {"one"}
+    except ml.StoreError:
+        main(["doctor", "--repair"])
+        assert "nothing was lost" in capsys.readouterr().out
+    assert names() == {"one"}
+
+
+# -- compact -----------------------------------------------------------------------------------------
+
+
+def test_a_compacted_store_is_smaller_and_the_same(tmp_path: Path) -> None:
+    """Nothing but the size of the file changes, the trash included."""
+    for k in range(12):
+        log(f"run {k}", 300)
+    ml.runs.delete("run 3")
+    before, size = content(tmp_path), Path("modellab.duckdb").stat().st_size
+    assert main(["compact"]) == 0
+    assert content(tmp_path) == before
+    assert Path("modellab.duckdb").stat().st_size < size
+    assert not list(Path.cwd().glob(".modellab*"))
+    ml.runs.restore("run 3")
+    assert len(ml.runs.list()) == 12
+
+
+def test_others_work_on_while_a_store_is_compacted(store: Store) -> None:
+    """Writers that end runs while the file is replaced again and again lose nothing."""
+    log("first")
+    code = """
+import sys
+import modellab_jupyter as ml
+for k in range(12):
+    with ml.start_run(f"{sys.argv[1]} {k}") as run:
+        ml.log_metrics({"a": float(k)})
+    assert ml.runs.get(run.id).status == "finished"
+"""
+    writers = [python(code, str(k)) for k in range(3)]
+    count = 0
+    while any(writer.poll() is None for writer in writers):
+        store.compact()
+        count += 1
+    for writer in writers:
+        _, err = writer.communicate(timeout=60)
+        assert writer.returncode == 0, err
+    assert count > 2
+    assert len(ml.runs.list()) == 37
+    assert ml.sql("SELECT count(*) AS n FROM metrics WHERE key = 'a'")["n"].tolist() == [36 + 3]
+
+
+def test_what_takes_space_is_told() -> None:
+    """Each table with its rows and bytes, the file, blobs, evaluations, journals and the trash."""
+    run = log("one", 500)
+    with ml.start_run("two") as other:
+        other.log_artifact(b"x" * 1000, "x.bin")
+    ml.runs.delete(other.id)
+    found = ml.storage().set_index("name")
+    assert found.loc["metrics", "count"] == 1000
+    assert 0 < found.loc["metrics", "bytes"] <= found.loc["modellab.duckdb", "bytes"]
+    by_kind = ml.storage().set_index("what")["bytes"]
+    assert (by_kind["blobs"], by_kind["trash"]) == (1000, 1000)
+    assert run.id
