@@ -278,7 +278,7 @@ class Store:
         import duckdb
 
         self.ingest()
-        with self._backend.connect(write=False) as con:
+        with self._backend.connect(write=False, alone=True) as con:
             for setting, value in _SANDBOX.items():
                 con.execute(f"SET {setting} = {value}")
             try:

@@ -55,6 +55,7 @@ class FileBackend:
         self._turn = threading.RLock()
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._current = False
+        self._engine: duckdb.DuckDBPyConnection | None = None  # kept, since starting one takes ten times an ATTACH
         _backends.add(self)
 
     def exists(self) -> bool:
@@ -62,7 +63,9 @@ class FileBackend:
         return self._memory is not None if self.path is None else self.path.is_file()
 
     @contextmanager
-    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(
+        self, *, write: bool, wait: float | None = None, alone: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one piece of work.
 
         Parameters
@@ -71,6 +74,8 @@ class FileBackend:
             Whether rows will change; the file is made then if it is not there.
         wait : float, optional
             Seconds to wait for another program, by default `WAIT`.
+        alone : bool
+            Whether the connection's settings will change: it gets an engine of its own, which ends with it.
 
         Raises
         ------
@@ -84,18 +89,44 @@ class FileBackend:
                 self._memory = self._memory or _empty()
                 yield self._memory
                 return
-            there = write or self.exists()
-            con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
+            if not (write or self.exists()):
+                with _empty() as con:
+                    yield con
+                return
+            kept, self._engine = self._engine, None if alone else self._engine
+            con = None
             try:
+                con = self._open(self.path, write=write, wait=WAIT if wait is None else wait)
                 yield con
             except _faults() as error:
                 raise _translated(error, self.path) from error
             finally:
-                con.close()
+                if con is not None:
+                    self._release(con, keep=not alone)
+                self._engine = kept if alone else self._engine
+
+    def _release(self, con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> None:
+        """Close the file, so that others can have it; the engine is kept unless it cannot let go of the file."""
+        import duckdb
+
+        con.close()
+        if self._engine is not None and keep:
+            try:
+                self._engine.execute("DETACH DATABASE IF EXISTS store")
+            except duckdb.Error:
+                keep = False
+        if self._engine is not None and not keep:
+            self._engine.close()
+            self._engine = None
 
     def _forked(self) -> None:
-        """Give a forked child a turn that nobody has, since the thread that had it stayed with the parent."""
+        """Give a forked child a turn that nobody has, and an engine of its own: those threads stayed with the parent."""
+        import ctypes
+
         self._turn = threading.RLock()
+        if self._engine is not None:  # ending it would wait for threads that are not there
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+            self._engine = None
 
     def _open(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
         if write:
@@ -105,12 +136,12 @@ class FileBackend:
             if write:
                 migrations.apply(con)
             elif not self._current and not migrations.is_current(con):
-                con.close()
+                self._release(con)
                 con = self._attach(path, write=True, wait=wait)
                 migrations.apply(con)
             self._current = True
         except BaseException:
-            con.close()
+            self._release(con)
             raise
         return con
 
@@ -124,12 +155,14 @@ class FileBackend:
         end = time.monotonic() + wait
         pause = 0.005
         while True:
-            con = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+            if self._engine is None:
+                self._engine = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+            con = self._engine.cursor()
             try:
                 con.execute(f"ATTACH '{quoted}' AS store ({options})")
                 con.execute("USE store")
             except duckdb.Error as error:
-                con.close()
+                self._release(con)
                 if not _is_lock(error):
                     raise _translated(error, path) from error
                 if time.monotonic() + pause > end:
