@@ -17,7 +17,7 @@ from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
-from modellab_jupyter.store import ingest, migrations, queries
+from modellab_jupyter.store import ingest, kept, migrations, queries
 from modellab_jupyter.store.backends import FileBackend
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class Store:
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend = FileBackend(path)
+        self._kept = kept.Kept()
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -232,6 +233,16 @@ class Store:
         with self._reading() as con:
             return query(con, *args, **kwargs)
 
+    def series(self, run_ids: Sequence[str], key: str | None = None, points: int | None = None) -> pa.Table:
+        """Return metric values of runs, see `queries.series`; again from memory where the file has not changed."""
+        state = None if journals.segments(self.journals) else kept.state(self.path)
+        asked = repr((list(run_ids), key, points))
+        found = self._kept.get(state, asked)
+        if found is None:
+            found = self.read(queries.series, run_ids, key, points)
+            self._kept.put(state, asked, found)
+        return found
+
     def projects(self, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
         """Return projects with their statistics."""
         return self.read(queries.projects, trash=trash, project_id=project_id)
@@ -243,11 +254,14 @@ class Store:
         run_ids: Sequence[str] | None = None,
         trash: bool = False,
         limit: int | None = None,
+        where: str | None = None,
+        order_by: str | None = None,
     ) -> pa.Table:
-        """Return the wide table of runs, the newest first; see `queries.runs`."""
+        """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
+        chosen: dict[str, Any] = {"limit": limit, "where": where, "order_by": order_by}
         with self._reading() as con:
             return queries.runs(
-                con, project_id=project_id, run_ids=run_ids, trash=trash, limit=limit, **self._liveness(con)
+                con, project_id=project_id, run_ids=run_ids, trash=trash, **chosen, **self._liveness(con)
             )
 
     def run(self, run_id: str) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class FileBackend:
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._current = False
         self._engine: duckdb.DuckDBPyConnection | None = None  # kept, since starting one takes ten times an ATTACH
+        self._used = False
         _backends.add(self)
 
     def exists(self) -> bool:
@@ -90,11 +91,12 @@ class FileBackend:
                 yield self._memory
                 return
             if not (write or self.exists()):
-                with _empty() as con:
-                    yield con
+                with _empty() as nothing:
+                    yield nothing
                 return
             kept, self._engine = self._engine, None if alone else self._engine
-            con = None
+            con: duckdb.DuckDBPyConnection | None = None
+            self._used = True
             try:
                 con = self._open(self.path, write=write, wait=WAIT if wait is None else wait)
                 yield con
@@ -104,6 +106,7 @@ class FileBackend:
                 if con is not None:
                     self._release(con, keep=not alone)
                 self._engine = kept if alone else self._engine
+                self._used = False
 
     def _release(self, con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> None:
         """Close the file, so that others can have it; the engine is kept unless it cannot let go of the file."""
@@ -119,11 +122,20 @@ class FileBackend:
             self._engine.close()
             self._engine = None
 
+    def _forking(self) -> None:
+        """End the engine before a fork where nobody uses it: a child has none of its threads."""
+        if self._turn.acquire(blocking=False):
+            if self._engine is not None and not self._used:
+                self._engine.close()
+                self._engine = None
+            self._turn.release()
+
     def _forked(self) -> None:
         """Give a forked child a turn that nobody has, and an engine of its own: those threads stayed with the parent."""
         import ctypes
 
         self._turn = threading.RLock()
+        self._used = False
         if self._engine is not None:  # ending it would wait for threads that are not there
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
             self._engine = None
@@ -176,13 +188,18 @@ class FileBackend:
                 return con
 
 
+def _before_fork() -> None:
+    for backend in list(_backends):
+        backend._forking()  # noqa: SLF001 - the same module
+
+
 def _after_fork() -> None:
     for backend in list(_backends):
         backend._forked()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 def _empty() -> duckdb.DuckDBPyConnection:

@@ -570,13 +570,16 @@ def test_a_migration_that_fails_midway_leaves_the_store_as_it_was(
     """The statements of a migration and the record of it are one transaction; the next try goes through."""
     log_some()
     before = content(Path.cwd())
-    newer = (*migrations.known(), (2, "next", "CREATE TABLE extra (a INTEGER); CREATE TABLE runs (a INTEGER);"))
+    newer = (
+        *migrations.known(),
+        (len(migrations.known()) + 1, "next", "CREATE TABLE extra (a INTEGER); CREATE TABLE runs (a INTEGER);"),
+    )
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "known", lambda: newer)
         with pytest.raises(Exception, match="runs"):
             Store(store.path, store.files).runs()
     assert content(Path.cwd()) == before
-    better = (*newer[:-1], (2, "next", "CREATE TABLE extra (a INTEGER);"))
+    better = (*newer[:-1], (newer[-1][0], "next", "CREATE TABLE extra (a INTEGER);"))
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "known", lambda: better)
         assert Store(store.path, store.files).runs().num_rows == 1
