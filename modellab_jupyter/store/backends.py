@@ -131,7 +131,7 @@ class FileBackend:
             self._turn.release()
 
     def _forked(self) -> None:
-        """Give a forked child a turn that nobody has, and an engine of its own: those threads stayed with the parent."""
+        """Give a forked child a turn that nobody has, and no engine: its threads stayed with the parent."""
         import ctypes
 
         self._turn = threading.RLock()

@@ -17,7 +17,6 @@ STALE_AFTER = 60  # seconds without a heartbeat
 _STATUS = f"""CASE WHEN r.status = 'running' AND (list_contains($gone, r.run_id)
     OR r.heartbeat_at < make_timestamp($now) - INTERVAL {STALE_AFTER} SECOND) THEN 'stale' ELSE r.status END"""
 _DURATION = "coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END)"
-_JOINED = "LEFT JOIN run_wide w ON w.run_id = r.run_id LEFT JOIN datasets d ON d.dataset_id = w.dataset_id"
 _LIVE_RUN = """r.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"""
 
@@ -144,24 +143,23 @@ def runs(
     if run_ids is not None:
         conditions.append("list_contains($ids, r.run_id)")
         params["ids"] = list(run_ids)
-    order, joined = "r.run_id DESC", ""
+    order, projects_ = "r.run_id DESC", ""
     if where is not None or order_by is not None:
         compiler = filters.Compiler(lambda kind: wide.keys(con, kind), _STATUS, _DURATION)
         conditions += [] if where is None else [compiler.where(where)]
         order = order if order_by is None else f"{compiler.order(order_by)}, {order}"
         params |= compiler.params
-        joined = _JOINED + " LEFT JOIN projects q ON q.project_id = r.project_id"
+        projects_ = "LEFT JOIN projects q ON q.project_id = r.project_id"
     cut = f"LIMIT {int(limit)}" if limit is not None else ""
     return wide.columns(
         table(
             con,
-            f"""WITH chosen AS (
-              SELECT r.*, row_number() OVER (ORDER BY {order}) AS place FROM runs r {joined}
-              WHERE {" AND ".join(conditions)} ORDER BY place {cut})
-            SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note,
+            f"""SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note,
               coalesce(w.tags, []) AS tags, d.name AS dataset,
               {", ".join(f"w.{name}" for name in wide.LISTS if name != "tags")}
-            FROM chosen r {_JOINED} ORDER BY place""",
+            FROM runs r LEFT JOIN run_wide w ON w.run_id = r.run_id
+            LEFT JOIN datasets d ON d.dataset_id = w.dataset_id {projects_}
+            WHERE {" AND ".join(conditions)} ORDER BY {order} {cut}""",
             params,
         )
     )
@@ -207,10 +205,10 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
 def series(
     con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], key: str | None = None, points: int | None = None
 ) -> pa.Table:
-    """Return metric values by run, metric, step, time; of a longer series about `points`, every bucket's extremes kept.
+    """Return metric values by run, metric, step, time; of a longer series about `points`, with every bucket's extremes.
 
-    Columns are ``run_id``, ``key``, ``step``, ``value`` and ``time``. A bucket keeps its first, last, lowest and highest
-    finite value, so that no peak is lost.
+    Columns are ``run_id``, ``key``, ``step``, ``value`` and ``time``. A bucket keeps its first, last, lowest and
+    highest finite value, so that no peak is lost.
     """
     only = "" if key is None else " AND key = $key"
     runs = "run_id = $run" if len(run_ids) == 1 else "list_contains($runs, run_id)"

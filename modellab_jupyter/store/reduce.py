@@ -18,7 +18,7 @@ def kept(values: np.ndarray[Any, Any], buckets: int) -> np.ndarray[Any, Any]:
     values : array of float64, shape (n,)
         In the order of the series; NaN and infinities are never the lowest or highest of a bucket.
     buckets : int
-        Into how many parts of equal length, at most, the series is cut where it has more than four times as many points.
+        Into how many parts, at most, a series of more than four times as many points is cut.
     """
     import numpy as np
 
