@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,10 +201,8 @@ def test_any_text_is_a_filter_or_refused(store: Store, text: str) -> None:
     quoted = text.replace("'", "''").replace("\0", "")
     assert found(store, f"params.model = '{quoted}'") in ([], [0], [1, 2], [5])
     for given_ in ({"where": text}, {"order_by": text}):
-        try:
+        with suppress(InputError):
             store.runs(**given_)
-        except InputError:
-            pass
 
 
 def test_keys_with_any_sign_can_be_asked_for(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def logged(journal: Journal, points: Any, run: str = "run_1", key: str = "m") ->
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_last_value_follows_step_and_time_whoever_was_taken_in_first(store: Store, seed: int) -> None:
-    """Several processes write one run; the value of the highest step, latest there, is last in every order of ingest."""
+    """Several processes write one run; the value of the highest step, latest there, is last in any order."""
     rng = random.Random(seed)
     points = [(step, at, float(step * 100 + at)) for step in range(5) for at in range(3)]
     rng.shuffle(points)
@@ -276,12 +276,12 @@ def test_hostile_sql_reaches_no_file_no_network_and_no_setting(query: str) -> No
     path = session.current().store.path
     assert path is not None
     before = path.read_bytes(), sorted(p.name for p in path.parent.iterdir())
+    said = ""
     try:
-        found = ml.sql(query)
+        said = repr(ml.sql(query).to_dict())  # of the engine alone, where it says something at all
     except ml.InputError as error:
-        assert "query" in str(error)
-    else:  # it says something of the engine alone
-        assert "root" not in repr(found.to_dict()), found
-        assert os.environ.get("HOME", "/nowhere") not in repr(found.to_dict())
+        said = str(error).replace(query, "")
+    assert "'" + os.environ.get("HOME", "/nowhere") + "'" not in said
+    assert "root:" not in said
     assert before == (path.read_bytes(), sorted(p.name for p in path.parent.iterdir()))
     assert ml.runs.list()["name"].tolist() == ["a"]
