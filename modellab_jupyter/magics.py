@@ -236,7 +236,7 @@ class ModelLabMagics(Magics):
         _argument("--ascending", action="store_true", help="the smallest first"),
         _argument("--limit", type=int, metavar="N", help="at most so many"),
         _argument("--where", metavar="TEXT", help="only those, as in \"metrics.auc > 0.8 AND params.model = 'rf'\""),
-        _argument("--order-by", metavar="TEXT", help="as in \"metrics.auc desc, name\""),
+        _argument("--order-by", metavar="TEXT", help='as in "metrics.auc desc, name"'),
         _TRASH,
     )
     def runs(self, args: argparse.Namespace) -> Any:
