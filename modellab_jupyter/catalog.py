@@ -130,6 +130,8 @@ class Runs(Collection[schema.RunRecord]):
         ascending: bool = False,
         limit: int | None = None,
         trash: bool = False,
+        where: str | None = None,
+        order_by: str | None = None,
     ) -> pd.DataFrame:
         """Return runs, one row each, the newest first.
 
@@ -144,12 +146,30 @@ class Runs(Collection[schema.RunRecord]):
             A column; its prefix may be left out.
         limit : int, optional
             At most so many, after sorting.
+        where : str, optional
+            Only runs of which this is true: comparisons of ``metrics.KEY``, ``params.KEY``, ``tags.KEY`` and fields
+            (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, …) with ``AND``, ``OR``,
+            ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT tags.draft``.
+            ``metrics.KEY.min``, ``.max`` and ``.last`` are of what was logged, ``.low``, ``.high`` and ``.n`` of the
+            interval. Names with other signs stand in double quotes. A comparison with a missing value, or with NaN, is
+            neither true nor false. Times are UTC.
+        order_by : str, optional
+            Names with ``asc`` or ``desc``, separated by commas; missing values come last.
+            Takes the place of `sort`.
+
+        Raises
+        ------
+        InputError
+            `where` or `order_by` cannot be read, or names what no run has; nearest name included.
         """
         store = session.current().store
         project = None if project_id is None else store.resolve("project", project_id)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
-        found = frame(store.runs(project, trash=trash, limit=limit if sort is None else None))
+        if sort is not None and order_by is not None:
+            raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
+        cut = limit if sort is None else None
+        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]
             column = next((name for name in names if name in found.columns), None)
@@ -176,11 +196,9 @@ class Runs(Collection[schema.RunRecord]):
 
     def metrics(self, id: str, key: str | None = None) -> pd.DataFrame:  # noqa: A002
         """Return a run's values of one metric, or of all: ``key``, ``step``, ``value``, ``time`` (UTC)."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.resolve(self.kind, id)
-        series = frame(store.read(queries.series, [found], key)).drop(columns="run_id")
+        series = frame(store.series([found], key)).drop(columns="run_id")
         if key is not None and not len(series):
             known = store.run(found)["metrics"]
             raise NotFoundError(

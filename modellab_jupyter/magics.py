@@ -235,13 +235,15 @@ class ModelLabMagics(Magics):
         _argument("--sort", metavar="COLUMN", help="a column; metrics. and params. may be left out"),
         _argument("--ascending", action="store_true", help="the smallest first"),
         _argument("--limit", type=int, metavar="N", help="at most so many"),
+        _argument("--where", metavar="TEXT", help="only those, as in \"metrics.auc > 0.8 AND params.model = 'rf'\""),
+        _argument("--order-by", metavar="TEXT", help='as in "metrics.auc desc, name"'),
         _TRASH,
     )
     def runs(self, args: argparse.Namespace) -> Any:
         """List runs with their params and metrics, the newest first."""
         return catalog.runs.list(
             self._text(args.project), sort=self._text(args.sort), ascending=args.ascending, limit=args.limit,
-            trash=args.trash,
+            trash=args.trash, where=self._text(args.where), order_by=self._text(args.order_by),
         )  # fmt: skip
 
     @_verb(

@@ -62,7 +62,7 @@ class StoreSource:
 
     def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
         """Return one metric of some runs, at most about `points` each, extremes kept."""
-        return self._owner.store.read(queries.series, run_ids, key, points).drop_columns(["key"])
+        return self._owner.store.series(run_ids, key, points).drop_columns(["key"])
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""

@@ -24,7 +24,7 @@ from modellab_jupyter.errors import (
     StoreUnreadableError,
     hint,
 )
-from modellab_jupyter.store import backends, ingest, migrations, queries, upkeep
+from modellab_jupyter.store import backends, ingest, kept, migrations, queries, upkeep
 from modellab_jupyter.store.backends import FileBackend
 from modellab_jupyter.store.picture import Picture
 
@@ -37,11 +37,6 @@ _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
 PICTURES = 4  # how often one is made that others change at once
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
-_SANDBOX = {
-    "python_enable_replacements": "false",  # else a query could read the caller's variables
-    "enable_external_access": "false",
-    "lock_configuration": "true",
-}
 
 
 @dataclass(frozen=True)
@@ -113,6 +108,7 @@ class Store:
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend = FileBackend(path)
+        self._kept = kept.Kept()
         self._picture = None if path is None else Picture(path)
         self._told = False
 
@@ -246,7 +242,7 @@ class Store:
         Parameters
         ----------
         sealed : bool
-            Nothing can be changed over the connection.
+            The connection is for a query of the user's own: nothing can be changed, no file or network reached.
         real : bool
             The store itself or an error, no picture.
         """
@@ -275,7 +271,7 @@ class Store:
                 if not sealed:
                     yield con
                     return
-        with connect(write=False, wait=wait) as con:
+        with connect(write=False, wait=wait, sealed=sealed) as con:
             yield con
 
     def _settled(self, stack: ExitStack, picture: Picture, *, sealed: bool) -> duckdb.DuckDBPyConnection | None:
@@ -316,6 +312,16 @@ class Store:
         with self._reading() as con:
             return query(con, *args, **kwargs)
 
+    def series(self, run_ids: Sequence[str], key: str | None = None, points: int | None = None) -> pa.Table:
+        """Return metric values of runs, see `queries.series`; again from memory where the file has not changed."""
+        state = None if journals.segments(self.journals) else kept.state(self.path)
+        asked = repr((list(run_ids), key, points))
+        found = self._kept.get(state, asked)
+        if found is None:
+            found = self.read(queries.series, run_ids, key, points)
+            self._kept.put(state, asked, found)
+        return found
+
     def projects(self, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
         """Return projects with their statistics."""
         return self.read(queries.projects, trash=trash, project_id=project_id)
@@ -327,11 +333,14 @@ class Store:
         run_ids: Sequence[str] | None = None,
         trash: bool = False,
         limit: int | None = None,
+        where: str | None = None,
+        order_by: str | None = None,
     ) -> pa.Table:
-        """Return the wide table of runs, the newest first; see `queries.runs`."""
+        """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
+        chosen: dict[str, Any] = {"limit": limit, "where": where, "order_by": order_by}
         with self._reading() as con:
             return queries.runs(
-                con, project_id=project_id, run_ids=run_ids, trash=trash, limit=limit, **self._liveness(con)
+                con, project_id=project_id, run_ids=run_ids, trash=trash, **chosen, **self._liveness(con)
             )
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -362,8 +371,6 @@ class Store:
         import duckdb
 
         with self._reading(sealed=True) as con:
-            for setting, value in _SANDBOX.items():
-                con.execute(f"SET {setting} = {value}")
             try:
                 statements = con.extract_statements(query)
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:

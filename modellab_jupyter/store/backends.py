@@ -26,6 +26,11 @@ STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB read
 BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
+SANDBOX = {
+    "python_enable_replacements": "false",  # else a query could read the caller's variables
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 
 
 _backends: weakref.WeakSet[FileBackend] = weakref.WeakSet()
@@ -55,6 +60,8 @@ class FileBackend:
         self._turn = threading.RLock()
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._current = False
+        self._engine: duckdb.DuckDBPyConnection | None = None  # kept, since starting one takes ten times an ATTACH
+        self._used = False
         _backends.add(self)
 
     def exists(self) -> bool:
@@ -62,7 +69,9 @@ class FileBackend:
         return self._memory is not None if self.path is None else self.path.is_file()
 
     @contextmanager
-    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connect(
+        self, *, write: bool, wait: float | None = None, sealed: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for one piece of work.
 
         Parameters
@@ -71,6 +80,8 @@ class FileBackend:
             Whether rows will change; the file is made then if it is not there.
         wait : float, optional
             Seconds to wait for another program, by default `WAIT`.
+        sealed : bool
+            Whether it is for a query of the user's own, without files or the network; its engine ends with it.
 
         Raises
         ------
@@ -82,22 +93,66 @@ class FileBackend:
         with self._turn:
             if self.path is None:
                 self._memory = self._memory or _empty()
+                if sealed:
+                    _seal(self._memory)
                 yield self._memory
                 return
-            there = write or self.exists()
-            con = self._open(self.path, write=write, wait=WAIT if wait is None else wait) if there else _empty()
+            if not (write or self.exists()):
+                with _empty() as nothing:
+                    if sealed:
+                        _seal(nothing)
+                    yield nothing
+                return
+            kept, self._engine = self._engine, None if sealed else self._engine
+            con: duckdb.DuckDBPyConnection | None = None
+            self._used = clean = True
             try:
+                con = self._open(self.path, write=write, wait=WAIT if wait is None else wait)
+                if sealed:
+                    _seal(con)
                 yield con
-            except Exception as error:
+            except BaseException as error:
+                clean = False
                 if isinstance(error, _faults()) or "Corrupt database" in str(error):
                     raise _translated(error, self.path) from error
                 raise
             finally:
-                con.close()
+                if con is not None:
+                    self._release(con, keep=clean and not sealed)
+                self._engine = kept if sealed else self._engine
+                self._used = False
+
+    def _release(self, con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> None:
+        """Close the file, so that others can have it; the engine is kept unless it cannot let go of the file."""
+        import duckdb
+
+        con.close()
+        if self._engine is not None and keep:
+            try:
+                self._engine.execute("DETACH DATABASE IF EXISTS store")
+            except duckdb.Error:
+                keep = False
+        if self._engine is not None and not keep:
+            self._engine.close()
+            self._engine = None
+
+    def _forking(self) -> None:
+        """End the engine before a fork where nobody uses it: a child has none of its threads."""
+        if self._turn.acquire(blocking=False):
+            if self._engine is not None and not self._used:
+                self._engine.close()
+                self._engine = None
+            self._turn.release()
 
     def _forked(self) -> None:
-        """Give a forked child a turn that nobody has, since the thread that had it stayed with the parent."""
+        """Give a forked child a turn that nobody has, and no engine: its threads stayed with the parent."""
+        import ctypes
+
         self._turn = threading.RLock()
+        self._used = False
+        if self._engine is not None:  # ending it would wait for threads that are not there
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+            self._engine = None
 
     def _open(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
         if write:
@@ -107,12 +162,12 @@ class FileBackend:
             if write:
                 migrations.apply(con)
             elif not self._current and not migrations.is_current(con):
-                con.close()
+                self._release(con)
                 con = self._attach(path, write=True, wait=wait)
                 migrations.apply(con)
             self._current = True
         except BaseException:
-            con.close()
+            self._release(con)
             raise
         return con
 
@@ -127,12 +182,14 @@ class FileBackend:
         pause = 0.005
         while True:
             seen = _number(path)
-            con = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+            if self._engine is None:
+                self._engine = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+            con = self._engine.cursor()
             try:
                 con.execute(f"ATTACH '{quoted}' AS store ({options})")
                 con.execute("USE store")
             except duckdb.Error as error:
-                con.close()
+                self._release(con)
                 if not _is_lock(error):
                     raise _translated(error, path) from error
                 if time.monotonic() + pause > end:
@@ -145,7 +202,7 @@ class FileBackend:
             else:
                 if seen in {None, _number(path)}:
                     return con
-                con.close()  # replaced by a smaller one while it was opened: what the old file gets reaches nobody
+                self._release(con)  # another took its place while it was opened: what the old one gets reaches nobody
 
 
 def _number(path: Path) -> tuple[int, int] | None:
@@ -157,13 +214,25 @@ def _number(path: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
+def _before_fork() -> None:
+    for backend in list(_backends):
+        backend._forking()  # noqa: SLF001 - the same module
+
+
 def _after_fork() -> None:
     for backend in list(_backends):
         backend._forked()  # noqa: SLF001 - the same module
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
+def _seal(con: duckdb.DuckDBPyConnection) -> None:
+    """Take away files and the network from a connection, for ever."""
+    if con.execute("SELECT current_setting('lock_configuration')").fetchall() == [(False,)]:
+        for setting, value in SANDBOX.items():
+            con.execute(f"SET {setting} = {value}")
 
 
 def _empty() -> duckdb.DuckDBPyConnection:
@@ -201,7 +270,7 @@ def _holder(error: Exception) -> str:
     return f"another program (process {found[2]}, {Path(found[1]).name})" if found else "another program"
 
 
-def _translated(error: Exception, path: Path) -> StoreError:
+def _translated(error: BaseException, path: Path) -> StoreError:
     text = str(error).splitlines()[0]
     if "newer" in text and "version" in text:
         return StoreUnreadableError(f"{path.name} was written by a newer DuckDB; upgrade duckdb to read it ({text}).")

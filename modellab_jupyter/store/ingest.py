@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import schema
 from modellab_jupyter.schema import AnyEvent
+from modellab_jupyter.store import wide
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,12 +40,15 @@ def apply(con: duckdb.DuckDBPyConnection, events: Iterable[AnyEvent]) -> None:
     """Apply events in their order, inside the caller's transaction."""
     names = _Names(con)
     part: list[AnyEvent] = []
+    touched = _Touched()
     for event in events:
         part.append(event)
+        touched.note(event)
         if _turns(event):
             _part(con, part, names)
             part = []
     _part(con, part, names)
+    touched.refresh(con)
 
 
 def _turns(event: AnyEvent) -> bool:
@@ -88,6 +92,45 @@ def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _N
                 _purge(con, event.time)
             case _:
                 pass
+
+
+class _Touched:
+    """The runs whose row of the wide table no longer says what the other tables do."""
+
+    def __init__(self) -> None:
+        self._runs: set[str] = set()
+        self._evaluations: set[str] = set()
+        self._all = False
+
+    def note(self, event: AnyEvent) -> None:
+        match event:
+            case (
+                schema.MetricsLogged()
+                | schema.RunStarted()
+                | schema.ParamsLogged()
+                | schema.TagsSet()
+                | schema.EvaluationLogged()
+                | schema.DatasetUsed()
+            ):
+                self._runs.add(event.run_id)
+            case schema.Changed(kind="evaluation"):
+                self._evaluations.add(event.id)
+            case schema.Trashed(kind="evaluation") | schema.Restored(kind="evaluation"):
+                self._evaluations.update(event.ids)
+            case schema.Purged():
+                self._all = True
+            case _:
+                pass
+
+    def refresh(self, con: duckdb.DuckDBPyConnection) -> None:
+        if self._evaluations and not self._all:
+            found = con.execute(
+                "SELECT run_id FROM evaluations WHERE list_contains(?::VARCHAR[], evaluation_id)",
+                [list(self._evaluations)],
+            ).fetchall()
+            self._runs.update(row[0] for row in found)
+        if self._all or self._runs:
+            wide.refresh(con, None if self._all else _arrow({"run": sorted(self._runs)}))
 
 
 class _Names:
@@ -375,19 +418,27 @@ def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogg
     con.execute("INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position")
     con.execute(
         """CREATE OR REPLACE TEMP TABLE changed AS
-        SELECT run, metric, count(*) AS n, arg_max(number, position) AS last, arg_max(step, position) AS last_step,
-               make_timestamp(max(us)) AS last_time, min(number) FILTER (isfinite(number)) AS lowest,
-               max(number) FILTER (isfinite(number)) AS highest
+        SELECT run, metric, count(*) AS n, arg_max(number, (step, us, position)) AS last, max(step) AS last_step,
+               make_timestamp(arg_max(us, (step, us, position))) AS last_time,
+               min(number) FILTER (isfinite(number)) AS lowest,
+               max(number) FILTER (isfinite(number)) AS highest,
+               make_timestamp(min(us)) AS first_at, make_timestamp(max(us)) AS last_at
         FROM fresh GROUP BY run, metric"""
     )
     con.unregister("fresh")
     con.execute(
-        """UPDATE metric_summary s SET n = s.n + c.n, last = c.last, last_step = c.last_step, last_time = c.last_time,
-             lowest = least(s.lowest, c.lowest), highest = greatest(s.highest, c.highest)
+        """UPDATE metric_summary s SET n = s.n + c.n,
+             last = CASE WHEN (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last ELSE s.last END,
+             last_time = CASE WHEN (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last_time
+               ELSE s.last_time END,
+             last_step = greatest(s.last_step, c.last_step),
+             lowest = least(s.lowest, c.lowest), highest = greatest(s.highest, c.highest),
+             first_at = least(s.first_at, c.first_at), last_at = greatest(s.last_at, c.last_at)
         FROM changed c WHERE s.run_id = c.run AND s.key = c.metric"""
     )
     con.execute(
-        """INSERT INTO metric_summary SELECT run, metric, n, last, last_step, last_time, lowest, highest FROM changed c
+        """INSERT INTO metric_summary
+        SELECT run, metric, n, last, last_step, last_time, lowest, highest, first_at, last_at FROM changed c
         WHERE NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.run_id = c.run AND s.key = c.metric)"""
     )
     con.execute("DROP TABLE changed")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.store import filters, reduce, wide
+
 if TYPE_CHECKING:
     import duckdb
-    import numpy as np
     import pyarrow as pa
 
 STALE_AFTER = 60  # seconds without a heartbeat
 
 _STATUS = f"""CASE WHEN r.status = 'running' AND (list_contains($gone, r.run_id)
     OR r.heartbeat_at < make_timestamp($now) - INTERVAL {STALE_AFTER} SECOND) THEN 'stale' ELSE r.status END"""
+_DURATION = "coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END)"
 _LIVE_RUN = """r.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"""
 
@@ -118,24 +119,6 @@ def run_datasets(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, 
     )
 
 
-# What a run scored: of each name of evaluation the latest, then what was logged. Those named "test" have the metric's
-# own name, others stand under "NAME_metric", so that a score on training rows is never taken for one on test rows.
-_VALUES = """
-WITH latest AS (
-  SELECT evaluation_id, name FROM evaluations WHERE deleted_at IS NULL
-  QUALIFY row_number() OVER (PARTITION BY run_id, name ORDER BY evaluation_id DESC) = 1),
-judged AS (
-  SELECT e.run_id, CASE WHEN l.name = 'test' THEN e.metric ELSE l.name || '_' || e.metric END AS key,
-    e.estimate AS value, e.low, e.high, e.n
-  FROM estimates e JOIN latest l USING (evaluation_id))
-SELECT run_id, key, value, low, high, n FROM judged j
-WHERE value IS NOT NULL OR NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.run_id = j.run_id AND s.key = j.key)
-UNION ALL
-SELECT s.run_id, s.key, s.last, NULL, NULL, NULL FROM metric_summary s
-WHERE NOT EXISTS (SELECT 1 FROM judged j WHERE j.run_id = s.run_id AND j.key = s.key AND j.value IS NOT NULL)
-"""
-
-
 def runs(
     con: duckdb.DuckDBPyConnection,
     *,
@@ -145,121 +128,54 @@ def runs(
     gone: Sequence[str] = (),
     now: int = 0,
     limit: int | None = None,
+    where: str | None = None,
+    order_by: str | None = None,
 ) -> pa.Table:
-    """Return runs, the newest first, one row each with its params and metrics as columns.
+    """Return runs, the newest first or as `order_by` says, one row each with its params and metrics as columns.
 
     Metric columns hold the estimate of the latest evaluation of a name, or else the last value logged; where the
     metric has an interval, ``.low``, ``.high`` and ``.n`` stand beside it, marked as its parts by their metadata.
     """
-    where = [_LIVE_RUN if not trash else f"NOT ({_LIVE_RUN})"]
+    conditions = [_LIVE_RUN if not trash else f"NOT ({_LIVE_RUN})"]
     params: dict[str, Any] = {"gone": list(gone), "now": now}
     if project_id is not None:
-        where.append("r.project_id = $project")
+        conditions.append("r.project_id = $project")
         params["project"] = project_id
     if run_ids is not None:
-        where.append("list_contains($ids, r.run_id)")
+        conditions.append("list_contains($ids, r.run_id)")
         params["ids"] = list(run_ids)
-    cut = f"LIMIT {int(limit)}" if limit is not None else ""
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE chosen AS
-        SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, r.project_id,
-          coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END)
-            AS duration, r.note,
-          row_number() OVER (ORDER BY r.run_id DESC) - 1 AS place
-        FROM runs r WHERE {" AND ".join(where)} ORDER BY place {cut}""",
-        params,
+    order, projects_, kept = "r.run_id DESC", "", "run_wide"
+    if where is not None or order_by is not None:
+        compiler = filters.Compiler(lambda kind: wide.keys(con, kind), _STATUS, _DURATION)
+        conditions += [] if where is None else [compiler.where(where)]
+        order = order if order_by is None else f"{compiler.order(order_by)}, {order}"
+        params |= compiler.params
+        projects_ = "LEFT JOIN projects q ON q.project_id = r.project_id"
+    elif limit is not None:  # the oldest of those shown is found first, so that only their rows are read
+        bound = {name: value for name, value in params.items() if name not in {"gone", "now"}}
+        last = con.execute(
+            f"""SELECT min(run_id) FROM (SELECT r.run_id FROM runs r WHERE {" AND ".join(conditions)}
+            ORDER BY r.run_id DESC LIMIT {int(limit)})""",
+            bound,
+        ).fetchall()
+        params["oldest"] = last[0][0]
+        conditions.append("r.run_id >= $oldest")
+        kept = "(SELECT * FROM run_wide WHERE run_id >= $oldest)"
+    sorted_here = limit is None and order_by is None  # by the ids alone, which costs less than with all beside them
+    ending = "" if sorted_here else f"ORDER BY {order}" + ("" if limit is None else f" LIMIT {int(limit)}")
+    found = wide.columns(
+        table(
+            con,
+            f"""SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note,
+              coalesce(w.tags, []) AS tags, d.name AS dataset,
+              {", ".join(f"w.{name}" for name in wide.LISTS if name != "tags")}
+            FROM runs r LEFT JOIN {kept} w ON w.run_id = r.run_id
+            LEFT JOIN datasets d ON d.dataset_id = w.dataset_id {projects_}
+            WHERE {" AND ".join(conditions)} {ending}""",
+            params,
+        )
     )
-    head = table(
-        con,
-        """SELECT c.run_id, c.name, c.status, c.baseline, c.started_at, c.duration, c.note,
-          coalesce((SELECT list(CASE WHEN t.value IS NULL THEN t.tag ELSE t.tag || '=' || t.value END ORDER BY t.tag)
-                    FROM tags t WHERE t.run_id = c.run_id), []::VARCHAR[]) AS tags,
-          (SELECT arg_min(d.name, u.used_at) FROM run_datasets u JOIN datasets d USING (dataset_id)
-           WHERE u.run_id = c.run_id) AS dataset
-        FROM chosen c ORDER BY place""",
-    )
-    return _widened(con, head)
-
-
-def _widened(con: duckdb.DuckDBPyConnection, head: pa.Table) -> pa.Table:
-    """Put params and metrics beside the runs of the temporary table ``chosen``."""
-    count = head.num_rows
-    params = con.execute(
-        "SELECT c.place, p.key, p.value, p.number FROM params p JOIN chosen c USING (run_id) ORDER BY p.key"
-    ).fetchnumpy()
-    metrics = con.execute(
-        f"""SELECT c.place, v.key, v.value, v.low, v.high, v.n FROM ({_VALUES}) v JOIN chosen c USING (run_id)
-        ORDER BY v.key"""
-    ).fetchnumpy()
-    for key, part in _groups(params["key"]):
-        head = head.append_column(f"params.{key}", _param_column(params, part, count))
-    columns: dict[str, tuple[pa.Array, str]] = {}
-    groups = _groups(metrics["key"])
-    for key, part in groups:
-        places, low, high, n = (metrics[name][part] for name in ("place", "low", "high", "n"))
-        if _present(low).any():
-            columns[f"metrics.{key}.low"] = _scatter(low, places, count), "low"
-            columns[f"metrics.{key}.high"] = _scatter(high, places, count), "high"
-        if _present(n).any():
-            columns[f"metrics.{key}.n"] = _scatter(n, places, count, whole=True), "n"
-    for key, part in groups:
-        name = f"metrics.{key}" if f"metrics.{key}" not in columns else f"metrics.{key} (logged)"
-        values = _scatter(metrics["value"][part], metrics["place"][part], count)
-        head = head.append_column(_part(name, values, ""), values)
-        for end in ("low", "high", "n"):
-            if f"metrics.{key}.{end}" in columns:
-                array, kind = columns[f"metrics.{key}.{end}"]
-                head = head.append_column(_part(f"metrics.{key}.{end}", array, kind), array)
-    return head
-
-
-def _part(name: str, array: pa.Array, kind: str) -> pa.Field:
-    """Return a field that says what it is of the metric before it: its low, its high, its n; or a metric, if empty."""
-    import pyarrow as pa
-
-    return pa.field(name, array.type, metadata={b"modellab.part": kind.encode()})
-
-
-def _groups(keys: Any) -> list[tuple[str, slice]]:
-    """Return each key of a sorted column with the rows that it takes."""
-    import numpy as np
-
-    keys = np.asarray(keys, dtype=object)
-    if not len(keys):
-        return []
-    starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1, [len(keys)]])
-    return [(str(keys[a]), slice(int(a), int(b))) for a, b in itertools.pairwise(starts)]
-
-
-def _present(values: Any) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    return ~np.ma.getmaskarray(np.ma.asarray(values))
-
-
-def _scatter(values: Any, places: Any, count: int, *, whole: bool = False) -> pa.Array:
-    import numpy as np
-    import pyarrow as pa
-
-    column = np.zeros(count, dtype=np.int64 if whole else np.float64)
-    missing = np.ones(count, dtype=bool)
-    there = _present(values)
-    column[places[there]] = np.ma.getdata(values)[there]
-    missing[places[there]] = False
-    return pa.array(column, mask=missing)
-
-
-def _param_column(params: Any, part: slice, count: int) -> pa.Array:
-    import pyarrow as pa
-
-    places, numbers = params["place"][part], params["number"][part]
-    if _present(numbers).all():
-        return _scatter(numbers, places, count)
-    texts: list[str | None] = [None] * count
-    for place, text in zip(places, params["value"][part], strict=True):
-        value = json.loads(text)
-        texts[place] = value if isinstance(value, str) else text
-    return pa.array(texts, type=pa.string())
+    return found.sort_by([("run_id", "descending")]) if sorted_here else found
 
 
 def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:
@@ -286,8 +202,11 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     last = con.execute(
         "SELECT key, last, last_step FROM metric_summary WHERE run_id = ? ORDER BY key", [run_id]
     ).fetchall()
-    values = con.execute(f"SELECT key, value, low, high, n FROM ({_VALUES}) WHERE run_id = ? ORDER BY key", [run_id])
-    scored = values.fetchall()
+    scored = con.execute(
+        """SELECT unnest(metric_keys), unnest(metric_values), unnest(metric_lows), unnest(metric_highs),
+          unnest(metric_ns) FROM run_wide WHERE run_id = ?""",
+        [run_id],
+    ).fetchall()
     one["metrics"] = {key: value for key, value, *_ in scored if value is not None}
     judged = [row for row in scored if row[1] is not None and row[4] is not None]
     one["intervals"] = {key: {"low": low, "high": high, "n": n} for key, _, low, high, n in judged}
@@ -299,40 +218,31 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
 def series(
     con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], key: str | None = None, points: int | None = None
 ) -> pa.Table:
-    """Return metric values by run, metric, step; of a longer series, about `points` with every bucket's extremes."""
-    where = "list_contains($runs, run_id)"
-    params: dict[str, Any] = {"runs": list(run_ids)}
-    if key is not None:
-        where += " AND key = $key"
-        params["key"] = key
-    if points is None:
-        return table(
-            con,
-            f"SELECT run_id, key, step, value, time FROM metrics WHERE {where} ORDER BY run_id, key, step, time",
-            params,
-        )
-    # Each bucket gives its first, lowest, highest and last point, so that no peak is lost.
-    params["buckets"] = max(1, points // 4)
-    return table(
-        con,
-        f"""WITH ordered AS (
-          SELECT run_id, key, step, value, time,
-            row_number() OVER (PARTITION BY run_id, key ORDER BY step, time) - 1 AS place,
-            count(*) OVER (PARTITION BY run_id, key) AS total
-          FROM metrics WHERE {where}),
-        bucketed AS (SELECT *, place * $buckets // total AS bucket FROM ordered),
-        ranked AS (SELECT *,
-            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place) AS first,
-            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY place DESC) AS last,
-            row_number() OVER (PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value, place) AS lowest,
-            row_number() OVER (
-              PARTITION BY run_id, key, bucket ORDER BY isfinite(value) DESC, value DESC, place) AS highest
-          FROM bucketed)
-        SELECT run_id, key, step, value, time FROM ranked
-        WHERE total <= $buckets * 4 OR first = 1 OR last = 1 OR lowest = 1 OR highest = 1
-        ORDER BY run_id, key, place""",
-        params,
-    )
+    """Return metric values by run, metric, step, time; of a longer series about `points`, with every bucket's extremes.
+
+    Columns are ``run_id``, ``key``, ``step``, ``value`` and ``time``. A bucket keeps its first, last, lowest and
+    highest finite value, so that no peak is lost.
+    """
+    only = "" if key is None else " AND key = $key"
+    runs = "run_id = $run" if len(run_ids) == 1 else "list_contains($runs, run_id)"
+    named: dict[str, Any] = {"run": run_ids[0]} if len(run_ids) == 1 else {"runs": list(run_ids)}
+    named |= {} if key is None else {"key": key}
+    known = con.execute(f"SELECT run_id, key, n, first_at, last_at FROM metric_summary WHERE {runs}{only}", named)
+    there = sorted(known.fetchall())
+    # Rows stand in about the order of their times, so that these bounds let most of the table be skipped.
+    bounds = {"lo": min((row[3] for row in there), default=None), "hi": max((row[4] for row in there), default=None)}
+    source = f"FROM metrics WHERE time BETWEEN $lo AND $hi AND {runs}{only}"
+    if points is None or all(row[2] <= points // 4 * 4 for row in there):
+        columns = "run_id, key, step, value, time"
+        return table(con, f"SELECT {columns} {source} ORDER BY run_id, key, step, time", named | bounds)
+    places = {"every": [f"{row[0]} {row[1]}" for row in there]}
+    found = con.execute(
+        f"SELECT list_position($every, run_id || ' ' || key) AS which, step, value, epoch_us(time) AS us {source}"
+        if len(there) > 1
+        else f"SELECT step, value, epoch_us(time) AS us {source}",
+        named | bounds | (places if len(there) > 1 else {}),
+    ).fetchnumpy()
+    return reduce.reduced([(row[0], row[1]) for row in there], found, max(1, points // 4))
 
 
 def latencies(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import schema
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
-from modellab_jupyter.store import queries
+from modellab_jupyter.store import queries, wide
 from modellab_jupyter.store.backends import BLOCK_SIZE, STORAGE_VERSION, FileBackend
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def rewrite(backend: FileBackend, path: Path) -> tuple[int, int]:
                 con.execute("DETACH fresh")
                 _same(con, fresh)
                 if os.name == "nt":
-                    con.close()  # Windows replaces no file that is open
+                    con.execute("USE memory")  # Windows replaces no file that is open
+                    con.execute("DETACH store")
                 fresh.replace(path)
             return before, path.stat().st_size
         finally:
@@ -270,11 +271,13 @@ def _mend(con: duckdb.DuckDBPyConnection, lost: dict[str, int], waiting: Sequenc
     if "metric_summary" in lost or "segments" in lost:
         con.execute("DELETE FROM metric_summary")
         con.execute(
-            """INSERT INTO metric_summary (run_id, key, n, last, last_step, last_time, lowest, highest)
-            SELECT run_id, key, count(*), last(value ORDER BY rowid), last(step ORDER BY rowid), max(time),
-                   min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value))
+            """INSERT INTO metric_summary
+            SELECT run_id, key, count(*), arg_max(value, (step, time)), max(step), max((step, time))[2],
+              min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value)), min(time), max(time)
             FROM metrics GROUP BY run_id, key"""
         )
+    if lost:
+        wide.refresh(con, None)
 
 
 def _tables(con: duckdb.DuckDBPyConnection, database: str) -> Sequence[str]:

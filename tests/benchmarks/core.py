@@ -148,7 +148,7 @@ import json, os, random, time
 from pathlib import Path
 from modellab_jupyter import schema
 from modellab_jupyter.journal import Journal
-from modellab_jupyter.store import Store, queries
+from modellab_jupyter.store import Store
 store = Store(Path("modellab.duckdb"), Path("modellab.files"))
 journal = Journal(store.journals)
 rng = random.Random(1)
@@ -174,7 +174,7 @@ def best(call, n=9):
     return sorted(taken)[n // 2]
 best(store.runs, 2)
 print(json.dumps({"ingest": took, "table": best(store.runs), "top": best(lambda: store.runs(limit=20)),
-    "series": best(lambda: store.read(queries.series, [ids[7]], "metric_3")),
+    "series": best(lambda: store.series([ids[7]], "metric_3")),
     "open": best(lambda: store.read(lambda con: None)),
     "size": os.path.getsize("modellab.duckdb")}))
 """

@@ -1,0 +1,162 @@
+"""The wide table of runs: one row each, kept at ingest with what a list shows, so that lists read nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+
+LISTS = (
+    "tags", "param_keys", "param_texts", "param_numbers", "metric_keys", "metric_values", "metric_lows",
+    "metric_highs", "metric_ns",
+)  # fmt: skip
+
+# What a run scored: of each name of evaluation the latest, else what was logged last. Evaluations named "test" have the
+# metric's own name, others stand under "NAME_metric", so that a score on training rows is never taken for a test's.
+_ROWS = """
+WITH latest AS (
+  SELECT evaluation_id, name FROM evaluations WHERE deleted_at IS NULL AND {only}
+  QUALIFY row_number() OVER (PARTITION BY run_id, name ORDER BY evaluation_id DESC) = 1),
+judged AS (
+  SELECT e.run_id, CASE WHEN l.name = 'test' THEN e.metric ELSE l.name || '_' || e.metric END AS key,
+    e.estimate, e.low, e.high, e.n
+  FROM estimates e JOIN latest l USING (evaluation_id)),
+logged AS (SELECT run_id, key, last, lowest, highest FROM metric_summary WHERE {only}),
+merged AS (
+  SELECT run_id, key, coalesce(j.estimate, s.last) AS value, j.low, j.high,
+    CASE WHEN j.estimate IS NOT NULL OR s.last IS NULL THEN j.n END AS n, s.last, s.lowest, s.highest
+  FROM judged j FULL JOIN logged s USING (run_id, key)),
+m AS (
+  SELECT run_id, list(key ORDER BY key) AS k, list(value ORDER BY key) AS v, list(low ORDER BY key) AS low,
+    list(high ORDER BY key) AS high, list(n ORDER BY key) AS n, list(last ORDER BY key) AS last,
+    list(lowest ORDER BY key) AS lowest, list(highest ORDER BY key) AS highest
+  FROM merged GROUP BY run_id),
+p AS (
+  SELECT run_id, list(key ORDER BY key) AS k, list(number ORDER BY key) AS v,
+    list(CASE WHEN starts_with(value, '"') AND json_valid(value) THEN value ->> '$' WHEN value != 'null' THEN value END
+      ORDER BY key) AS t
+  FROM params WHERE {only} GROUP BY run_id),
+t AS (
+  SELECT run_id, list(tag ORDER BY tag) AS k, list(value ORDER BY tag) AS v,
+    list(CASE WHEN value IS NULL THEN tag ELSE tag || '=' || value END ORDER BY tag) AS shown
+  FROM tags WHERE {only} GROUP BY run_id),
+d AS (SELECT run_id, arg_min(dataset_id, used_at) AS first FROM run_datasets WHERE {only} GROUP BY run_id)
+SELECT r.run_id, d.first, t.shown, t.k, t.v, p.k, p.t, p.v, m.k, m.v, m.low, m.high, m.n, m.last, m.lowest, m.highest
+FROM (SELECT run_id FROM runs WHERE {only}) r
+LEFT JOIN m USING (run_id) LEFT JOIN p USING (run_id) LEFT JOIN t USING (run_id) LEFT JOIN d USING (run_id)
+"""
+
+
+def refresh(con: duckdb.DuckDBPyConnection, runs: pa.Table | None) -> None:
+    """Make the rows of some runs anew, or of all; inside the caller's transaction.
+
+    Parameters
+    ----------
+    runs : table or None
+        Its column ``run`` has the ids.
+    """
+    only = "run_id IN (SELECT run FROM fresh)" if runs is not None else "true"
+    if runs is not None:
+        con.register("fresh", runs)
+    try:
+        con.execute(f"DELETE FROM run_wide WHERE {only}")
+        con.execute("INSERT INTO run_wide " + _ROWS.format(only=only))
+    finally:
+        if runs is not None:
+            con.unregister("fresh")
+
+
+def columns(table: pa.Table) -> pa.Table:
+    """Return a table of runs whose columns `LISTS` became one column for each param and metric.
+
+    Metrics that have an interval get ``.low``, ``.high`` and ``.n`` beside them, marked as parts by their metadata.
+    """
+    head = table.drop_columns([name for name in LISTS if name != "tags"])
+    lists = {name: table.column(name).combine_chunks() for name in LISTS if name != "tags"}
+    count = table.num_rows
+    for key, rows, where in _keyed(lists["param_keys"]):
+        numbers = lists["param_numbers"].flatten().take(where)
+        if numbers.null_count:
+            head = head.append_column(f"params.{key}", _texts(lists["param_texts"].flatten().take(where), rows, count))
+        else:
+            head = head.append_column(f"params.{key}", _numbers(numbers, rows, count))
+    flat = {name: lists[f"metric_{name}s"].flatten() for name in ("value", "low", "high", "n")}
+    found: list[tuple[str, pa.Array]] = []
+    parts: dict[str, pa.Array] = {}
+    for key, rows, where in _keyed(lists["metric_keys"]):
+        column = f"metrics.{key}"
+        found.append((column, _numbers(flat["value"].take(where), rows, count)))
+        for part in ("low", "high", "n"):
+            values = flat[part].take(where)
+            if (part == "high" and f"{column}.low" in parts) or values.null_count < len(values):
+                parts[f"{column}.{part}"] = _numbers(values, rows, count)
+    for column, values in found:
+        name = column if column not in parts else f"{column} (logged)"
+        head = head.append_column(_part(name, values, ""), values)
+        for part in ("low", "high", "n"):
+            if f"{column}.{part}" in parts:
+                beside = parts[f"{column}.{part}"]
+                head = head.append_column(_part(f"{column}.{part}", beside, part), beside)
+    return head
+
+
+def keys(con: duckdb.DuckDBPyConnection, kind: str) -> list[str]:
+    """Return the names of the params, metrics or tags that any run has, in their order."""
+    column = {"params": "param_keys", "metrics": "metric_keys", "tags": "tag_keys"}[kind]
+    found = con.execute(f"SELECT DISTINCT unnest({column}) AS key FROM run_wide ORDER BY key").fetchall()
+    return [str(row[0]) for row in found]
+
+
+def _keyed(lists: Any) -> Iterable[tuple[str, np.ndarray[Any, Any], pa.Array]]:
+    """Yield each key, in order, with the rows that have it and its places among the flat values."""
+    import numpy as np
+    import pyarrow as pa
+
+    coded = lists.flatten().dictionary_encode()
+    names = coded.dictionary.to_pylist()
+    codes = coded.indices.to_numpy(zero_copy_only=False)
+    lengths = np.asarray(lists.value_lengths().fill_null(0))
+    rows = np.repeat(np.arange(len(lists)), lengths)
+    kind = np.int16 if len(names) < 2**15 else np.int32  # NumPy sorts short integers by their digits
+    order = np.argsort(codes.astype(kind), kind="stable")
+    ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
+    parts = {name: order[a:b] for name, (a, b) in zip(names, itertools.pairwise(ends), strict=True)}
+    for name in sorted(parts):
+        yield name, rows[parts[name]], pa.array(parts[name])
+
+
+def _part(name: str, array: pa.Array, kind: str) -> pa.Field:
+    """Return a field that says what it is of the metric before it: its low, its high, its n; or a metric, if empty."""
+    import pyarrow as pa
+
+    return pa.field(name, array.type, metadata={b"modellab.part": kind.encode()})
+
+
+def _numbers(values: pa.Array, rows: np.ndarray[Any, Any], count: int) -> pa.Array:
+    """Put numbers at their rows of a column, missing elsewhere."""
+    import numpy as np
+    import pyarrow as pa
+
+    there = (
+        np.ones(len(values), dtype=bool) if not values.null_count else values.is_valid().to_numpy(zero_copy_only=False)
+    )
+    found = values.fill_null(0).to_numpy(zero_copy_only=False)
+    column = np.zeros(count, dtype=found.dtype)
+    missing = np.ones(count, dtype=bool)
+    column[rows[there]] = found[there]
+    missing[rows[there]] = False
+    return pa.array(column, mask=missing)
+
+
+def _texts(values: pa.Array, rows: np.ndarray[Any, Any], count: int) -> pa.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    place = np.full(count, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    return values.take(pa.array(place, mask=place < 0)).cast(pa.string())

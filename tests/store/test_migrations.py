@@ -1,0 +1,133 @@
+"""Stores of every older schema become today's by themselves, whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import modellab_jupyter as ml
+from modellab_jupyter import session
+from modellab_jupyter.store import Store, migrations
+from modellab_jupyter.store.backends import STORAGE_VERSION
+from tests.conftest import ROOT
+
+KILLED = """
+import os, sys, duckdb
+from modellab_jupyter.store import migrations
+con = duckdb.connect()
+con.execute("ATTACH 'old.duckdb' AS store")
+con.execute("USE store")
+con.execute("BEGIN")
+for statement in con.extract_statements(migrations.known()[1][2])[:int(sys.argv[1])]:
+    con.execute(statement).fetchall()
+os._exit(9)
+"""
+
+
+def rows(path: Path) -> dict[str, list[Any]]:
+    """Return what the tables hold, those about the file itself left out, and what an old store cannot know."""
+    known = "COLUMNS(c -> c NOT IN ('registered_at', 'summary'))"
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{path}' AS store (READ_ONLY)")
+        con.execute("USE store")
+        names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'store'").fetchall()
+        return {
+            name: sorted(map(repr, con.execute(f"SELECT {known} FROM {name}").fetchall()))
+            for (name,) in names
+            if name not in {"migrations", "segments"}
+        }
+
+
+def aged(new: Path, old: Path, *, filled: bool) -> None:
+    """Write a store of the oldest schema with the rows of a new one."""
+    number, name, sql = migrations.known()[0]
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{new}' AS new (READ_ONLY)")
+        con.execute(f"ATTACH '{old}' AS store (STORAGE_VERSION '{STORAGE_VERSION}')")
+        con.execute("USE store")
+        con.execute("CREATE TABLE migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+        con.execute(sql)
+        con.execute("INSERT INTO migrations VALUES (?, ?, now())", [number, name])
+        tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'store'").fetchall()
+        for (table,) in tables if filled else []:
+            if table == "migrations":
+                continue
+            columns = con.execute(
+                "SELECT column_name FROM duckdb_columns() WHERE database_name = 'store' AND table_name = ?", [table]
+            ).fetchall()
+            listed = ", ".join(f'"{column}"' for (column,) in columns)
+            con.execute(f"INSERT INTO store.{table} SELECT {listed} FROM new.{table}")
+
+
+@pytest.fixture
+def new() -> Path:
+    """Return a store in which runs have everything that the wide table shows."""
+    import pandas as pd
+
+    table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0]})
+    for i in range(3):
+        with ml.start_run(
+            f"r{i}", "p", params={"s": "it's", "n": i, "none": None, "l": [1, "a"]}, tags={"k": "v"}
+        ) as run:
+            run.log_dataset(table, "d")
+            for step in (2, 0, 1):
+                run.log_metrics({"a": step / (i + 1), "odd": float("nan")}, step)
+            run.evaluate(predictions=[0, 1, 1, 0], labels=[0, 1, 0, 1])
+            run.evaluate(predictions=[0, 1, 1, 1], labels=[0, 1, 0, 1], name="train")
+    with ml.start_run("bare", "p"):
+        pass
+    ml.runs.list()
+    path = session.current().store.path
+    assert path is not None
+    return path
+
+
+def test_rows_of_the_oldest_schema_become_what_ingest_writes_today(new: Path, tmp_path: Path) -> None:
+    """A store that grew under the oldest schema holds, after its first use, what a new one would."""
+    expected = rows(new)
+    aged(new, tmp_path / "old.duckdb", filled=True)
+    store = Store(tmp_path / "old.duckdb", tmp_path / "old.files")
+
+    assert repr(store.runs().to_pylist()) == repr(session.current().store.runs().to_pylist())
+    assert expected == rows(tmp_path / "old.duckdb")
+    assert len(expected["run_wide"]) == 4
+
+
+def test_an_empty_store_of_the_oldest_schema_is_usable(new: Path, tmp_path: Path) -> None:
+    """Without rows there is nothing to fill, and what comes later is taken in."""
+    aged(new, tmp_path / "old.duckdb", filled=False)
+    assert Store(tmp_path / "old.duckdb", tmp_path / "old.files").runs().num_rows == 0
+    ml.configure(store=tmp_path / "old.duckdb")
+    with ml.start_run("later") as run:
+        run.log_metrics({"a": 1.0})
+    assert ml.runs.list()["metrics.a"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 6])
+def test_a_migration_that_is_killed_midway_is_done_by_the_next(new: Path, tmp_path: Path, cut: int) -> None:
+    """The statements of a migration are one transaction: a killed process leaves the old schema with all rows."""
+    old = tmp_path / "old.duckdb"
+    aged(new, old, filled=True)
+    before = rows(old)
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED, str(cut)], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert ended.returncode == 9
+
+    assert before == rows(old)
+    Store(old, tmp_path / "old.files").runs()
+    assert rows(new) == rows(old)
+
+
+def test_migrations_are_numbered_without_gaps_and_use_only_what_a_lake_has() -> None:
+    """Numbers count from 1; no keys, indexes, sequences or insert-or-ignore."""
+    assert [number for number, _, _ in migrations.known()] == list(range(1, len(migrations.known()) + 1))
+    for _, name, sql in migrations.known():
+        plain = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).upper()
+        for word in ("PRIMARY KEY", "UNIQUE", "REFERENCES", "INDEX", "SEQUENCE", "OR IGNORE", "ON CONFLICT"):
+            assert word not in plain, (name, word)
