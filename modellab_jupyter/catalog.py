@@ -492,7 +492,7 @@ class Evaluations(_Collection[schema.EvaluationRecord]):
 
     def folder(self, id: str) -> Path:  # noqa: A002
         """Return the standard artifact folder of an evaluation."""
-        return session.current().settings.files / self.get(id).folder
+        return session.current().store.folder(self.get(id).folder)
 
 
 class Trash:

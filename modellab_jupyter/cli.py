@@ -141,7 +141,7 @@ def _train(args: argparse.Namespace) -> int:
     else:
         from modellab_jupyter import session
 
-        print(f"The store is {session.current().settings.store}.")
+        print(f"The store is {session.current().settings.place}.")
     return 0
 
 
@@ -250,7 +250,7 @@ def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:
         from modellab_jupyter.session import configure
 
         chosen = configure(args.store)
-        if reads and not chosen.store.exists() and not chosen.files.exists():
+        if reads and chosen.shared is None and not chosen.store.exists() and not chosen.files.exists():
             raise InputError(f"--store must be there to be read, found {args.store!r}, which is not.")
 
 

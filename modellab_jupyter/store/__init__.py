@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreBusyError, StoreError, hint
 from modellab_jupyter.store import ingest, migrations, queries
-from modellab_jupyter.store.backends import FileBackend
+from modellab_jupyter.store.backends import Backend, FileBackend
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,18 +26,13 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
-_SANDBOX = {
-    "python_enable_replacements": "false",  # else a query could read the caller's variables
-    "enable_external_access": "false",
-    "lock_configuration": "true",
-}
 
 
 @dataclass(frozen=True)
 class Health:
     """What `Store.health` found; see its docstring."""
 
-    path: Path
+    path: Path | str  # of a shared store its address
     exists: bool
     size: int
     schema_version: int
@@ -102,7 +97,7 @@ class Store:
         self.files = files
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
-        self._backend = FileBackend(path)
+        self._backend: Backend = FileBackend(path)
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -176,6 +171,7 @@ class Store:
         """Apply records and note how far each segment was taken, in one transaction."""
         with _transaction(con):
             ingest.apply(con, (record.event for record in records))
+            self._carry(con, (record.event for record in records))
             con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
             con.execute(
                 f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
@@ -188,6 +184,9 @@ class Store:
             )
             if unreadable:
                 con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
+
+    def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
+        """Take the files that events name along, in the same transaction; a store beside its files has them already."""
 
     def _sweep(self, taken: dict[str, int]) -> None:
         """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
@@ -278,9 +277,7 @@ class Store:
         import duckdb
 
         self.ingest()
-        with self._backend.connect(write=False) as con:
-            for setting, value in _SANDBOX.items():
-                con.execute(f"SET {setting} = {value}")
+        with self._backend.sealed() as con:
             try:
                 statements = con.extract_statements(query)
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -336,8 +333,7 @@ class Store:
         for path in journals.segments(self.journals):
             with suppress(FileNotFoundError):  # another process took it and removed it
                 waiting.append((path.name, path.stat().st_size))
-        stat = self.path.stat() if self.path is not None and self.path.exists() else None
-        key = (project_id, waiting, stat and (stat.st_mtime_ns, stat.st_size), int(time.time() / queries.STALE_AFTER))
+        key = (project_id, waiting, self._backend.stamp(), int(time.time() / queries.STALE_AFTER))
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
     def names(self, kind: str) -> list[str]:
@@ -347,6 +343,10 @@ class Store:
                 return queries.names(con, kind)
         except StoreError:
             return []
+
+    def folder(self, name: str) -> Path:
+        """Return an evaluation's folder, given as it stands in the table of evaluations."""
+        return self.files / name
 
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.

@@ -1,4 +1,4 @@
-"""Where SQL runs. Today: a DuckDB file, opened for one piece of work and closed again.
+"""Where SQL runs: what every place must offer, and a DuckDB file, opened for one piece of work and closed again.
 
 One process owns a DuckDB file at a time, so a handle that is kept locks every other kernel out.
 """
@@ -12,9 +12,9 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
 from modellab_jupyter.store import migrations
@@ -28,7 +28,11 @@ _OWN = "file handle conflict"  # DuckDB's words where this process has the file 
 WAIT = 5.0  # seconds that a reader waits for another program
 
 
-_backends: weakref.WeakSet[FileBackend] = weakref.WeakSet()
+SANDBOX = {
+    "python_enable_replacements": "false",  # else a query could read the caller's variables
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+}
 
 
 class Backend(Protocol):
@@ -37,8 +41,27 @@ class Backend(Protocol):
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
 
-    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection whose default catalogue is the store; a context manager."""
+    def connect(
+        self, *, write: bool, wait: float | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Give a connection whose default catalogue is the store; with `write`, alone among all writers."""
+
+    def sealed(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Give a connection for a query of the user's own, without access to files or the network."""
+
+    def stamp(self) -> Any:
+        """Return what differs whenever something was committed."""
+
+    def forked(self) -> None:
+        """Give a forked child what is its own."""
+
+
+_backends: weakref.WeakSet[Backend] = weakref.WeakSet()
+
+
+def track(backend: Backend) -> None:
+    """Tell a backend when this process has been forked."""
+    _backends.add(backend)
 
 
 class FileBackend:
@@ -55,7 +78,7 @@ class FileBackend:
         self._turn = threading.RLock()
         self._memory: duckdb.DuckDBPyConnection | None = None
         self._current = False
-        _backends.add(self)
+        track(self)
 
     def exists(self) -> bool:
         """Tell whether the file is there."""
@@ -93,7 +116,20 @@ class FileBackend:
             finally:
                 con.close()
 
-    def _forked(self) -> None:
+    @contextmanager
+    def sealed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection for a query of the user's own; it is not used for anything else."""
+        with self.connect(write=False) as con:
+            for setting, value in SANDBOX.items():
+                con.execute(f"SET {setting} = {value}")
+            yield con
+
+    def stamp(self) -> Any:
+        """Return the file's time and size."""
+        stat = self.path.stat() if self.path is not None and self.path.exists() else None
+        return stat and (stat.st_mtime_ns, stat.st_size)
+
+    def forked(self) -> None:
         """Give a forked child a turn that nobody has, since the thread that had it stayed with the parent."""
         self._turn = threading.RLock()
 
@@ -145,7 +181,7 @@ class FileBackend:
 
 def _after_fork() -> None:
     for backend in list(_backends):
-        backend._forked()  # noqa: SLF001 - the same module
+        backend.forked()
 
 
 if hasattr(os, "register_at_fork"):
