@@ -64,7 +64,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         prog="modellab", description="Track, evaluate and compare machine-learning runs.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"modellab-jupyter {__version__}")
-    parser.add_argument("--store", metavar="FILE", help="the DuckDB file; default: the nearest modellab.duckdb")
+    parser.add_argument("--store", metavar="STORE", help="a DuckDB file or an address; default: the nearest modellab.duckdb")
     under = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     found: dict[str, argparse.ArgumentParser] = {}
 
@@ -102,6 +102,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    p = command("serve", _serve)
+    p.add_argument("--host", default="127.0.0.1", metavar="NAME", help="where to listen; default: this machine alone")
+    p.add_argument("--port", type=int, default=9494, metavar="N", help="default: 9494")
     command("doctor", _doctor)
     return parser, found
 
@@ -242,6 +245,28 @@ def _doctor(args: argparse.Namespace) -> int:
     text = doctor.report(session.current())
     print(text)
     return int("\n!" in text)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    """Serve the store to other kernels and machines until interrupted; the token is MODELLAB_TOKEN or in a file."""
+    import signal
+    import threading
+
+    from modellab_jupyter import config
+    from modellab_jupyter.store import quack
+
+    chosen = config.settings(args.store)
+    if chosen.shared is not None:
+        raise InputError(f"--store must be a DuckDB file to be served, found {chosen.place}.")
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with quack.serve(chosen.store, chosen.files, args.host, args.port, quack.make_token()) as address:
+        print(f"serving {chosen.store} at {address}; in a notebook: ml.configure({address!r})")
+        print(f"the token is MODELLAB_TOKEN or in {config.token_file()}; stop with Ctrl+C", flush=True)
+        while not over.wait(1.0):
+            pass
+    return 0
 
 
 def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:

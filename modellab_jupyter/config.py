@@ -22,13 +22,20 @@ _PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)|(://[^:/@\
 
 @dataclass(frozen=True)
 class Server:
-    """A DuckDB server that ``modellab serve`` started: ``quack:HOST:PORT``."""
+    """A DuckDB server that ``modellab serve`` started: ``quack:HOST:PORT``.
+
+    Attributes
+    ----------
+    tls : bool
+        Whether another machine is reached by HTTPS, from a proxy before the server; ``?tls=off`` says no.
+    """
 
     host: str
     port: int
+    tls: bool = True
 
     def __str__(self) -> str:
-        return f"quack:{self.host}:{self.port}"
+        return f"quack:{self.host}:{self.port}" + ("" if self.tls else "?tls=off")
 
 
 @dataclass(frozen=True)
@@ -141,9 +148,10 @@ def address(text: str) -> Server | Lake:
     """
     kind, _, rest = text.partition(":")
     if kind == "quack":
-        host, _, port = rest.removeprefix("//").rpartition(":")
+        bare = rest.removesuffix("?tls=off")
+        host, _, port = bare.rpartition(":")
         if re.fullmatch(r"[A-Za-z0-9._-]+", host) and port.isdecimal() and 0 < int(port) < 65_536:
-            return Server(host, int(port))
+            return Server(host, int(port), tls=bare == rest)
         raise InputError(f"store must be quack:HOST:PORT, found {text!r}; for example quack:127.0.0.1:9494.")
     if kind == "ducklake" and rest.startswith("postgres:"):
         conninfo, _, data = rest.removeprefix("postgres:").partition("?data=")
