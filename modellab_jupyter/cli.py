@@ -64,7 +64,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         prog="modellab", description="Track, evaluate and compare machine-learning runs.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"modellab-jupyter {__version__}")
-    parser.add_argument("--store", metavar="STORE", help="a DuckDB file or an address; default: the nearest modellab.duckdb")
+    parser.add_argument(
+        "--store", metavar="STORE", help="a DuckDB file or an address; default: the nearest modellab.duckdb"
+    )
     under = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     found: dict[str, argparse.ArgumentParser] = {}
 

@@ -277,7 +277,8 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
     Parameters
     ----------
     store : path, optional
-        A DuckDB file, ``quack:HOST:PORT``, or ``ducklake:postgres:CONNINFO?data=PATH``. Default: the nearest ``modellab.duckdb`` here or above, else ``./modellab.duckdb``.
+        A DuckDB file, ``quack:HOST:PORT``, or ``ducklake:postgres:CONNINFO?data=PATH``.
+        Default: the nearest ``modellab.duckdb`` here or above, else ``./modellab.duckdb``.
     project : str, optional
         Name or id of the project for runs that name none.
 

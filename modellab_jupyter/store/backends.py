@@ -41,9 +41,7 @@ class Backend(Protocol):
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
 
-    def connect(
-        self, *, write: bool, wait: float | None = None
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def connect(self, *, write: bool, wait: float | None = None) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Give a connection whose default catalogue is the store; with `write`, alone among all writers."""
 
     def sealed(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

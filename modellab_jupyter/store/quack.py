@@ -263,8 +263,8 @@ def serve(path: Path, files: Path, host: str, port: int, token: str) -> Iterator
     con = extensions.connect(extensions.QUACK)
     desk = Desk(path, files)
     try:
-        con.create_function("modellab_call", desk.answer, ["BLOB"], "BLOB", side_effects=True)  # type: ignore[list-item, arg-type]
-        con.create_function("modellab_allow", _is_allowed, ["VARCHAR", "VARCHAR"], "BOOLEAN", side_effects=True)  # type: ignore[list-item, arg-type]
+        con.create_function("modellab_call", desk.answer, ["BLOB"], "BLOB", side_effects=True)
+        con.create_function("modellab_allow", _is_allowed, ["VARCHAR", "VARCHAR"], "BOOLEAN", side_effects=True)
         con.execute("SET GLOBAL quack_authorization_function = 'modellab_allow'")
         address = f"quack:{host}:{port}"
         try:
@@ -370,14 +370,15 @@ class QuackBackend:
         try:
             con.execute("CREATE SECRET (TYPE quack, TOKEN ?)", [token])
             found, known = self._ask(con, "hello", {}), migrations.known()[-1][0]
-            if found != known:
-                older = "this machine" if found > known else "the server"
-                raise StoreError(
-                    f"{self.server} has schema {found} and this ModelLab has {known}; upgrade modellab-jupyter on {older}."
-                )
         except BaseException:
             con.close()
             raise
+        if found != known:
+            con.close()
+            older = "this machine" if found > known else "the server"
+            raise StoreError(
+                f"{self.server} has schema {found} and this ModelLab has {known}; upgrade modellab-jupyter on {older}."
+            )
         return con
 
     def _ask(self, con: duckdb.DuckDBPyConnection, verb: str, values: dict[str, Any]) -> Any:
@@ -388,7 +389,11 @@ class QuackBackend:
         try:
             found = con.execute(
                 "SELECT * FROM quack_query(?, ?, disable_ssl := ?)",
-                [f"quack:{self.server.host}:{self.server.port}", f"SELECT modellab_call(from_base64('{request}'))", plain],
+                [
+                    f"quack:{self.server.host}:{self.server.port}",
+                    f"SELECT modellab_call(from_base64('{request}'))",
+                    plain,
+                ],
             ).fetchall()
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
@@ -554,4 +559,3 @@ class ServedStore(SharedStore):
         super().collect()
         count, size = self._server.call("collect")
         return int(count), int(size)
-

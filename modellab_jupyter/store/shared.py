@@ -149,31 +149,27 @@ class LakeStore(SharedStore):
 
     def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
         names = list(dict.fromkeys(named(events, self.blobs, self.files)))
-        known = {
-            str(row[0])
-            for row in con.execute(
-                "SELECT DISTINCT path FROM files WHERE list_contains(?::VARCHAR[], path)", [names]
-            ).fetchall()
-        } if names else set()  # fmt: skip
+        if not names:
+            return
+        there = "SELECT DISTINCT path FROM files WHERE list_contains(?::VARCHAR[], path)"
+        known = {str(row[0]) for row in con.execute(there, [names]).fetchall()}
         for name in names:
             if name in known:
                 continue
             with (self.files / name).open("rb") as file:
-                for number, part in enumerate(iter(lambda file=file: file.read(PART), b"")):
-                    con.execute("INSERT INTO files VALUES (?, ?, ?)", [name, number, part])
-                if not file.tell():
-                    con.execute("INSERT INTO files VALUES (?, 0, ''::BLOB)", [name])
+                number, data = 0, file.read(PART)
+                while data or not number:  # an empty file has one part
+                    con.execute("INSERT INTO files VALUES (?, ?, ?)", [name, number, data])
+                    number, data = number + 1, file.read(PART)
 
     def fetch(self, names: Sequence[str]) -> None:
         """Copy files of the lake to this machine."""
         with self._lake.connect(write=False) as con:
             for name in names:
                 numbers = con.execute("SELECT part FROM files WHERE path = ? ORDER BY part", [name]).fetchall()
+                one = "SELECT bytes FROM files WHERE path = ? AND part = ?"
                 if numbers:
-                    self.place(name, (
-                        con.execute("SELECT bytes FROM files WHERE path = ? AND part = ?", [name, number]).fetchall()[0][0]
-                        for (number,) in numbers
-                    ))  # fmt: skip
+                    self.place(name, (con.execute(one, [name, n]).fetchall()[0][0] for (n,) in numbers))
 
     def below(self, folder: str) -> list[str]:
         """Return the names of the lake's files below a folder."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def started(command: list[str], port: int, **more: object) -> Iterator[None]:
         wait_for(port, process)
         yield
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # PostgreSQL's fast way: it waits for no client
         process.wait(30)
 
 
@@ -85,7 +86,18 @@ def postgres() -> Iterator[str]:
             [program.with_name("initdb"), "-D", folder / "data", "-A", "trust", "-U", "modellab", "--no-sync"],
             check=True, capture_output=True, cwd="/", **who,
         )  # fmt: skip
-        command = [str(program), "-D", str(folder / "data"), "-p", str(port), "-F", "-k", str(folder), "-h", "127.0.0.1"]
+        command = [
+            str(program),
+            "-D",
+            str(folder / "data"),
+            "-p",
+            str(port),
+            "-F",
+            "-k",
+            str(folder),
+            "-h",
+            "127.0.0.1",
+        ]
         with started(command, port, cwd="/", **who):
             yield f"host=127.0.0.1 port={port} user=modellab"
     finally:

@@ -100,7 +100,9 @@ def test_what_is_logged_is_found(place: str, tmp_path: Path, monkeypatch: pytest
     (tmp_path / "things" / "deep" / "a.bin").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "things" / "empty").write_bytes(b"")
     frame = pd.DataFrame({"x": [1.5, None, 3.0], "who": ["a", "b", "ü'"]})
-    with ml.start_run("o'ne", project_id="churn", params={"depth": 3, "how": "; DROP"}, tags={"a": None, "b": "x"}) as run:
+    with ml.start_run(
+        "o'ne", project_id="churn", params={"depth": 3, "how": "; DROP"}, tags={"a": None, "b": "x"}
+    ) as run:
         for step in range(4):
             ml.log_metrics({"loss": 1 / (step + 1), "odd": float("nan" if step else "inf")}, step=step)
         ml.log_artifact({"a": 1}, "a.json")
@@ -119,7 +121,9 @@ def test_what_is_logged_is_found(place: str, tmp_path: Path, monkeypatch: pytest
     listed = ml.runs.list("churn")
     assert listed["params.depth"].tolist() == [3]
     assert str(listed["started_at"].dtype).endswith("UTC]")
-    counted = ml.sql("SELECT key, count(*) AS n, count(*) FILTER (isnan(value)) AS odd FROM metrics GROUP BY 1 ORDER BY 1")
+    counted = ml.sql(
+        "SELECT key, count(*) AS n, count(*) FILTER (isnan(value)) AS odd FROM metrics GROUP BY 1 ORDER BY 1"
+    )
     assert counted.to_dict("list") == {"key": ["loss", "odd"], "n": [4, 4], "odd": [0, 3]}
     files = {row["name"]: row["artifact_id"] for row in ml.artifacts.list(run.id).to_dict("records")}
     assert json.loads(ml.artifacts.open(files["a.json"])) == {"a": 1}
@@ -156,7 +160,7 @@ def test_changes_and_the_trash(place: str) -> None:
 
 @every
 def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
-    """`ml.sql` binds values, refuses to write, and reaches neither files nor the network nor what is beside the store."""
+    """`ml.sql` binds values, refuses to write, and reaches no files, no network, nothing beside the store."""
     ml.configure(place)
     ml.start_run("a").end()
     assert ml.sql("SELECT name FROM runs WHERE name = ?", ["a"])["name"].tolist() == ["a"]
@@ -170,7 +174,7 @@ def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
         "FROM __ducklake_metadata_store.ducklake_metadata",
         "SELECT no_such FROM runs",
     ):
-        with pytest.raises(InputError, match="refused|one SELECT"):
+        with pytest.raises(InputError, match=r"refused|one SELECT"):
             ml.sql(query)
     assert len(ml.runs.list()) == 1
 
@@ -223,7 +227,10 @@ def test_two_that_take_the_same_journal_take_it_once(place: str) -> None:
     readers = [python(code, place) for _ in range(3)]
     assert [int(reader.communicate(timeout=120)[0]) for reader in readers] == [1, 1, 1]
     run.end()
-    assert ml.sql("SELECT count(*) AS n, count(DISTINCT step) AS s FROM metrics").to_dict("list") == {"n": [20], "s": [20]}
+    assert ml.sql("SELECT count(*) AS n, count(DISTINCT step) AS s FROM metrics").to_dict("list") == {
+        "n": [20],
+        "s": [20],
+    }
 
 
 @shared
@@ -281,7 +288,8 @@ def test_an_address_that_is_none_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "conninfo", ["host=h password=geheim dbname=d", "host=h password = 'ge\\'heim x' dbname=d", "postgresql://u:geheim@h/d"]
+    "conninfo",
+    ["host=h password=geheim dbname=d", "host=h password = 'ge\\'heim x' dbname=d", "postgresql://u:geheim@h/d"],
 )
 def test_a_password_is_never_shown(conninfo: str) -> None:
     """Neither repr nor text nor message of a lake holds its password."""
@@ -290,5 +298,3 @@ def test_a_password_is_never_shown(conninfo: str) -> None:
     assert isinstance(chosen.shared, config.Lake)
     assert chosen.shared.conninfo == conninfo
     assert chosen.shared.data == "s3://b/x"
-
-
