@@ -104,6 +104,11 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    p = command("export", _export)
+    p.add_argument("path", help="the file to write")
+    p.add_argument("--project-id", metavar="P", help="by id or name; default: the default project")
+    p = command("import", _import)
+    p.add_argument("path", help="a file that modellab export wrote")
     p = command("serve", _serve)
     p.add_argument("--host", default="127.0.0.1", metavar="NAME", help="where to listen; default: this machine alone")
     p.add_argument("--port", type=int, default=9494, metavar="N", help="default: 9494")
@@ -247,6 +252,25 @@ def _doctor(args: argparse.Namespace) -> int:
     text = doctor.report(session.current())
     print(text)
     return int("\n!" in text)
+
+
+def _export(args: argparse.Namespace) -> int:
+    """Write a project with everything that belongs to it to one file, to be imported into another store."""
+    from modellab_jupyter import transfer
+
+    _configure(args, reads=True)
+    print(f"wrote {transfer.export(args.path, args.project_id)}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    """Take in a project that modellab export wrote; twice changes nothing."""
+    from modellab_jupyter import session, transfer
+
+    _configure(args)
+    counts = transfer.import_(args.path)
+    print(f"{counts['runs']} runs and {counts['files']} files are new in {session.current().settings.place}")
+    return 0
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ FLOORS = [
     {"session"},
     {"judge"},
     {"tracking"},
-    {"catalog", "api"},
+    {"catalog", "api", "transfer"},
     {"templates", "repro", "widgets"},
     {"views", "export"},
     {"demo", "doctor"},

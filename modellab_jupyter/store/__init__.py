@@ -348,6 +348,39 @@ class Store:
         """Return an evaluation's folder, given as it stands in the table of evaluations."""
         return self.files / name
 
+    def place(self, name: str, parts: Iterable[bytes]) -> None:
+        """Write one of the store's files where it belongs, whole or not at all."""
+        target = self.files / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.files / f".{schema.new_id('segment')}.part"
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def receive(self, path: Path) -> dict[str, int]:
+        """Take an archive in; see `archive.read`."""
+        from modellab_jupyter.store import archive
+
+        self.ingest()
+        return archive.read(self, path)
+
+    def bring(self, rows: dict[str, pa.Table], names: Sequence[str]) -> dict[str, int]:
+        """Insert an archive's rows that are new here, in one transaction; `names` are the files that came with them."""
+        from modellab_jupyter.store import archive
+
+        with self._backend.connect(write=True) as con, _transaction(con):
+            counts = archive.insert(con, rows)
+            self._bring_files(con, names)
+        return counts
+
+    def _bring_files(self, con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+        """Take files that lie here along in the transaction; a store beside its files has them already."""
+
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.
 

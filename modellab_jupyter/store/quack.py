@@ -121,7 +121,7 @@ class Desk:
         self._verbs: dict[str, Callable[..., Any]] = {
             "hello": self._hello, "taken": self._taken, "append": self._append, "ingest": self.store.ingest,
             "missing": self._missing, "put": self._put, "get": self._get, "below": self._below, "sql": self._sql,
-            "end": self._end, "stamp": self._held.stamp, "collect": self.store.collect,
+            "end": self._end, "receive": self._receive, "stamp": self._held.stamp, "collect": self.store.collect,
         }  # fmt: skip
         self.store.ingest()
 
@@ -227,6 +227,22 @@ class Desk:
             raise InputError(f"folder must be an evaluation's, found {folder!r:.80}.")
         root = self.store.files
         return sorted(path.relative_to(root).as_posix() for path in (root / folder).rglob("*") if path.is_file())
+
+    def _receive(self, client: str, start: int, data: bytes, last: bool) -> dict[str, int] | None:
+        """Keep a part of an archive; with the last one take the archive in."""
+        from modellab_jupyter.store import archive
+
+        part = self.store.files / f".{hashlib.sha256(client.encode()).hexdigest()[:24]}.part"
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            file.write(data)
+        if not last:
+            return None
+        try:
+            return archive.read(self.store, part)
+        finally:
+            part.unlink()
 
     def _sql(self, talk: str, query: str, params: bytes) -> bytes:
         with self._lock:
@@ -518,6 +534,18 @@ class ServedStore(SharedStore):
         count = int(self._server.call("ingest"))
         self._sweep(ends)
         return count
+
+    def receive(self, path: Path) -> dict[str, int]:
+        """Send an archive to the server, which takes it in."""
+        client, start, size = secrets.token_hex(8), 0, path.stat().st_size
+        with path.open("rb") as file:
+            while True:
+                data = file.read(PART)
+                last = start + len(data) >= size
+                counts = self._server.call("receive", client=client, start=start, data=data, last=last)
+                if last:
+                    return dict(counts)
+                start += len(data)
 
     def _send_files(self, names: Sequence[str]) -> None:
         for name in self._server.call("missing", names=names) if names else ():

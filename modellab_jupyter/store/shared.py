@@ -124,20 +124,6 @@ class SharedStore(Store):
         """Return the state of the store, of the journals that wait here, and what could not be read."""
         return replace(super().health(), path=str(self.shared))
 
-    def place(self, name: str, parts: Iterable[bytes]) -> None:
-        """Write a fetched file where it belongs, whole or not at all."""
-        if not is_path(name):
-            return
-        target = self.files / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.files / f".{schema.new_id('segment')}.fetched"
-        try:
-            with temporary.open("wb") as file:
-                file.writelines(parts)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-
 
 class LakeStore(SharedStore):
     """A store in a DuckLake; the bytes of files stand in its table ``files``, in parts."""
@@ -148,7 +134,9 @@ class LakeStore(SharedStore):
         self._backend = self._lake
 
     def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
-        names = list(dict.fromkeys(named(events, self.blobs, self.files)))
+        self._bring_files(con, list(dict.fromkeys(named(events, self.blobs, self.files))))
+
+    def _bring_files(self, con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
         if not names:
             return
         there = "SELECT DISTINCT path FROM files WHERE list_contains(?::VARCHAR[], path)"
