@@ -29,7 +29,8 @@ FORMAT = "modellab-project"
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 64 << 20
 GROWTH = 300  # times that a table may be larger in memory than in its file, beyond the first few megabytes
-SLACK = 16 << 20  # bytes, and rows times columns
+ROWS = 50  # rows that a byte of a table can hold at most, beyond the first million
+SLACK = 16 << 20  # bytes
 OWN = {"segments", "unreadable", "migrations", "files"}  # of a store, not of a project
 CHUNK = 1 << 20
 
@@ -84,6 +85,9 @@ def write(store: Store, project_id: str, path: Path) -> dict[str, int]:
             for name, rows in store.read(_select, project_id).items():
                 sink = io.BytesIO()
                 pq.write_table(rows, sink, compression="zstd")
+                if rows.nbytes > SLACK + GROWTH * sink.tell() or rows.num_rows > ROWS * sink.tell():
+                    sink = io.BytesIO()  # it repeats itself so much that a reader would take it for a bomb
+                    pq.write_table(rows, sink, compression="none", use_dictionary=False)
                 _add(archive, f"tables/{name}.parquet", [sink.getvalue()], held)
                 counts[name] = rows.num_rows
             counts["files"] = 0
@@ -236,7 +240,7 @@ def _table(archive: zipfile.ZipFile, name: str, path: Path) -> pa.Table:
     limit, total, batches = SLACK + GROWTH * len(data), 0, []
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        if file.metadata.num_rows * max(1, file.metadata.num_columns) > limit:
+        if file.metadata.num_rows > 1_000_000 + ROWS * len(data):
             raise _refuse(path, f"{name} claims more rows than so small a file can hold")
         for batch in file.iter_batches(batch_size=4096):
             total += batch.nbytes

@@ -20,7 +20,7 @@ from modellab_jupyter.errors import StoreError
 from modellab_jupyter.store import extensions
 from tests.conftest import ROOT
 
-REQUIRED = bool(os.environ.get("MODELLAB_REQUIRE_SHARED"))
+REQUIRED = os.environ.get("MODELLAB_REQUIRE_SHARED") == "1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1"}
 
 

@@ -164,7 +164,7 @@ def listed(held: dict[str, bytes], **changes: object) -> dict[str, bytes]:
 
 def parquet(columns: dict[str, object]) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.table(columns), sink)
+    pq.write_table(pa.table(columns), sink, compression="zstd", data_page_size=1 << 30, row_group_size=1 << 30)
     return sink.getvalue()
 
 
@@ -186,7 +186,7 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "unknown column": lambda held: listed({**held, "tables/tags.parquet": parquet({"evil": ["x"]})}),
     "wrong type": lambda held: listed({**held, "tables/metrics.parquet": parquet({"step": ["x"]})}),
     "rows out of nothing": lambda held: listed(
-        {**held, "tables/tags.parquet": parquet({"tag": pa.array(np.zeros(17_000_000, np.int8))})}
+        {**held, "tables/tags.parquet": parquet({"tag": pa.array(np.zeros(20_000_000, np.int8))})}
     ),
     "text out of nothing": lambda held: listed(
         {**held, "tables/tags.parquet": parquet({"tag": pa.array(["x" * 100_000] * 3000)})}
