@@ -63,6 +63,7 @@ def connect(names: tuple[str, ...], *, threads: int = 4) -> duckdb.DuckDBPyConne
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": str(threads)},
     )
     try:
+        con.execute("SET enable_progress_bar = false")  # it would stand in the output of whoever logs
         for path in files:
             quoted = str(path).replace("'", "''")
             con.execute(f"LOAD '{quoted}'")

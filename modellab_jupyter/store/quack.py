@@ -1,7 +1,7 @@
 """A store behind a DuckDB server: ``modellab serve`` holds the file, others reach it through the quack extension.
 
 The server's DuckDB that listens is empty, may open no files, and lets through one statement only: a call of our own
-function with a request in base64. The function answers from the store, which another DuckDB of the process holds. So a
+function with a request, compressed and in base64. The function answers from the store, which another DuckDB of the process holds. So a
 record, a query and its values travel as data; they become SQL on the server, with bound parameters.
 """
 
@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DEFAULT_PORT = 9494
-PART = 1 << 20  # bytes of a file or a journal in one request
+PART = 2 << 20  # bytes of a file or a journal in one request
+REQUEST = 1 << 30  # bytes of a request at most
 IDLE = 600.0  # seconds after which a client that said nothing loses its temporary tables
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ALLOWED = re.compile(r"SELECT modellab_call\(from_base64\('[A-Za-z0-9+/=]*'\)\)")
@@ -130,11 +132,12 @@ class Desk:
         import duckdb
 
         try:
-            verb, values = msgspec.msgpack.decode(request, type=tuple[str, dict[str, Any]])
+            plain = zlib.decompressobj().decompress(request, REQUEST)
+            verb, values = msgspec.msgpack.decode(plain, type=tuple[str, dict[str, Any]])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what cannot be read stands in the store; `modellab doctor` tells it
                 said: Any = ("ok", self._verbs[verb](**values))
-        except (ModelLabError, duckdb.Error, OSError, LookupError, TypeError, ValueError) as error:
+        except (ModelLabError, duckdb.Error, OSError, LookupError, TypeError, ValueError, zlib.error) as error:
             said = (type(error).__name__, str(error))
         return msgspec.msgpack.encode(said)
 
@@ -400,7 +403,7 @@ class QuackBackend:
     def _ask(self, con: duckdb.DuckDBPyConnection, verb: str, values: dict[str, Any]) -> Any:
         import duckdb
 
-        request = base64.b64encode(msgspec.msgpack.encode((verb, values))).decode()
+        request = base64.b64encode(zlib.compress(msgspec.msgpack.encode((verb, values)), 1)).decode()
         plain = self.server.host in _LOOPBACK or not self.server.tls
         try:
             found = con.execute(
