@@ -1,8 +1,8 @@
 """A store behind a DuckDB server: ``modellab serve`` holds the file, others reach it through the quack extension.
 
 The server's DuckDB that listens is empty, may open no files, and lets through one statement only: a call of our own
-function with a request, compressed and in base64. The function answers from the store, which another DuckDB of the process holds. So a
-record, a query and its values travel as data; they become SQL on the server, with bound parameters.
+function with a request, compressed and in base64. The function answers from the store, which another DuckDB of the
+process holds. So a record, a query and its values travel as data; they become SQL there, with bound parameters.
 """
 
 from __future__ import annotations
