@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from modellab_jupyter.session import configure
     from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
+    from modellab_jupyter.transfer import export, import_
     from modellab_jupyter.views import compare, dashboard, evaluation
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ _HOMES = {
     "session": ("configure",),
     "templates": ("train",),
     "tracking": ("Run", "start_run"),
+    "transfer": ("export", "import_"),
     "views": ("compare", "dashboard", "evaluation"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -88,6 +90,8 @@ __all__ = [
     "end_run",
     "evaluation",
     "evaluations",
+    "export",
+    "import_",
     "load_ipython_extension",
     "log_artifact",
     "log_dataset",

@@ -282,7 +282,7 @@ class Evaluations(Collection[schema.EvaluationRecord]):
 
     def folder(self, id: str) -> Path:  # noqa: A002
         """Return the standard artifact folder of an evaluation."""
-        return session.current().settings.files / self.get(id).folder
+        return session.current().store.folder(self.get(id).folder)
 
 
 def sql(query: str, params: Any = None) -> pd.DataFrame:

@@ -64,7 +64,9 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
         prog="modellab", description="Track, evaluate and compare machine-learning runs.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"modellab-jupyter {__version__}")
-    parser.add_argument("--store", metavar="FILE", help="the DuckDB file; default: the nearest modellab.duckdb")
+    parser.add_argument(
+        "--store", metavar="STORE", help="a DuckDB file or an address; default: the nearest modellab.duckdb"
+    )
     under = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     found: dict[str, argparse.ArgumentParser] = {}
 
@@ -102,6 +104,14 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    p = command("export", _export)
+    p.add_argument("path", help="the file to write")
+    p.add_argument("--project-id", metavar="P", help="by id or name; default: the default project")
+    p = command("import", _import)
+    p.add_argument("path", help="a file that modellab export wrote")
+    p = command("serve", _serve)
+    p.add_argument("--host", default="127.0.0.1", metavar="NAME", help="where to listen; default: this machine alone")
+    p.add_argument("--port", type=int, default=9494, metavar="N", help="default: 9494")
     p = command("trash", _trash)
     p.add_argument("--restore", metavar="ID", action="append", default=[], help="bring something back; may be repeated")
     p.add_argument("--empty", action="store_true", help="destroy what is in the trash, after asking")
@@ -147,7 +157,7 @@ def _train(args: argparse.Namespace) -> int:
     else:
         from modellab_jupyter import session
 
-        print(f"The store is {session.current().settings.store}.")
+        print(f"The store is {session.current().settings.place}.")
     return 0
 
 
@@ -283,13 +293,54 @@ def _compact(args: argparse.Namespace) -> int:
     return 0
 
 
+def _export(args: argparse.Namespace) -> int:
+    """Write a project with everything that belongs to it to one file, to be imported into another store."""
+    from modellab_jupyter import transfer
+
+    _configure(args, reads=True)
+    print(f"wrote {transfer.export(args.path, args.project_id)}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    """Take in a project that modellab export wrote; twice changes nothing."""
+    from modellab_jupyter import session, transfer
+
+    _configure(args)
+    counts = transfer.import_(args.path)
+    print(f"{counts['runs']} runs and {counts['files']} files are new in {session.current().settings.place}")
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    """Serve the store to other kernels and machines until interrupted; the token is MODELLAB_TOKEN or in a file."""
+    import signal
+    import threading
+
+    from modellab_jupyter import config
+    from modellab_jupyter.store import quack
+
+    chosen = config.settings(args.store)
+    if chosen.shared is not None:
+        raise InputError(f"--store must be a DuckDB file to be served, found {chosen.place}.")
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    with quack.serve(chosen.store, chosen.files, args.host, args.port, quack.make_token()) as address:
+        print(f"serving {chosen.store} at {address}; in a notebook: ml.configure({address!r})")
+        print(f"the token is MODELLAB_TOKEN or in {config.token_file()}; stop with Ctrl+C", flush=True)
+        while not over.wait(1.0):
+            pass
+    return 0
+
+
 def _configure(args: argparse.Namespace, *, reads: bool = False) -> None:
     """Choose the store that was named; one that is only read must be there."""
     if args.store is not None:
         from modellab_jupyter.session import configure
 
         chosen = configure(args.store)
-        if reads and not chosen.store.exists() and not chosen.files.exists():
+        if reads and chosen.shared is None and not chosen.store.exists() and not chosen.files.exists():
             raise InputError(f"--store must be there to be read, found {args.store!r}, which is not.")
 
 

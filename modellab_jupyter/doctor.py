@@ -44,7 +44,7 @@ def repair(owner: Session) -> str:
     """Save what can be read of a damaged store, take the journals in, and say what was done."""
     done = owner.store.repair()
     if done is None:
-        return f"{owner.settings.store.name} is sound, and what waited in its journals was taken in."
+        return f"{owner.settings.place} is sound, and what waited in its journals was taken in."
     if not done.rows and done.lost:
         lost = ["! no row of it could be read; what the journals still held is there"]
     else:
@@ -64,7 +64,7 @@ def repair(owner: Session) -> str:
 def compact(owner: Session) -> str:
     """Write the store anew without its free space and say how much smaller it is."""
     before, after = owner.store.compact()
-    return f"{owner.settings.store.name} took {_size(before)} and now takes {_size(after)}; everything is still there."
+    return f"{owner.settings.place} took {_size(before)} and now takes {_size(after)}; everything is still there."
 
 
 def _space(owner: Session) -> list[str]:

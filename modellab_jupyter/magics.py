@@ -448,7 +448,7 @@ class ModelLabMagics(Magics):
         width = max(len(name) for name in _VERBS) + 2
         verbs = "\n".join(f"  {name:<{width}}{(m.__doc__ or '').strip().splitlines()[0]}" for name, m in _VERBS.items())
         return (
-            f"logging to {owner.settings.store}, project {owner.settings.project!r}; {active}\n\n"
+            f"logging to {owner.settings.place}, project {owner.settings.project!r}; {active}\n\n"
             f"%modellab VERB …, and --help for each:\n{verbs}\n\n"
             "Values: $name and {expr} are replaced as IPython does; where a value is asked for, a variable's name "
             "will do."

@@ -58,9 +58,9 @@ class Session:
     def store(self) -> Store:
         """The door to what was saved; DuckDB is imported when it is opened."""
         if self._store is None:
-            from modellab_jupyter.store import Store
+            from modellab_jupyter.store.shared import open_store
 
-            self._store = Store(self.settings.store, self.settings.files)
+            self._store = open_store(self.settings)
         return self._store
 
     @property
@@ -342,7 +342,8 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
     Parameters
     ----------
     store : path, optional
-        A DuckDB file. Default: the nearest ``modellab.duckdb`` here or above, else ``./modellab.duckdb``.
+        A DuckDB file, ``quack:HOST:PORT``, or ``ducklake:postgres:CONNINFO?data=PATH``.
+        Default: the nearest ``modellab.duckdb`` here or above, else ``./modellab.duckdb``.
     project : str, optional
         Name or id of the project for runs that name none.
 

@@ -210,7 +210,7 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
             f"run {run_id!r} was not evaluated{under}; run.evaluate(predictions=..., labels=...) does it."
         )
     owner = session.current()
-    folder = owner.settings.files / found["folder"]
+    folder = owner.store.folder(found["folder"])
     if not (folder / "metrics.json").is_file():
         raise DamagedError(f"the folder of this evaluation is not there any more; restore {folder} from a copy.")
     report = _report(found)

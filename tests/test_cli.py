@@ -63,7 +63,7 @@ def test_train_with_a_project_logs_three_runs(capsys, table):
         (["runs", "nope"], 1, "no run goes by 'nope'"),
         (["runs", "--project-id", "nope"], 1, "no project goes by 'nope'"),
         (["evaluate", "no.csv", "--labels", "a", "--predictions", "b"], 1, "no.csv"),
-        (["--store", "s3://bucket/x", "runs"], 1, "store must be the path of a DuckDB file"),
+        (["--store", "s3://bucket/x", "runs"], 1, "store must be a path, quack:HOST:PORT"),
         (["lab", "nowhere"], 1, "folder must be there, found 'nowhere'"),
     ],
 )

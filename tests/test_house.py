@@ -26,7 +26,7 @@ FLOORS = [
     {"session"},
     {"judge", "collection"},
     {"tracking"},
-    {"assets", "api"},
+    {"assets", "api", "transfer"},
     {"catalog"},
     {"templates", "repro", "widgets"},
     {"views", "export"},

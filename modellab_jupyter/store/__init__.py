@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from modellab_jupyter.errors import (
     hint,
 )
 from modellab_jupyter.store import backends, ingest, kept, migrations, queries, upkeep
-from modellab_jupyter.store.backends import FileBackend
+from modellab_jupyter.store.backends import Backend, FileBackend
 from modellab_jupyter.store.picture import Picture
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should
 class Health:
     """What `Store.health` found; see its docstring."""
 
-    path: Path
+    path: Path | str  # of a shared store its address
     exists: bool
     size: int
     schema_version: int
@@ -107,7 +108,7 @@ class Store:
         self.files = files
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
-        self._backend = FileBackend(path)
+        self._backend: Backend = FileBackend(path)
         self._kept = kept.Kept()
         self._picture = None if path is None else Picture(path)
         self._told = False
@@ -197,6 +198,7 @@ class Store:
         """Apply records and note how far each segment was taken, in one transaction."""
         with _transaction(con):
             ingest.apply(con, (record.event for record in records))
+            self._carry(con, (record.event for record in records))
             con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
             con.execute(
                 f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
@@ -209,6 +211,9 @@ class Store:
             )
             if unreadable:
                 con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
+
+    def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
+        """Take the files that events name along, in the same transaction; a store beside its files has them already."""
 
     def _sweep(self, taken: dict[str, int]) -> None:
         """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
@@ -249,7 +254,11 @@ class Store:
         with ExitStack() as stack:
             try:
                 con = stack.enter_context(
-                    self._taken(self._backend.connect, sealed=sealed, wait=None if real else 0 if self._told else SOON)
+                    self._taken(
+                        self._backend.connect,
+                        sealed=sealed,
+                        wait=None if real or self._picture is None else 0 if self._told else SOON,
+                    )
                 )
                 self._told = False
             except StoreError as error:
@@ -426,8 +435,7 @@ class Store:
         for path in journals.segments(self.journals):
             with suppress(FileNotFoundError):  # another process took it and removed it
                 waiting.append((path.name, path.stat().st_size))
-        stat = self.path.stat() if self.path is not None and self.path.exists() else None
-        key = (project_id, waiting, stat and (stat.st_mtime_ns, stat.st_size), int(time.time() / queries.STALE_AFTER))
+        key = (project_id, waiting, self._backend.stamp(), int(time.time() / queries.STALE_AFTER))
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
     def names(self, kind: str) -> list[str]:
@@ -437,6 +445,43 @@ class Store:
                 return queries.names(con, kind)
         except StoreError:
             return []
+
+    def folder(self, name: str) -> Path:
+        """Return an evaluation's folder, given as it stands in the table of evaluations."""
+        return self.files / name
+
+    def place(self, name: str, parts: Iterable[bytes]) -> None:
+        """Write one of the store's files where it belongs, whole or not at all."""
+        target = self.files / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.files / f".{schema.new_id('segment')}.part"
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def receive(self, path: Path) -> dict[str, int]:
+        """Take an archive in; see `archive.read`."""
+        from modellab_jupyter.store import archive
+
+        self.ingest()
+        return archive.read(self, path)
+
+    def bring(self, rows: dict[str, pa.Table], names: Sequence[str]) -> dict[str, int]:
+        """Insert an archive's rows that are new here, in one transaction; `names` are the files that came with them."""
+        from modellab_jupyter.store import archive
+
+        with self._backend.connect(write=True) as con, _transaction(con):
+            counts = archive.insert(con, rows)
+            self._bring_files(con, names)
+        return counts
+
+    def _bring_files(self, con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+        """Take files that lie here along in the transaction; a store beside its files has them already."""
 
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.
@@ -505,7 +550,7 @@ class Store:
             Another program holds the file, or the disk has no room for the new one; nothing was changed.
         """
         self.ingest()
-        if self.path is None or not self.path.is_file():
+        if not isinstance(self._backend, FileBackend) or self.path is None or not self.path.is_file():
             raise InputError("the store has no file yet that could be made smaller; log a run first.")
         return upkeep.rewrite(self._backend, self.path)
 

@@ -1,4 +1,4 @@
-"""Where SQL runs. Today: a DuckDB file, opened for one piece of work and closed again.
+"""Where SQL runs: what every place must offer, and a DuckDB file, opened for one piece of work and closed again.
 
 One process owns a DuckDB file at a time, so a handle that is kept locks every other kernel out.
 """
@@ -12,9 +12,9 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
 from modellab_jupyter.store import migrations
@@ -26,14 +26,11 @@ STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB read
 BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
-SANDBOX = {
+_SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
-
-
-_backends: weakref.WeakSet[FileBackend] = weakref.WeakSet()
 
 
 class Backend(Protocol):
@@ -42,8 +39,27 @@ class Backend(Protocol):
     def exists(self) -> bool:
         """Tell whether there is anything to read yet."""
 
-    def connect(self, *, write: bool, wait: float | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection whose default catalogue is the store; a context manager."""
+    def connect(
+        self, *, write: bool, wait: float | None = None, sealed: bool = False
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Give a connection whose default catalogue is the store.
+
+        With `write`, alone among all writers; `sealed`, for a query of the user's own, without files or the network.
+        """
+
+    def stamp(self) -> Any:
+        """Return what differs whenever something was committed."""
+
+    def forked(self) -> None:
+        """Give a forked child what is its own."""
+
+
+_backends: weakref.WeakSet[Backend] = weakref.WeakSet()
+
+
+def track(backend: Backend) -> None:
+    """Tell a backend when this process has been forked."""
+    _backends.add(backend)
 
 
 class FileBackend:
@@ -62,7 +78,7 @@ class FileBackend:
         self._current = False
         self._engine: duckdb.DuckDBPyConnection | None = None  # kept, since starting one takes ten times an ATTACH
         self._used = False
-        _backends.add(self)
+        track(self)
 
     def exists(self) -> bool:
         """Tell whether the file is there."""
@@ -94,13 +110,13 @@ class FileBackend:
             if self.path is None:
                 self._memory = self._memory or _empty()
                 if sealed:
-                    _seal(self._memory)
+                    seal(self._memory)
                 yield self._memory
                 return
             if not (write or self.exists()):
                 with _empty() as nothing:
                     if sealed:
-                        _seal(nothing)
+                        seal(nothing)
                     yield nothing
                 return
             kept, self._engine = self._engine, None if sealed else self._engine
@@ -109,7 +125,7 @@ class FileBackend:
             try:
                 con = self._open(self.path, write=write, wait=WAIT if wait is None else wait)
                 if sealed:
-                    _seal(con)
+                    seal(con)
                 yield con
             except BaseException as error:
                 clean = False
@@ -136,7 +152,12 @@ class FileBackend:
             self._engine.close()
             self._engine = None
 
-    def _forking(self) -> None:
+    def stamp(self) -> Any:
+        """Return the file's time and size."""
+        stat = self.path.stat() if self.path is not None and self.path.exists() else None
+        return stat and (stat.st_mtime_ns, stat.st_size)
+
+    def forking(self) -> None:
         """End the engine before a fork where nobody uses it: a child has none of its threads."""
         if self._turn.acquire(blocking=False):
             if self._engine is not None and not self._used:
@@ -144,7 +165,7 @@ class FileBackend:
                 self._engine = None
             self._turn.release()
 
-    def _forked(self) -> None:
+    def forked(self) -> None:
         """Give a forked child a turn that nobody has, and no engine: its threads stayed with the parent."""
         import ctypes
 
@@ -216,22 +237,23 @@ def _number(path: Path) -> tuple[int, int] | None:
 
 def _before_fork() -> None:
     for backend in list(_backends):
-        backend._forking()  # noqa: SLF001 - the same module
+        if isinstance(backend, FileBackend):
+            backend.forking()
 
 
 def _after_fork() -> None:
     for backend in list(_backends):
-        backend._forked()  # noqa: SLF001 - the same module
+        backend.forked()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
-def _seal(con: duckdb.DuckDBPyConnection) -> None:
+def seal(con: duckdb.DuckDBPyConnection) -> None:
     """Take away files and the network from a connection, for ever."""
     if con.execute("SELECT current_setting('lock_configuration')").fetchall() == [(False,)]:
-        for setting, value in SANDBOX.items():
+        for setting, value in _SANDBOX.items():
             con.execute(f"SET {setting} = {value}")
 
 

@@ -107,6 +107,15 @@ def sizes(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:
     return sorted(found, key=lambda row: (-row[2], -row[1]))
 
 
+def in_lake(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return what the files of a lake's tables take, as `inside` does; rows in its catalogue are not counted."""
+    found = con.execute(
+        "SELECT table_name, file_count, file_size_bytes + coalesce(delete_file_size_bytes, 0) "
+        "FROM ducklake_table_info('store') ORDER BY 3 DESC, 1"
+    ).fetchall()
+    return [_row("table", str(name), int(count), int(size)) for name, count, size in found]
+
+
 def inside(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return what the tables take, and what lies in the trash, as rows of ``what``, ``name``, ``count``, ``bytes``."""
     rows = [_row("table", name, count, size) for name, count, size in sizes(con)]

@@ -31,16 +31,23 @@ os._exit(9)
 
 def rows(path: Path) -> dict[str, list[Any]]:
     """Return what the tables hold, those about the file itself left out, and what an old store cannot know."""
-    known = "COLUMNS(c -> c NOT IN ('registered_at', 'summary'))"
     with duckdb.connect() as con:
         con.execute(f"ATTACH '{path}' AS store (READ_ONLY)")
         con.execute("USE store")
         names = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'store'").fetchall()
         return {
-            name: sorted(map(repr, con.execute(f"SELECT {known} FROM {name}").fetchall()))
+            name: sorted(map(repr, con.table(f"store.{name}").select(*columns(con, name)).fetchall()))
             for (name,) in names
             if name not in {"migrations", "segments"}
         }
+
+
+def columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return the columns of a table that a store of the oldest schema can fill."""
+    found = con.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'store' AND table_name = ?", [table]
+    ).fetchall()
+    return [f'"{column}"' for (column,) in found if column not in {"registered_at", "summary"}]
 
 
 def aged(new: Path, old: Path, *, filled: bool) -> None:

@@ -1,0 +1,300 @@
+"""What every place where a store can be must do, on real ones: a file, a server, a lake on disk and on S3."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import modellab_jupyter as ml
+from modellab_jupyter import config, session
+from modellab_jupyter.errors import InputError, StoreError
+from modellab_jupyter.store import extensions
+from tests.conftest import python
+from tests.store import places
+
+PLACES = ["file", "quack", "lake", "lake-s3"]
+SHARED = PLACES[1:]
+TOKEN = "a-token-for-tests-only"
+WRITER = """
+import sys
+import modellab_jupyter as ml
+ml.configure(sys.argv[1])
+for number in range(3):
+    with ml.start_run(f"{sys.argv[2]}-{number}", project_id="shared", params={"writer": sys.argv[2]}):
+        for step in range(50):
+            ml.log_metrics({"loss": step + number / 10}, step=step)
+        ml.log_artifact({"writer": sys.argv[2], "number": number}, "who.json")
+print(len(ml.runs.list("shared")))
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    places.need_extensions(extensions.LAKE)
+    with places.postgres() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[str]:
+    with places.s3() as address:
+        import boto3
+
+        client = boto3.client(
+            "s3", endpoint_url=address, region_name=places.KEYS["AWS_REGION"],
+            aws_access_key_id=places.KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=places.KEYS["AWS_SECRET_ACCESS_KEY"],
+        )  # fmt: skip
+        where = {"LocationConstraint": places.KEYS["AWS_REGION"]}
+        client.create_bucket(Bucket="modellab", CreateBucketConfiguration=where)
+        yield address
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the address of an empty store of the kind that the test names."""
+    kind = request.param
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    if kind == "file":
+        yield str(tmp_path / "modellab.duckdb")
+    elif kind == "quack":
+        places.need_extensions(extensions.QUACK)
+        monkeypatch.setenv("MODELLAB_TOKEN", TOKEN)
+        with places.served(tmp_path / "server", TOKEN) as address:
+            yield address
+            session.reset()
+    else:
+        name = f"lake_{uuid.uuid4().hex[:12]}"
+        conninfo = places.database(request.getfixturevalue("cluster"), name)
+        data = str(tmp_path / "data")
+        if kind == "lake-s3":
+            for key, value in {**places.KEYS, "AWS_ENDPOINT_URL": request.getfixturevalue("bucket")}.items():
+                monkeypatch.setenv(key, value)
+            data = f"s3://modellab/{name}"
+        yield f"ducklake:postgres:{conninfo}?data={data}"
+        session.reset()
+
+
+every = pytest.mark.parametrize("place", PLACES, indirect=True)
+shared = pytest.mark.parametrize("place", SHARED, indirect=True)
+
+
+def another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """Go on as a machine that has nothing but the address of the store."""
+    session.reset()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / uuid.uuid4().hex))
+    ml.configure(place)
+
+
+@every
+def test_what_is_logged_is_found(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs, params, tags, metrics with NaN, datasets, artifacts, folders and evaluations come back, elsewhere too."""
+    ml.configure(place)
+    (tmp_path / "things" / "deep").mkdir(parents=True)
+    (tmp_path / "things" / "deep" / "a.bin").write_bytes(bytes(range(256)) * 40)
+    (tmp_path / "things" / "empty").write_bytes(b"")
+    frame = pd.DataFrame({"x": [1.5, None, 3.0], "who": ["a", "b", "ü'"]})
+    with ml.start_run(
+        "o'ne", project_id="churn", params={"depth": 3, "how": "; DROP"}, tags={"a": None, "b": "x"}
+    ) as run:
+        for step in range(4):
+            ml.log_metrics({"loss": 1 / (step + 1), "odd": float("nan" if step else "inf")}, step=step)
+        ml.log_artifact({"a": 1}, "a.json")
+        ml.log_artifact(tmp_path / "things", "things")
+        ml.log_dataset(frame, "people")
+        run.evaluate(predictions=[0, 1, 1, 0] * 10, labels=[0, 1, 0, 0] * 10, data=None)
+    if place.partition(":")[0] in {"quack", "ducklake"}:
+        another_machine(monkeypatch, tmp_path, place)
+    record = ml.runs.get(run.id)
+    assert record.name == "o'ne"
+    assert record.status == "finished"
+    assert record.params == {"depth": 3, "how": "; DROP"}
+    assert record.tags == {"a": None, "b": "x"}
+    assert record.metrics["loss"] == 0.25
+    assert record.last_steps == {"loss": 3, "odd": 3}
+    listed = ml.runs.list("churn")
+    assert listed["params.depth"].tolist() == [3]
+    assert str(listed["started_at"].dtype).endswith("UTC]")
+    counted = ml.sql(
+        "SELECT key, count(*) AS n, count(*) FILTER (isnan(value)) AS odd FROM metrics GROUP BY 1 ORDER BY 1"
+    )
+    assert counted.to_dict("list") == {"key": ["loss", "odd"], "n": [4, 4], "odd": [0, 3]}
+    files = {row["name"]: row["artifact_id"] for row in ml.artifacts.list(run.id).to_dict("records")}
+    assert json.loads(ml.artifacts.open(files["a.json"])) == {"a": 1}
+    assert ml.artifacts.verify(files["things"])
+    copy = ml.artifacts.download(files["things"], tmp_path / "copy")
+    assert (copy / "deep" / "a.bin").read_bytes() == bytes(range(256)) * 40
+    assert (copy / "empty").read_bytes() == b""
+    assert ml.datasets.preview("people")["who"].tolist() == ["a", "b", "ü'"]
+    judged = ml.evaluations.list(run.id)["evaluation_id"][0]
+    assert (ml.evaluations.folder(judged) / "metrics.json").is_file()
+    assert len(ml.evaluations.predictions(judged)) == 40
+
+
+@every
+def test_changes_and_the_trash(place: str) -> None:
+    """Names, notes and tags change; what is in the trash comes back; only emptying it destroys."""
+    ml.configure(place)
+    kept, gone = (ml.start_run(name, project_id="p") for name in ("kept", "gone"))
+    for run in (gone, kept):
+        run.log_metrics({"m": 1.0})
+        run.log_artifact({"run": run.name}, "a.json")
+        run.end()
+    ml.runs.update(kept.id, note="a 'note'", tags=["x"])
+    assert ml.runs.get(kept.id).note == "a 'note'"
+    ml.runs.delete(kept.id, gone.id)
+    assert not len(ml.runs.list("p"))
+    ml.runs.restore(kept.id)
+    assert ml.runs.list("p")["name"].tolist() == ["kept"]
+    emptied = ml.trash.empty()
+    assert emptied["objects"] == 1
+    assert ml.sql("SELECT count(*) AS n FROM metrics")["n"].tolist() == [1]
+    assert json.loads(ml.artifacts.open(ml.artifacts.list()["artifact_id"][0])) == {"run": "kept"}
+
+
+@every
+def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
+    """`ml.sql` binds values, refuses to write, and reaches no files, no network, nothing beside the store."""
+    ml.configure(place)
+    ml.start_run("a").end()
+    assert ml.sql("SELECT name FROM runs WHERE name = ?", ["a"])["name"].tolist() == ["a"]
+    assert ml.sql("SELECT name FROM runs WHERE name = $n", {"n": "b"})["name"].tolist() == []
+    for query in (
+        "DELETE FROM runs",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM postgres_query('turn', 'SELECT 1')",
+        "SELECT * FROM query('FROM duckdb_secrets()')" if place.startswith("duck") else "SELECT nothing",
+        "FROM __ducklake_metadata_store.ducklake_metadata",
+        "SELECT no_such FROM runs",
+    ):
+        with pytest.raises(InputError, match=r"refused|one SELECT"):
+            ml.sql(query)
+    assert len(ml.runs.list()) == 1
+
+
+@every
+def test_a_segment_that_comes_back_changes_nothing(place: str, tmp_path: Path) -> None:
+    """What was taken once is known, also when its journal returns from a copy."""
+    ml.configure(place)
+    run = ml.start_run("a")
+    ml.log_metrics({"m": 1.0})
+    run._describing.join()
+    segment = run._session.journal.path
+    shutil.copy(segment, tmp_path / "copy")
+    run.end()
+    shutil.copy(tmp_path / "copy", segment)
+    assert len(ml.runs.list()) == 1
+    assert ml.sql("SELECT count(*) AS n FROM metrics")["n"].tolist() == [1]
+    assert ml.sql("SELECT n FROM metric_summary")["n"].tolist() == [1]
+
+
+@every
+def test_four_writers_lose_and_double_nothing(place: str) -> None:
+    """Four processes on a fresh store: every run, point and file is there once."""
+    writers = [python(WRITER, place, f"w{number}") for number in range(4)]
+    for writer in writers:
+        out, err = writer.communicate(timeout=240)
+        assert writer.returncode == 0, err
+        assert int(out) >= 3
+    ml.configure(place)
+    assert sorted(ml.runs.list("shared")["name"]) == sorted(f"w{w}-{n}" for w in range(4) for n in range(3))
+    assert len(ml.projects.list()) == 1
+    points = ml.sql("SELECT run_id, count(*) AS n, count(DISTINCT step) AS steps FROM metrics GROUP BY run_id")
+    assert points["n"].tolist() == points["steps"].tolist() == [50] * 12
+    assert ml.sql("SELECT n FROM metric_summary")["n"].tolist() == [50] * 12
+    assert ml.sql("SELECT count(*) AS n FROM params")["n"].tolist() == [12]
+    found = ml.artifacts.list()
+    assert len(found) == 12
+    assert {json.loads(ml.artifacts.open(id_))["number"] for id_ in found["artifact_id"]} == {0, 1, 2}
+
+
+@shared
+def test_two_that_take_the_same_journal_take_it_once(place: str) -> None:
+    """Processes of one machine share its waiting journals; each record arrives once."""
+    code = "import sys, modellab_jupyter as ml\nml.configure(sys.argv[1])\nprint(len(ml.runs.list()))"
+    ml.configure(place)
+    run = ml.start_run("a")
+    for step in range(20):
+        ml.log_metrics({"m": float(step)}, step=step)
+    run._describing.join()
+    readers = [python(code, place) for _ in range(3)]
+    assert [int(reader.communicate(timeout=120)[0]) for reader in readers] == [1, 1, 1]
+    run.end()
+    assert ml.sql("SELECT count(*) AS n, count(DISTINCT step) AS s FROM metrics").to_dict("list") == {
+        "n": [20],
+        "s": [20],
+    }
+
+
+@shared
+def test_a_store_that_cannot_be_reached_loses_nothing(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logging goes on where the store is away; everything arrives when it is back, and no secret is told."""
+    away = place.replace("host=127.0.0.1", "host=127.0.0.1 password=geheim").replace("port=", "port=1")
+    if place.startswith("quack"):
+        away = f"quack:127.0.0.1:{places.free_port()}"
+    chosen = ml.configure(away)
+    run = ml.start_run("a")
+    ml.log_metrics({"m": 1.0})
+    with pytest.warns(RuntimeWarning, match="Nothing is lost") as told:
+        run.end()
+    with pytest.raises(StoreError) as error:
+        ml.runs.list()
+    for text in (repr(chosen), str(error.value), *(str(one.message) for one in told)):
+        assert "geheim" not in text
+        assert TOKEN not in text
+    session.reset()
+    back = config.settings(place).files / "journal"
+    shutil.copytree(chosen.files / "journal", back)
+    ml.configure(place)
+    assert ml.runs.list()["name"].tolist() == ["a"]
+
+
+@pytest.mark.parametrize("place", ["lake"], indirect=True)
+def test_a_lake_needs_a_place_for_its_files_once(place: str) -> None:
+    """A new lake without one is refused in a sentence; one that is there knows its own."""
+    bare = place.partition("?data=")[0]
+    ml.configure(bare)
+    with pytest.raises(InputError, match=r"\?data="):
+        ml.runs.list()
+    ml.configure(place)
+    ml.start_run("a").end()
+    ml.configure(bare)
+    assert len(ml.runs.list()) == 1
+
+
+def test_a_missing_extension_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the wheels the message says what to install, and nothing is fetched."""
+    monkeypatch.setitem(extensions.PACKAGES, "ducklake", "duckdb-extension-of-nobody")
+    ml.configure("ducklake:postgres:host=nowhere?data=x")
+    with pytest.raises(StoreError, match=r"pip install 'modellab-jupyter\[shared\]'"):
+        ml.runs.list()
+
+
+@pytest.mark.parametrize(
+    "text", ["quack:host", "quack:host:0", "quack::1", "ducklake:sqlite:x", "ducklake:postgres:", "http://x", "s3://b/x",
+             "ducklake:postgres:host=x?data=gs://b"]
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused(text: str) -> None:
+    """What is no address of a store is refused before any work, with the forms that are."""
+    with pytest.raises(InputError):
+        ml.configure(text)
+
+
+@pytest.mark.parametrize(
+    "conninfo",
+    ["host=h password=geheim dbname=d", "host=h password = 'ge\\'heim x' dbname=d", "postgresql://u:geheim@h/d"],
+)
+def test_a_password_is_never_shown(conninfo: str) -> None:
+    """Neither repr nor text nor message of a lake holds its password."""
+    chosen = config.settings(f"ducklake:postgres:{conninfo}?data=s3://b/x")
+    assert "heim" not in repr(chosen) + chosen.place + str(chosen.files)
+    assert isinstance(chosen.shared, config.Lake)
+    assert chosen.shared.conninfo == conninfo
+    assert chosen.shared.data == "s3://b/x"
