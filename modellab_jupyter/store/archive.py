@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.errors import DamagedError, InputError, StoreNewerError
-from modellab_jupyter.store import migrations
+from modellab_jupyter.store import migrations, wide
 from modellab_jupyter.store.shared import blob_name, is_path
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ GROWTH = 300  # times that a table may be larger in memory than in its file, bey
 ROWS = 50  # rows that a byte of a table can hold at most, beyond the first million
 SLACK = 16 << 20  # bytes
 OWN = {"segments", "unreadable", "migrations", "files"}  # of a store, not of a project
+DERIVED = {"run_wide"}  # from the others
 CHUNK = 1 << 20
 
 # Which rows of a table belong to a project, by the first column of these that it has.
@@ -58,7 +59,7 @@ def tables(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     ).fetchall()
     found: dict[str, list[str]] = {}
     for table, column in rows:
-        if table not in OWN:
+        if table not in OWN | DERIVED:
             found.setdefault(str(table), []).append(str(column))
     return found
 
@@ -135,12 +136,14 @@ def _names(con: duckdb.DuckDBPyConnection, project_id: str, store: Store) -> set
     digests = con.execute(
         f"""SELECT digest, kind = 'folder' FROM artifacts WHERE {run}
         UNION ALL SELECT predictions, false FROM evaluations WHERE {run}
-        UNION ALL SELECT preview, false FROM dataset_versions WHERE preview IS NOT NULL AND {_BELONG["dataset_id"]}""",
+        UNION ALL SELECT unnest([preview, summary]), false FROM dataset_versions WHERE {_BELONG["dataset_id"]}""",
         {"project": project_id},
     ).fetchall()
     folders = con.execute(f"SELECT folder FROM evaluations WHERE {run}", {"project": project_id}).fetchall()
     names: set[str] = set()
     for digest, folder in digests:
+        if digest is None:
+            continue
         members = [str(member["digest"]) for member in store.blobs.members(digest)] if folder else []
         names |= {blob_name(one) for one in (digest, *members) if store.blobs.existing(one)}
     for (folder,) in folders:
@@ -297,14 +300,16 @@ def insert(con: duckdb.DuckDBPyConnection, rows: dict[str, pa.Table]) -> dict[st
                         [[old, new] for old, new in moved.items()])  # fmt: skip
     known = tables(con)
     con.register("incoming_runs", rows["runs"].select(["run_id"]))
-    con.execute("CREATE OR REPLACE TEMP TABLE new_runs AS SELECT DISTINCT run_id FROM incoming_runs "
-                "WHERE run_id NOT IN (SELECT run_id FROM runs)")  # fmt: skip
+    unknown = "SELECT DISTINCT run_id AS run FROM incoming_runs WHERE run_id NOT IN (SELECT run_id FROM runs)"
+    new_runs = con.sql(unknown).to_arrow_table()
     con.unregister("incoming_runs")
+    con.register("new_runs", new_runs)
     for name, table in rows.items():
         con.register("fresh", table)
         counts[name] = int(con.execute(_statement(name, known[name])).fetchall()[0][0])
         con.unregister("fresh")
-    con.execute("DROP TABLE new_runs")
+    con.unregister("new_runs")
+    wide.refresh(con, new_runs)
     return counts
 
 
@@ -312,7 +317,7 @@ def _statement(name: str, columns: Sequence[str]) -> str:
     """Return the statement that inserts those rows of ``fresh`` that are new to a table."""
     into = f"INSERT INTO {name} BY NAME SELECT"
     if "run_id" in columns:
-        return f"{into} * FROM fresh WHERE run_id IN (SELECT run_id FROM new_runs)"
+        return f"{into} * FROM fresh WHERE run_id IN (SELECT run FROM new_runs)"
     if name == "dataset_versions":  # another history of the dataset may have taken its numbers
         return f"""{into} * REPLACE (CAST(coalesce((SELECT max(v.version) FROM dataset_versions v
             WHERE v.dataset_id = f.dataset_id), 0) + row_number() OVER (PARTITION BY f.dataset_id ORDER BY version)

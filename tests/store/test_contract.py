@@ -132,6 +132,7 @@ def test_what_is_logged_is_found(place: str, tmp_path: Path, monkeypatch: pytest
     assert (copy / "deep" / "a.bin").read_bytes() == bytes(range(256)) * 40
     assert (copy / "empty").read_bytes() == b""
     assert ml.datasets.preview("people")["who"].tolist() == ["a", "b", "ü'"]
+    assert "who" in str(ml.datasets.summary("people"))
     judged = ml.evaluations.list(run.id)["evaluation_id"][0]
     assert (ml.evaluations.folder(judged) / "metrics.json").is_file()
     assert len(ml.evaluations.predictions(judged)) == 40
