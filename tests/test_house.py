@@ -29,7 +29,7 @@ FLOORS = [
     {"assets", "api", "transfer"},
     {"catalog"},
     {"templates", "repro", "widgets"},
-    {"views", "export"},
+    {"views", "exporter"},
     {"demo", "doctor"},
     {"magics", "cli", "server"},
 ]
@@ -52,7 +52,7 @@ LATE = {
     "widgets",
     "templates",
     "server",
-    "export",
+    "exporter",
     "magics",
 }  # loaded on use or by their host, so they may
 

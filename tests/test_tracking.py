@@ -322,7 +322,7 @@ def test_logging_without_a_run_says_what_to_type() -> None:
 @pytest.mark.parametrize(
     ("store", "says"),
     [
-        ("postgres://host/db", "must be the path of a DuckDB file in this version"),
+        ("postgres://host/db", "must be a path, quack:HOST:PORT, or ducklake:postgres:CONNINFO"),
         ("notes.csv", "must be a path that ends in .duckdb, found 'notes.csv'; try 'notes.duckdb'"),
         ("plain", "try 'plain.duckdb'"),
         (3, "must be the path of a DuckDB file, found 3"),

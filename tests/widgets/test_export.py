@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from memory_source import HOSTILE, MemorySource
 
-from modellab_jupyter.export import ModelLabExporter
+from modellab_jupyter.exporter import ModelLabExporter
 from modellab_jupyter.widgets.base import LIVE_MIME, is_built
 from modellab_jupyter.widgets.dashboard import Dashboard
 from modellab_jupyter.widgets.saved import MIME
