@@ -90,6 +90,8 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("run", nargs="?", help="show this one, by id or name")
     p.add_argument("--project-id", metavar="P", help="of this project, by id or name")
     p.add_argument("--sort", metavar="COLUMN", help="metrics. and params. may be left out")
+    p.add_argument("--where", metavar="TEXT", help='only those, as in "metrics.roc_auc > 0.8 AND NOT baseline"')
+    p.add_argument("--order-by", metavar="TEXT", help="in place of --sort, as in 'metrics.roc_auc desc, name'")
     p.add_argument("--limit", type=int, metavar="N", help="at most so many")
     p.add_argument("--all", action="store_true", help="every column")
     command("projects", _projects)
@@ -167,7 +169,8 @@ def _runs(args: argparse.Namespace) -> int:
 
     _configure(args, reads=True)
     if args.run is None:
-        found = catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit)
+        chosen = {"where": args.where, "order_by": args.order_by}
+        found = catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit, **chosen)
         return _print(found.drop(columns="note") if args.all else _brief(found))
     record = catalog.runs.get(args.run)
     for name in record.__struct_fields__:

@@ -105,6 +105,9 @@ def test_lists_print_what_is_there(capsys, table):
     run(capsys, "train", "classification", str(table), "--target", "label", "--project-id", "p")
 
     assert "xgboost" in run(capsys, "runs")[1]
+    chosen = run(capsys, "runs", "--where", "name != 'xgboost'", "--order-by", "name desc")[1]
+    assert "dummy" in chosen
+    assert "xgboost" not in chosen
     assert re.search(r"\bp\b.*\b3\b", run(capsys, "projects")[1])
     assert "table" in run(capsys, "datasets")[1]
     assert "size" in run(capsys, "datasets", "table")[1]
