@@ -103,9 +103,12 @@ class Store:
         Folder with journals, blobs and evaluations.
     """
 
+    has_all_journals = True  # no other machine has segments of this store, which may have been idle for long
+
     def __init__(self, path: Path | None, files: Path) -> None:
         self.path = path
         self.files = files
+        self._ends: dict[str, int] = {}
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend: Backend = FileBackend(path)
@@ -184,8 +187,18 @@ class Store:
                 RuntimeWarning,
                 stacklevel=4,
             )
-        self._sweep({**taken, **{path.name: end for path, end in ends.items()}})
+        self._ends = {**taken, **{path.name: end for path, end in ends.items()}}
+        self._sweep(self._ends)
         return len(records)
+
+    def _waits(self) -> bool:
+        """Tell whether a journal holds what this process did not see taken; that others took it does not matter."""
+        if not self._backend.exists():
+            return True
+        try:
+            return any(path.stat().st_size > self._ends.get(path.name, 0) for path in journals.segments(self.journals))
+        except FileNotFoundError:  # others take it this moment
+            return True
 
     def _save(
         self,
@@ -200,11 +213,12 @@ class Store:
             ingest.apply(con, (record.event for record in records))
             self._carry(con, (record.event for record in records))
             con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
-            con.execute(
-                f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
-                AND taken_at < now() AT TIME ZONE 'UTC' - INTERVAL {KNOWN_DAYS} DAY""",
-                [[path.name for path in present]],
-            )
+            if self.has_all_journals:
+                con.execute(
+                    f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
+                    AND taken_at < now() AT TIME ZONE 'UTC' - INTERVAL {KNOWN_DAYS} DAY""",
+                    [[path.name for path in present]],
+                )
             con.executemany(
                 "INSERT INTO segments VALUES (?, ?, now() AT TIME ZONE 'UTC')",
                 [[path.name, end] for path, end in ends.items()],
@@ -273,8 +287,7 @@ class Store:
     def _taken(
         self, connect: _Connect, *, sealed: bool, wait: float | None, for_good: bool = True
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        pending = bool(journals.segments(self.journals))
-        if pending:
+        if self._waits() or (not for_good and journals.segments(self.journals)):  # a picture may be older than that
             with connect(write=True, wait=wait) as con:
                 self._take(con, for_good=for_good)
                 if not sealed:
@@ -323,7 +336,7 @@ class Store:
 
     def series(self, run_ids: Sequence[str], key: str | None = None, points: int | None = None) -> pa.Table:
         """Return metric values of runs, see `queries.series`; again from memory where the file has not changed."""
-        state = None if journals.segments(self.journals) else kept.state(self.path)
+        state = None if self._waits() else kept.state(self.path)
         asked = repr((list(run_ids), key, points))
         found = self._kept.get(state, asked)
         if found is None:

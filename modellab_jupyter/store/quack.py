@@ -118,6 +118,7 @@ class Desk:
         self.store = Store(path, files)
         self._held = _HeldBackend(path)
         self.store._backend = self._held  # noqa: SLF001 - the same package
+        self.store.has_all_journals = False  # clients send theirs in parts
         self._talks: dict[str, _Talk] = {}
         self._lock = threading.Lock()
         self._verbs: dict[str, Callable[..., Any]] = {
@@ -537,6 +538,7 @@ class ServedStore(SharedStore):
                         start = end
                 ends[path.name] = start
         count = int(self._server.call("ingest"))
+        self._ends = ends
         self._sweep(ends)
         return count
 

@@ -97,6 +97,8 @@ class SharedStore(Store):
         The folder of this machine: journals that wait, and copies of files.
     """
 
+    has_all_journals = False
+
     def __init__(self, shared: config.Server | config.Lake, files: Path) -> None:
         super().__init__(None, files)
         self.shared = shared

@@ -160,6 +160,55 @@ def test_changes_and_the_trash(place: str) -> None:
 
 
 @every
+def test_lists_are_chosen_and_checked_everywhere(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters, series, drift, checks of bytes, the trash and what takes space mean the same in each place."""
+    ml.configure(place)
+    for number in range(3):
+        frame = pd.DataFrame({"x": [float(number), 2.0, 3.0] * 20})
+        with ml.start_run(f"r{number}", "p", params={"depth": number}, tags=["odd"] if number % 2 else []) as run:
+            run.log_metrics({"loss": float(number)})
+            run.log_dataset(frame, "data")
+            run.log_artifact(b"x" * (number + 1), "x.bin")
+    if place.partition(":")[0] in {"quack", "ducklake"}:
+        another_machine(monkeypatch, tmp_path, place)
+    assert ml.runs.list(where="metrics.loss >= 1 AND params.depth < 2")["name"].tolist() == ["r1"]
+    found = ml.runs.list(where="NOT tags.odd OR params.depth = 2", order_by="metrics.loss desc")
+    assert found["name"].tolist() == ["r2", "r0"]
+    assert ml.runs.metrics("r2", "loss")["value"].tolist() == [2.0]
+    drift = ml.datasets.drift("data", 1, 3)
+    assert "x" in str(drift)
+    assert ml.datasets.verify_all()
+    assert ml.artifacts.verify()
+    ml.runs.delete("r1")
+    assert ml.trash.contents().objects["run"] == 1
+    assert {"metrics", "runs"} <= set(ml.storage()["name"])
+
+
+@every
+def test_a_machine_that_was_idle_for_weeks_doubles_nothing(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that is half taken stays half taken, however long ago that was and whoever wrote since."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "idle"))
+    ml.configure(place)
+    run = ml.start_run("idle", "p")
+    run.log_metrics({"m": 1.0})
+    run._describing.join()
+    assert len(ml.runs.list()) == 1
+    owner = session.current()
+    with owner.store._backend.connect(write=True) as con:
+        con.execute("UPDATE segments SET taken_at = taken_at - INTERVAL 30 DAY")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "busy"))
+    other = python(WRITER, place, "busy")
+    out, err = other.communicate(timeout=120)
+    assert (other.returncode, out.strip()) == (0, "3"), err
+    run.log_metrics({"m": 2.0})
+    run.end()
+    assert ml.runs.metrics("idle", "m")["value"].tolist() == [1.0, 2.0]
+    assert owner is session.current()
+
+
+@every
 def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
     """`ml.sql` binds values, refuses to write, and reaches no files, no network, nothing beside the store."""
     ml.configure(place)

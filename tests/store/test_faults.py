@@ -152,6 +152,22 @@ def test_readers_see_everything_while_another_program_holds_the_store(how: str) 
     assert segments(Path("modellab.files/journal")) == []
 
 
+def test_a_reader_with_nothing_to_take_in_reads_beside_other_readers() -> None:
+    """While a run is open, whoever has seen what it logged asks for the file to read it, not to write."""
+    with ml.start_run("open") as run:
+        ml.log_metrics({"a": 1.0})
+        run._describing.join()
+        assert names() == {"open"}
+        holder = hold("reader")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert names() == {"open"}
+            assert ml.sql("SELECT value FROM metrics")["value"].tolist() == [1.0]
+        holder.communicate("\n", timeout=30)
+        ml.log_metrics({"a": 2.0})
+        assert ml.sql("SELECT value FROM metrics")["value"].tolist() == [1.0, 2.0]
+
+
 def test_a_picture_does_not_free_the_file_for_others() -> None:
     """Copying a file that the user's own connection holds leaves its lock in force: nobody else gets in."""
     import duckdb
