@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -125,6 +124,8 @@ def settings(store: str | os.PathLike[str] | None = None, project: str | None = 
         raise InputError(f"project must be a name or an id, found {name!r}; give a text that is not empty.")
     if _URL.match(text):
         shared = address(text)
+        import hashlib  # loads OpenSSL, which takes a third of the time to the first metric
+
         key = hashlib.sha256(str(shared).encode()).hexdigest()[:12]
         return Settings(home() / "stores" / f"{text.partition(':')[0]}-{key}" / STORE_NAME, name, shared)
     path = Path(text).expanduser().absolute()

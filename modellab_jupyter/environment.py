@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -35,9 +36,11 @@ def _packages(_state: tuple[tuple[str, int], ...]) -> dict[str, str]:
 
     packages: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.name
-        if name and name.lower() not in packages:  # the first on the path is the one that is imported
-            packages[name.lower()] = distribution.version
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        head = text.partition("\n\n")[0]  # parsing all of it as a message takes five times as long
+        name, version = (re.search(rf"^{key}:[ \t]*(\S+)", head, re.MULTILINE) for key in ("Name", "Version"))
+        if name and version:
+            packages.setdefault(name[1].lower(), version[1])  # the first on the path is the one that is imported
     return dict(sorted(packages.items()))
 
 

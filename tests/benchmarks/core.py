@@ -23,6 +23,7 @@ VALUES = {"train_loss": 0.1234567, "val_loss": 0.2345678, "accuracy": 0.9123456,
 def python(code: str, folder: Path) -> str:
     """Run Python in a folder and return what it printed."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=env, check=True, capture_output=True, text=True
     ).stdout
