@@ -92,6 +92,16 @@ def _culprits(con: duckdb.DuckDBPyConnection, records: Sequence[_Record]) -> lis
     return []
 
 
+def _liveness(running: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return which running runs of this machine have lost their process, and the time."""
+    gone = [
+        row["run_id"]
+        for row in running
+        if row["host"] == journals.host() and not journals.is_alive(row["pid"], row["process_started"])
+    ]
+    return {"gone": gone, "now": time.time_ns() // 1000}
+
+
 class Store:
     """Runs, datasets, artifacts and evaluations of one DuckDB file and the folder of files beside it.
 
@@ -117,8 +127,11 @@ class Store:
         self._told = False
 
     def warm(self) -> None:
-        """Load DuckDB, so that the next use need not."""
+        """Load DuckDB and start it, so that the next use need not."""
         import duckdb  # noqa: F401
+
+        if isinstance(self._backend, FileBackend):
+            self._backend.warm()
 
     # -- taking in -------------------------------------------------------------------------------
 
@@ -193,10 +206,9 @@ class Store:
 
     def _waits(self) -> bool:
         """Tell whether a journal holds what this process did not see taken; that others took it does not matter."""
-        if not self._backend.exists():
-            return True
         try:
-            return any(path.stat().st_size > self._ends.get(path.name, 0) for path in journals.segments(self.journals))
+            known = self._ends if self._backend.exists() else {}
+            return any(path.stat().st_size > known.get(path.name, 0) for path in journals.segments(self.journals))
         except FileNotFoundError:  # others take it this moment
             return True
 
@@ -336,12 +348,20 @@ class Store:
 
     def series(self, run_ids: Sequence[str], key: str | None = None, points: int | None = None) -> pa.Table:
         """Return metric values of runs, see `queries.series`; again from memory where the file has not changed."""
-        state = None if self._waits() else kept.state(self.path)
         asked = repr((list(run_ids), key, points))
+        return self._again(asked, lambda con: (queries.series(con, run_ids, key, points), True))
+
+    def _again(self, asked: str, query: Callable[[duckdb.DuckDBPyConnection], tuple[pa.Table, bool]]) -> pa.Table:
+        """Return a table from memory where nothing has changed since it was read, else from a query.
+
+        The query also tells whether its answer stays the same as long as the file does.
+        """
+        state = None if self._waits() else kept.state(self.path)
         found = self._kept.get(state, asked)
         if found is None:
-            found = self.read(queries.series, run_ids, key, points)
-            self._kept.put(state, asked, found)
+            found, stays = self.read(query)
+            if stays:
+                self._kept.put(state, asked, found)
         return found
 
     def projects(self, *, trash: bool = False, project_id: str | None = None) -> pa.Table:
@@ -359,28 +379,25 @@ class Store:
         order_by: str | None = None,
     ) -> pa.Table:
         """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
-        chosen: dict[str, Any] = {"limit": limit, "where": where, "order_by": order_by}
-        with self._reading() as con:
-            return queries.runs(
-                con, project_id=project_id, run_ids=run_ids, trash=trash, **chosen, **self._liveness(con)
-            )
+        chosen: dict[str, Any] = {
+            "project_id": project_id, "run_ids": run_ids, "trash": trash, "limit": limit, "where": where,
+            "order_by": order_by,
+        }  # fmt: skip
+
+        def query(con: duckdb.DuckDBPyConnection) -> tuple[pa.Table, bool]:
+            running = queries.running(con)
+            stays = where is None and not running  # neither asks what time it is
+            return queries.runs(con, **chosen, **_liveness(running)), stays
+
+        return self._again(repr(chosen), query)
 
     def run(self, run_id: str) -> dict[str, Any]:
         """Return everything about one run but its metric series."""
         with self._reading() as con:
-            found = queries.run(con, run_id, **self._liveness(con))
+            found = queries.run(con, run_id, **_liveness(queries.running(con)))
         if found is None:
             raise NotFoundError(f"no run has the id {run_id!r}; see ml.runs.list().")
         return found
-
-    def _liveness(self, con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-        """Return which running runs of this machine have lost their process, and the time."""
-        gone = [
-            row["run_id"]
-            for row in queries.running(con)
-            if row["host"] == journals.host() and not journals.is_alive(row["pid"], row["process_started"])
-        ]
-        return {"gone": gone, "now": time.time_ns() // 1000}
 
     def sql(self, query: str, params: Any = None) -> pa.Table:
         """Run one SELECT over the store's tables, without access to files or the network.

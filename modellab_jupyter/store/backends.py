@@ -138,6 +138,12 @@ class FileBackend:
                 self._engine = kept if sealed else self._engine
                 self._used = False
 
+    def warm(self) -> None:
+        """Start the engine, so that the next use need not."""
+        with self._turn:
+            if self.path is not None and self._engine is None:
+                self._engine = _engine()
+
     def _release(self, con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> None:
         """Close the file, so that others can have it; the engine is kept unless it cannot let go of the file."""
         import duckdb
@@ -204,7 +210,7 @@ class FileBackend:
         while True:
             seen = _number(path)
             if self._engine is None:
-                self._engine = duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
+                self._engine = _engine()
             con = self._engine.cursor()
             try:
                 con.execute(f"ATTACH '{quoted}' AS store ({options})")
@@ -248,6 +254,13 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
+def _engine() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB that has no file yet."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": str(min(4, os.cpu_count() or 1))})
 
 
 def seal(con: duckdb.DuckDBPyConnection) -> None:

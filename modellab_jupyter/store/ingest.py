@@ -12,6 +12,7 @@ from modellab_jupyter.store import wide
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import pyarrow as pa
 
 _EDITABLE = {
@@ -398,23 +399,23 @@ def _params(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ParamsLogged
 
 
 def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogged]) -> None:
-    run: list[str] = []
-    key: list[str] = []
-    value: list[float] = []
-    step: list[int] = []
-    at: list[int] = []
-    for e in events:
-        values: dict[str, float] = {**e.values, **{k: float(word) for k, word in e.odd.items()}} if e.odd else e.values
-        count = len(values)
-        run += [e.run_id] * count
-        key += values
-        value += values.values()
-        step += [e.step] * count
-        at += [micros(e.time)] * count
-    fresh = {"run": run, "metric": key, "step": step, "number": value, "us": at, "position": range(len(run))}
-    if not run:
+    import numpy as np
+    import pyarrow as pa
+
+    values = [{**e.values, **{key: float(word) for key, word in e.odd.items()}} if e.odd else e.values for e in events]
+    counts = np.array([len(one) for one in values], dtype=np.int64)
+    if not counts.sum():
         return
-    con.register("fresh", _arrow(fresh))
+    each: dict[str, Any] = {
+        "run": _coded([e.run_id for e in events], counts),
+        "metric": _coded([key for one in values for key in one]),
+        "step": np.array([e.step for e in events], dtype=np.int64).repeat(counts),
+        "number": np.array([number for one in values for number in one.values()], dtype=np.float64),
+        "us": np.array([micros(e.time) for e in events], dtype=np.int64).repeat(counts),
+        "position": np.arange(counts.sum()),
+    }
+    fresh = {name: _numbers(array) if isinstance(array, np.ndarray) else array for name, array in each.items()}
+    con.register("fresh", pa.table(fresh))
     con.execute("INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position")
     con.execute(
         """CREATE OR REPLACE TEMP TABLE changed AS
@@ -629,8 +630,10 @@ def _column(values: Sequence[Any], kind: str) -> pa.Array:
     import numpy as np
     import pyarrow as pa
 
-    there = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
-    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    valid = None
+    if None in values:
+        there = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
+        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
     if kind == "large_string":
         texts = [b"" if value is None else value.encode() for value in values]
         offsets = np.zeros(len(texts) + 1, dtype=np.int64)
@@ -640,8 +643,25 @@ def _column(values: Sequence[Any], kind: str) -> pa.Array:
         buffers = [valid, pa.py_buffer(np.packbits([bool(value) for value in values], bitorder="little"))]
     else:
         numbers = values if valid is None else [0 if value is None else value for value in values]
-        buffers = [valid, pa.py_buffer(np.array(numbers, dtype=kind))]
+        return _numbers(np.array(numbers, dtype=kind), valid)
     return pa.Array.from_buffers(getattr(pa, kind)(), len(values), buffers)
+
+
+def _numbers(values: np.ndarray[Any, Any], valid: pa.Buffer | None = None) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(getattr(pa, values.dtype.name)(), len(values), [valid, pa.py_buffer(values)])
+
+
+def _coded(texts: Sequence[str], counts: np.ndarray[Any, Any] | None = None) -> pa.Array:
+    """Return texts that repeat as a dictionary and places in it; each as often as `counts` says."""
+    import numpy as np
+    import pyarrow as pa
+
+    names: dict[str, int] = {}
+    codes = np.array([names.setdefault(text, len(names)) for text in texts], dtype=np.int32)
+    places = _numbers(codes if counts is None else codes.repeat(counts))
+    return pa.DictionaryArray.from_arrays(places, _column(list(names), "large_string"))
 
 
 def _load(con: duckdb.DuckDBPyConnection, sql: str, columns: dict[str, Any]) -> None:

@@ -144,38 +144,22 @@ def runs(
     if run_ids is not None:
         conditions.append("list_contains($ids, r.run_id)")
         params["ids"] = list(run_ids)
-    order, projects_, kept = "r.run_id DESC", "", "run_wide"
+    order, joined = "r.run_id DESC", ""
     if where is not None or order_by is not None:
         compiler = filters.Compiler(lambda kind: wide.keys(con, kind), _STATUS, _DURATION)
         conditions += [] if where is None else [compiler.where(where)]
         order = order if order_by is None else f"{compiler.order(order_by)}, {order}"
         params |= compiler.params
-        projects_ = "LEFT JOIN projects q ON q.project_id = r.project_id"
-    elif limit is not None:  # the oldest of those shown is found first, so that only their rows are read
-        bound = {name: value for name, value in params.items() if name not in {"gone", "now"}}
-        last = con.execute(
-            f"""SELECT min(run_id) FROM (SELECT r.run_id FROM runs r WHERE {" AND ".join(conditions)}
-            ORDER BY r.run_id DESC LIMIT {int(limit)})""",
-            bound,
-        ).fetchall()
-        params["oldest"] = last[0][0]
-        conditions.append("r.run_id >= $oldest")
-        kept = "(SELECT * FROM run_wide WHERE run_id >= $oldest)"
-    sorted_here = limit is None and order_by is None  # by the ids alone, which costs less than with all beside them
-    ending = "" if sorted_here else f"ORDER BY {order}" + ("" if limit is None else f" LIMIT {int(limit)}")
-    found = wide.columns(
-        table(
-            con,
-            f"""SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note,
-              coalesce(w.tags, []) AS tags, d.name AS dataset,
-              {", ".join(f"w.{name}" for name in wide.LISTS if name != "tags")}
-            FROM runs r LEFT JOIN {kept} w ON w.run_id = r.run_id
-            LEFT JOIN datasets d ON d.dataset_id = w.dataset_id {projects_}
-            WHERE {" AND ".join(conditions)} {ending}""",
-            params,
-        )
+        joined = """LEFT JOIN run_wide w ON w.run_id = r.run_id LEFT JOIN datasets d ON d.dataset_id = w.dataset_id
+            LEFT JOIN projects q ON q.project_id = r.project_id"""
+    heads = table(
+        con,
+        f"""SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note
+        FROM runs r {joined} WHERE {" AND ".join(conditions)}
+        ORDER BY {order} {"" if limit is None else f"LIMIT {int(limit)}"}""",
+        params,
     )
-    return found.sort_by([("run_id", "descending")]) if sorted_here else found
+    return wide.beside(con, heads, whole=len(conditions) == 1 and limit is None)
 
 
 def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:

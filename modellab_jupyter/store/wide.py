@@ -71,6 +71,32 @@ def refresh(con: duckdb.DuckDBPyConnection, runs: pa.Table | None) -> None:
             con.unregister("fresh")
 
 
+def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, whole: bool) -> pa.Table:
+    """Return runs in their order with what was kept of each beside them, one column for each param and metric.
+
+    Two queries and a lookup cost half of one query with a join, whose planning is most of what twenty rows cost.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether they are nearly all of the store's, so that choosing costs more than it saves.
+    """
+    import pyarrow.compute as pc
+
+    ids = runs.column("run_id")
+    chosen = "" if whole else "WHERE w.run_id IN (SELECT unnest($ids)) AND w.run_id >= $oldest"
+    params = None if whole else {"ids": ids.to_pylist(), "oldest": pc.min(ids).as_py()}
+    kept = con.sql(
+        f"""SELECT w.run_id, w.tags, d.name AS dataset, {", ".join(f"w.{name}" for name in LISTS if name != "tags")}
+        FROM run_wide w LEFT JOIN datasets d ON d.dataset_id = w.dataset_id {chosen}""",
+        params=params,
+    ).to_arrow_table()
+    places = pc.index_in(ids, value_set=kept.column("run_id"))
+    for name, column in zip(kept.column_names[1:], kept.columns[1:], strict=True):
+        runs = runs.append_column(name, column.take(places))
+    return columns(runs)
+
+
 def columns(table: pa.Table) -> pa.Table:
     """Return a table of runs whose columns `LISTS` became one column for each param and metric.
 
