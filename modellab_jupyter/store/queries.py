@@ -159,7 +159,7 @@ def runs(
         ORDER BY {order} {"" if limit is None else f"LIMIT {int(limit)}"}""",
         params,
     )
-    return wide.beside(con, heads, whole=len(conditions) == 1 and limit is None)
+    return wide.beside(con, heads, scattered=len(conditions) > 1 or order_by is not None)
 
 
 def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:

@@ -71,24 +71,27 @@ def refresh(con: duckdb.DuckDBPyConnection, runs: pa.Table | None) -> None:
             con.unregister("fresh")
 
 
-def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, whole: bool) -> pa.Table:
+def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool) -> pa.Table:
     """Return runs in their order with what was kept of each beside them, one column for each param and metric.
 
     Two queries and a lookup cost half of one query with a join, whose planning is most of what twenty rows cost.
 
     Parameters
     ----------
-    whole : bool
-        Whether they are nearly all of the store's, so that choosing costs more than it saves.
+    scattered : bool
+        Whether many others may lie between them; else what lies from the oldest on is read.
     """
     import pyarrow.compute as pc
 
     ids = runs.column("run_id")
-    chosen = "" if whole else "WHERE w.run_id IN (SELECT unnest($ids)) AND w.run_id >= $oldest"
-    params = None if whole else {"ids": ids.to_pylist(), "oldest": pc.min(ids).as_py()}
+    params: dict[str, Any] = {"oldest": pc.min(ids).as_py()}
+    chosen = "w.run_id >= $oldest"
+    if scattered:
+        chosen += " AND w.run_id IN (SELECT unnest($ids))"
+        params["ids"] = ids.to_pylist()
     kept = con.sql(
         f"""SELECT w.run_id, w.tags, d.name AS dataset, {", ".join(f"w.{name}" for name in LISTS if name != "tags")}
-        FROM run_wide w LEFT JOIN datasets d ON d.dataset_id = w.dataset_id {chosen}""",
+        FROM run_wide w LEFT JOIN datasets d ON d.dataset_id = w.dataset_id WHERE {chosen}""",
         params=params,
     ).to_arrow_table()
     places = pc.index_in(ids, value_set=kept.column("run_id"))
