@@ -18,7 +18,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-from tests.benchmarks.core import FIRST, LOG, QUERYABLE, ROOT, TABLE, measured, median, show
+from tests.benchmarks.core import FIRST, IMPORT, LOG, QUERYABLE, ROOT, TABLE, measured, median, show
 
 PEERS = ("mlflow", "trackio")
 
@@ -167,6 +167,8 @@ def own(n: int) -> dict[str, float]:
     """Measure and print ours; return what others are compared with."""
     first, log, many = measured(FIRST, n), measured(LOG, n), measured("import numpy\n" + QUERYABLE, n)
     small, wide, million = (measured(code, 1) for code in (TABLE, scaled(20_000, 10, 1, 5000), MILLION))
+    imported = median(measured(IMPORT, n), "package")
+    show("import modellab_jupyter, over bare Python", imported * 1e3, "ms", 100)
     show("start_run and first metric, fresh process", median(first, "cold") * 1e3, "ms", 30)
     show("end of a later run", median(first, "end") * 1e3, "ms", 200)
     show("log_metrics of 5 values", median(log, "log") * 1e6, "us", 5)
@@ -179,6 +181,7 @@ def own(n: int) -> dict[str, float]:
     show("top 20 of 1,000 runs", median(small, "top") * 1e3, "ms", 8)
     show("top 20 of 1,000 runs, read before", median(small, "again") * 1e3, "ms", 8)
     show("file of 1,000 runs, 100,000 scalars", median(small, "size") / 1e6, "MB", 3.0)
+    show("one series of 1,000 runs, read for the first time", median(small, "series") * 1e3, "ms", 2)
     show("runs table of 20,000 runs", median(wide, "table") * 1e3, "ms", 120)
     show("top 20 of 20,000 runs by a metric", median(wide, "best") * 1e3, "ms", None)
     show("20 of 20,000 runs by a filter", median(wide, "where") * 1e3, "ms", None)
@@ -187,7 +190,8 @@ def own(n: int) -> dict[str, float]:
     show("a series of 1 M points, extremes kept", median(million, "reduced") * 1e3, "ms", 300)
     return {
         "cold": median(first, "cold"), "log": median(log, "log"), "many": queryable, "table": median(small, "table"),
-        "top": median(small, "top"), "series": median(wide, "first"), "size": median(small, "size"),
+        "top": median(small, "top"), "series": median(small, "series"), "size": median(small, "size"),
+        "import": imported,
     }  # fmt: skip
 
 
@@ -214,7 +218,7 @@ def scale() -> None:
 
 def peers(python: str, ours: dict[str, float], runs: int) -> None:
     """Print the same of other trackers, as ratios to ours; what one of them has no way to do is left out."""
-    words = {"cold": "first metric", "log": "log call of 5 values", "many": "10,000 x 5 values, only logged",
+    words = {"import": "import", "cold": "first metric", "log": "log call of 5 values", "many": "10,000 x 5 values, only logged",
              "top": "top 20", "table": f"runs table of {runs:,} runs", "series": "one series",
              "size": "size on disk"}  # fmt: skip
     for name, code in zip(PEERS, (MLFLOW.replace("RUNS", str(runs)), TRACKIO), strict=True):
