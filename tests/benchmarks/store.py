@@ -219,7 +219,8 @@ def scale() -> None:
 def peers(python: str, ours: dict[str, float], runs: int) -> None:
     """Print the same of other trackers, as ratios to ours; what one of them has no way to do is left out."""
     words = {"import": "import", "cold": "first metric", "log": "log call of 5 values",
-             "many": "10,000 x 5 values, only logged", "top": "top 20", "table": f"runs table of {runs:,} runs", "series": "one series",
+             "many": "10,000 x 5 values, only logged", "top": "top 20",
+             "table": f"runs table of {runs:,} runs", "series": "one series",
              "size": "size on disk"}  # fmt: skip
     for name, code in zip(PEERS, (MLFLOW.replace("RUNS", str(runs)), TRACKIO), strict=True):
         if subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode:
