@@ -129,7 +129,9 @@ class FileBackend:
                 yield con
             except BaseException as error:
                 clean = False
-                if isinstance(error, _faults()) or "Corrupt database" in str(error):
+                if not isinstance(error, StoreError) and (
+                    isinstance(error, _faults()) or "Corrupt database" in str(error)
+                ):
                     raise _translated(error, self.path) from error
                 raise
             finally:

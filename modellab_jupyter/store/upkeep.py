@@ -178,7 +178,10 @@ def salvage(backend: FileBackend, path: Path, waiting: Sequence[schema.AnyEvent]
     with suppress(StoreUnreadableError), backend.connect(write=False):  # a holder is named before anything is done
         pass
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    kept = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+    names = (
+        path.with_name(f"{path.stem}.damaged-{stamp}{n}{path.suffix}") for n in ("", *map(".{}".format, range(1000)))
+    )
+    kept = next(name for name in names if not name.exists())
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     _discard(fresh)
     target = FileBackend(fresh)

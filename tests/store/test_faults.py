@@ -328,6 +328,15 @@ def test_a_damaged_store_is_explained_repaired_and_kept(place: str, capsys: pyte
     assert "is sound" in capsys.readouterr().out
 
 
+def test_every_damaged_file_is_kept() -> None:
+    """Two repairs within a second leave two files."""
+    for name in ("one", "two"):
+        log(name)
+        Path("modellab.duckdb").write_bytes(harmed(Path("modellab.duckdb").read_bytes(), "head"))
+        assert main(["doctor", "--repair"]) == 1
+    assert len(list(Path.cwd().glob("modellab.damaged-*.duckdb"))) == 2
+
+
 def test_a_damaged_log_beside_the_store_costs_the_log_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """Where the write-ahead log of a program that was killed is damaged, the file itself is saved whole."""
     log("one")
