@@ -12,11 +12,12 @@ from modellab_jupyter.session import Session
 def report(owner: Session) -> str:
     """Return the state of the installation and of the store as lines of text; trouble is marked with ``!``."""
     health = owner.store.health()
+    size = f"{_size(health.size)}, " if health.size else ""  # nobody knows it of a shared one
     lines = [
         f"modellab-jupyter {_version('modellab-jupyter')}, Python {sys.version.split()[0]}",
         f"DuckDB {health.duckdb_version}, JupyterLab {_version('jupyterlab')}",
         f"store    {health.path} "
-        + (f"({_size(health.size)}, schema {health.schema_version})" if health.exists else "(made with the first run)"),
+        + (f"({size}schema {health.schema_version})" if health.exists else "(made with the first run)"),
         f"files    {owner.settings.files}",
         f"project  {owner.settings.project}",
         f"journal  {health.waiting_segments} file{'s' * (health.waiting_segments != 1)}, {_size(health.waiting_bytes)}",
@@ -75,7 +76,7 @@ def _space(owner: Session) -> list[str]:
     folders = [
         f"{row['what']} {_size(row['bytes'])} ({row['count']})" for row in found if row["what"] not in {"table", "file"}
     ]
-    return [f"tables   {', '.join(parts)}", f"space    {', '.join(folders)}"]
+    return [*([f"tables   {', '.join(parts)}"] if parts else []), f"space    {', '.join(folders)}"]
 
 
 def _version(name: str) -> str:
