@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -22,6 +23,8 @@ _LONGEST = 10_000  # characters
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _OPERATORS = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">=",
               "NullSafeEQ": "IS NOT DISTINCT FROM", "NullSafeNEQ": "IS DISTINCT FROM"}  # fmt: skip
+_PARTS = {"this", "expression", "expressions"}  # of a node; _MORE has what else a kind of node may say
+_MORE = {"Between": {"low", "high"}, "Like": {"negate"}, "ILike": {"negate"}}
 # Fields of a run itself: their SQL, where r is the run, d its dataset, q its project, and their kind.
 FIELDS: dict[str, tuple[str, Kind]] = {
     "run_id": ("r.run_id", "text"), "name": ("r.name", "text"), "note": ("r.note", "text"),
@@ -72,15 +75,21 @@ class Compiler:
 
     def order(self, text: str) -> str:
         """Return the SQL of an order: names with ``asc`` or ``desc``, separated by commas; missing values come last."""
-        return self._guarded(lambda: ", ".join(self._ordered(one) for one in _parsed(text, "order_by").expressions))
+        return self._guarded(
+            lambda: ", ".join(self._ordered(one) for one in _parsed(text, "order_by").expressions), "order_by"
+        )
 
-    def _guarded(self, compiled: Callable[[], str]) -> str:
+    def _guarded(self, compiled: Callable[[], str], what: str = "where") -> str:
         try:
             return compiled()
         except RecursionError:
-            raise InputError("where is nested too deeply to be read; write it with fewer parentheses.") from None
+            raise InputError(f"{what} is nested too deeply to be read; write it with fewer parentheses.") from None
 
     def _ordered(self, node: Any) -> str:
+        if not _is_column(node.this):
+            raise InputError(
+                f"order_by cannot use {_said(node.this)!r:.80}; it knows names with asc or desc, separated by commas."
+            )
         column = self._column(node.this)
         way = "DESC" if node.args.get("desc") else "ASC"
         nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
@@ -89,6 +98,10 @@ class Compiler:
 
     def _condition(self, node: Any) -> str:
         kind = type(node).__name__
+        if kind not in {"Column", "Dot"} and not {n for n, v in node.args.items() if v} <= _PARTS | _MORE.get(
+            kind, set()
+        ):
+            raise _refused(node)  # what a parser of another version says beside would change the answer
         match kind:
             case "Paren":
                 return self._condition(node.this)
@@ -105,16 +118,17 @@ class Compiler:
                 return column.text
             case "Is":
                 return self._is(node)
-            case "Between" if not node.args.get("symmetric"):
+            case "Between":
                 low, high = node.args["low"], node.args["high"]
                 return f"({self._compare(node.this, '>=', low)} AND {self._compare(node.this, '<=', high)})"
-            case "In" if node.expressions and not any(node.args.get(n) for n in ("query", "unnest", "field")):
+            case "In" if node.expressions:
                 return "(" + " OR ".join(self._compare(node.this, "=", one) for one in node.expressions) + ")"
             case "Like" | "ILike" if _is_text(node.expression):
                 column = self._column(node.this)
                 if column.kind not in {"text", "param", "tag"}:
                     raise InputError(f"{column.said} is no text, so LIKE cannot match it; compare it with a value.")
-                return f"({column.text} {kind.upper()} {self._bind(node.expression.this)})"
+                sign = "NOT " * bool(node.args.get("negate")) + kind.upper()
+                return f"({column.text} {sign} {self._bind(node.expression.this)})"
             case _ if kind in _OPERATORS:
                 return self._compare(node.left, _OPERATORS[kind], node.right)
             case _:
@@ -209,7 +223,9 @@ class Compiler:
         ]
         plain = {name.partition(".")[2] or name: name for name in reversed(near)}
         guess = hint(said, near) or hint(said, plain)
-        raise InputError(f"no run has anything called {said!r:.80}{guess or f'; write it as {EXAMPLE}.'}")
+        raise InputError(
+            f"no run has anything called {said!r:.80}{guess or f'; texts stand in single quotes, as in {EXAMPLE}.'}"
+        )
 
     def _keyed(self, said: str, kind: str, rest: list[str]) -> _Column:
         known, key, stat = self._names(kind), ".".join(rest), "metric_values"
@@ -255,11 +271,14 @@ def _parsed(text: Any, what: str) -> Any:
 
 
 def _refused(node: Any) -> InputError:
-    said = " ".join(node.sql(dialect="duckdb").split())
     return InputError(
-        f"where cannot use {said!r:.80}; it knows AND, OR, NOT, comparisons, IN, BETWEEN, LIKE and IS NULL, and "
+        f"where cannot use {_said(node)!r:.80}; it knows AND, OR, NOT, comparisons, IN, BETWEEN, LIKE and IS NULL, and "
         'names with other signs in double quotes, as in metrics."val/loss" < 0.5.'
     )
+
+
+def _said(node: Any) -> str:
+    return " ".join(node.sql(dialect="duckdb").split())
 
 
 def _is_column(node: Any) -> bool:
@@ -295,7 +314,8 @@ def _time(node: Any, said: str) -> datetime:
     if kind == "Sub" and type(node.right).__name__ == "Interval":
         count, unit = _interval(node.right)
         if count is not None and unit in _UNITS:
-            return _time(node.left, said) - timedelta(seconds=count * _UNITS[unit])
+            with suppress(OverflowError, ValueError):  # before the year 1, or no number
+                return _time(node.left, said) - timedelta(seconds=count * _UNITS[unit])
     if text is not None:
         try:
             found = datetime.fromisoformat(text)
@@ -315,4 +335,4 @@ def _interval(node: Any) -> tuple[float | None, str]:
         count = float(node.this.this)
     except (AttributeError, TypeError, ValueError):
         return None, unit
-    return (count if abs(count) < 1e6 else None), unit
+    return count, unit

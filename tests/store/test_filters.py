@@ -93,7 +93,21 @@ def compared(column: Column, sign: str, value: Any) -> Truth:
 
 
 SIGNS = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
+
+
+def matched(column: Column, word: str, start: str) -> Truth:
+    found = [None if v is None else v.lower().startswith(start) for v in known(column[1])]
+    truth = [None if v is None else v != word.startswith("NOT ") for v in found]
+    return f"{column[0]} {word} '{start}%'", truth
+
+
 ATOMS = st.one_of(
+    st.builds(
+        matched,
+        st.sampled_from(TEXTS),
+        st.sampled_from(["LIKE", "ILIKE", "NOT LIKE", "NOT ILIKE"]),
+        st.sampled_from(["r", "x", "it", ""]),
+    ),
     st.builds(compared, st.sampled_from(NUMBERS), SIGNS, st.sampled_from([0.2, 0.7, 0.9, 1.5, 3, 5, -1])),
     st.builds(
         compared, st.sampled_from(TEXTS), SIGNS, st.sampled_from(["rf", "xgboost", "it's", "prod", "r2", "", "ü"])
@@ -136,6 +150,8 @@ def test_a_filter_agrees_with_pandas(store: Store, condition: Truth) -> None:
         ("params.model NOT IN ('rf')", [1, 2, 5]),
         ("metrics.acc BETWEEN 0.7 AND 0.8", [0]),
         ("name LIKE 'r%' AND params.model ILIKE 'XG%'", [1, 2]),
+        ("params.model NOT LIKE 'xg%'", [0, 5]),
+        ("name NOT ILIKE 'R%' OR NOT name NOT LIKE 'r0'", [0]),
         ("tags.draft AND NOT tags.stage = 'dev'", []),
         ("tags.draft IS NOT NULL", [0, 3, 5]),
         ("tags.draft = 'no'", [5]),
@@ -166,6 +182,10 @@ def test_what_the_language_can_say(store: Store, where: str, expected: list[int]
         ("name", "alone is no condition"),
         ("metrics.acc > 'high'", "must be compared with a number"),
         ("started_at > 'soon'", "a time in UTC"),
+        ("started_at > now() - INTERVAL 999999 WEEK", "a time in UTC"),
+        ("started_at > now() - INTERVAL 'nan' DAY", "a time in UTC"),
+        ("acc BETWEEN SYMMETRIC 2 AND 1", "cannot use"),
+        ("status = finished", "texts stand in single quotes"),
         ("acc = NULL", "IS NULL"),
         ("acc > 0; DROP TABLE runs", "one condition"),
         ("acc > 0 UNION SELECT 1", "where"),
@@ -228,6 +248,8 @@ def test_an_order_puts_missing_values_last(store: Store) -> None:
     assert order("params.model asc, duration desc", 3) == ["r5", "r0", "r2"]
     with pytest.raises(InputError, match="order_by cannot be read"):
         order("name LIMIT 1")
+    with pytest.raises(InputError, match="order_by cannot use 'RANDOM"):
+        order("random()")
 
 
 def test_filters_at_the_public_edge() -> None:
