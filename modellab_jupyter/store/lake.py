@@ -80,8 +80,17 @@ class LakeBackend:
 
     def refuse(self, con: duckdb.DuckDBPyConnection, query: str) -> None:
         """Raise InputError where a query would leave the lake's tables; the sandbox of DuckDB knows files alone."""
-        found = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0]
-        for node in _nodes(json.loads(found)):
+        import duckdb
+
+        try:
+            found = json.loads(con.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0])
+        except (duckdb.Error, ValueError) as error:
+            raise InputError("query must be one SELECT, found what cannot be read as one.") from error
+        if found["error"]:  # a PRAGMA, which DuckDB runs as a SELECT, and what is wrongly written
+            raise InputError(f"the query was refused: {found.get('error_message') or 'it is no SELECT'!s}")
+        for node in _nodes(found):
+            if node.get("type") == "SHOW_REF" and node.get("table_name") not in {"", '"tables"'}:
+                raise InputError(f"the query was refused: {node['table_name']} reaches beyond the store's tables.")
             name = str(node.get("function_name", "")).lower()
             if name.startswith(_OUTSIDE) or name in {"query", "query_table"}:
                 raise InputError(f"the query was refused: {name} reaches beyond the store's tables.")
@@ -128,6 +137,7 @@ class LakeBackend:
     def _open_sealed(self, data: str) -> duckdb.DuckDBPyConnection:
         """Open a connection that reads the files below `data` and no others."""
         con = self._open(WAIT)
+        con.execute("DETACH turn")  # PostgreSQL itself is not to be asked
         con.execute("SET allowed_directories = ?", [[data]])
         seal(con)
         return con

@@ -223,9 +223,21 @@ def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
         "SELECT * FROM query('FROM duckdb_secrets()')" if place.startswith("duck") else "SELECT nothing",
         "FROM __ducklake_metadata_store.ducklake_metadata",
         "SELECT no_such FROM runs",
+        *(
+            (
+                "PRAGMA database_list",
+                "SELECT * FROM pragma_database_list()",
+                "SHOW DATABASES",
+                "FROM duckdb_databases()",
+            )
+            if place.startswith("ducklake")
+            else ()
+        ),
     ):
         with pytest.raises(InputError, match=r"refused|one SELECT"):
             ml.sql(query)
+    assert "run_id" in ml.sql("DESCRIBE runs")["column_name"].tolist()
+    assert "runs" in ml.sql("SHOW TABLES")["name"].tolist()
     assert len(ml.runs.list()) == 1
 
 
