@@ -7,6 +7,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from modellab_jupyter.session import Session
+from modellab_jupyter.store import upkeep
 
 
 def report(owner: Session) -> str:
@@ -22,11 +23,21 @@ def report(owner: Session) -> str:
         f"project  {owner.settings.project}",
         f"journal  {health.waiting_segments} file{'s' * (health.waiting_segments != 1)}, {_size(health.waiting_bytes)}",
     ]
+    if owner.settings.shared is None:
+        kept = upkeep.kept_files(owner.settings.store)
+        lines += [
+            f"kept     {path.name} ({_size(path.stat().st_size)}), damaged; remove it once nothing is missing"
+            for path in kept
+        ]
     trouble = [] if health.problem is None else [health.problem]
     trouble += [
         f"a record of {row['segment']} at byte {row['position']} cannot be read ({row['reason']}); "
         "it is kept in the store"
         for row in health.unreadable
+    ]
+    trouble += [
+        f"{path} was left behind by a repair or compaction that was killed; remove it."
+        for path in upkeep.left_behind(owner.settings.store)
     ]
     if owner.journal.waiting:
         trouble.append(f"{owner.journal.waiting} records wait for the disk; free space in {owner.settings.files}.")

@@ -601,8 +601,11 @@ class Store:
         if self.path is None or not self.path.is_file() or self._is_sound():
             self.ingest()
             return None
-        waiting = [event for path in journals.segments(self.journals) for event in journals.read(path).events]
-        done = upkeep.salvage(FileBackend(self.path), self.path, waiting)
+        done = upkeep.salvage(
+            FileBackend(self.path),
+            self.path,
+            lambda: [event for path in journals.segments(self.journals) for event in journals.read(path).events],
+        )
         self.ingest()
         return done
 

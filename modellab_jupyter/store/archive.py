@@ -31,7 +31,7 @@ MANIFEST_BYTES = 64 << 20
 GROWTH = 300  # times that a table may be larger in memory than in its file, beyond the first few megabytes
 ROWS = 50  # rows that a byte of a table can hold at most, beyond the first million
 SLACK = 16 << 20  # bytes
-OWN = {"segments", "unreadable", "migrations", "files"}  # of a store, not of a project
+OWN = {"segments", "unreadable", "migrations"}  # of a store, not of a project
 DERIVED = {"run_wide"}  # from the others
 CHUNK = 1 << 20
 
@@ -59,7 +59,7 @@ def tables(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     ).fetchall()
     found: dict[str, list[str]] = {}
     for table, column in rows:
-        if table not in OWN | DERIVED:
+        if table in migrations.tables() - OWN - DERIVED:
             found.setdefault(str(table), []).append(str(column))
     return found
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import schema
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
-from modellab_jupyter.store import queries, wide
+from modellab_jupyter.store import migrations, queries, wide
 from modellab_jupyter.store.backends import BLOCK_SIZE, STORAGE_VERSION, FileBackend
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 2048  # rows that are given up together where some of them cannot be read
 _TRIES = 5
+_MADE_ANEW = {"migrations", "metric_summary", "run_wide"}  # they follow from the schema and from the other tables
 
 _TRASHED = """SELECT sum(size) AS bytes FROM (
   SELECT DISTINCT a.digest, a.size FROM artifacts a JOIN runs r USING (run_id) JOIN projects p USING (project_id)
@@ -56,8 +59,11 @@ def rewrite(backend: FileBackend, path: Path) -> tuple[int, int]:
     StoreBusyError
         Another program holds the file or kept writing to it.
     StoreError
-        There is no room for the new file, which is removed then.
+        There is no room for the new file, which is removed then, or something in the store cannot be copied.
     """
+    import duckdb
+
+    path = path.resolve()  # a link stays one
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     log = path.with_name(path.name + ".wal")
     for _ in range(_TRIES):
@@ -69,10 +75,15 @@ def rewrite(backend: FileBackend, path: Path) -> tuple[int, int]:
                 if log.exists():  # somebody was killed in between, and what the log holds is not in the file
                     continue
                 before = path.stat().st_size
-                con.execute(f"ATTACH '{_quoted(fresh)}' AS fresh ({_options()})")
-                con.execute("COPY FROM DATABASE store TO fresh")
-                con.execute("DETACH fresh")
+                try:
+                    con.execute(f"ATTACH '{_quoted(fresh)}' AS fresh ({_options()})")
+                    con.execute("COPY FROM DATABASE store TO fresh")
+                    con.execute("DETACH fresh")
+                except duckdb.CatalogException as error:  # an object of the user's own that DuckDB cannot copy
+                    said = str(error).partition("\n")[0]
+                    raise StoreError(f"{path.name} cannot be copied ({said}); the store was left as it was.") from error
                 _same(con, fresh)
+                shutil.copymode(path, fresh)
                 if os.name == "nt":
                     con.execute("USE memory")  # Windows replaces no file that is open
                     con.execute("DETACH store")
@@ -87,7 +98,7 @@ def _same(con: duckdb.DuckDBPyConnection, fresh: Path) -> None:
     """Make sure that a copy has every row before it takes the place of the original."""
     con.execute(f"ATTACH '{_quoted(fresh)}' AS fresh (READ_ONLY)")
     for table in _tables(con, "store"):
-        counts = [con.execute(f'SELECT count(*) FROM {db}."{table}"').fetchall() for db in ("store", "fresh")]
+        counts = [con.execute(f"SELECT count(*) FROM {db}.{table}").fetchall() for db in ("store", "fresh")]
         if counts[0] != counts[1]:
             raise StoreError(f"table {table} has other rows in the copy; the store was left as it was.")
     con.execute("DETACH fresh")
@@ -99,11 +110,11 @@ def sizes(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int]]:
     block = con.execute("SELECT block_size FROM pragma_database_size() WHERE database_name = ?", [database]).fetchall()
     found = []
     for table in _tables(con, database):
-        rows = int(con.execute(f'SELECT count(*) FROM "{table}"').fetchall()[0][0])
+        rows = int(con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
         blocks = con.execute(
             "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?) WHERE block_id >= 0", [table]
         ).fetchall()
-        found.append((table, rows, int(blocks[0][0]) * int(block[0][0])))
+        found.append((_shown(table), rows, int(blocks[0][0]) * int(block[0][0])))
     return sorted(found, key=lambda row: (-row[2], -row[1]))
 
 
@@ -153,13 +164,13 @@ def is_sound(con: duckdb.DuckDBPyConnection) -> bool:
 
     try:
         for table in _tables(con, con.execute("SELECT current_database()").fetchall()[0][0]):
-            con.execute(f'SELECT max(hash(t)) FROM "{table}" t').fetchall()
+            con.execute(f"SELECT max(hash(t)) FROM {table} t").fetchall()
     except duckdb.Error:
         return False
     return True
 
 
-def salvage(backend: FileBackend, path: Path, waiting: Sequence[schema.AnyEvent]) -> Salvage:
+def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Sequence[schema.AnyEvent]]) -> Salvage:
     """Save what can be read of a damaged file into a new one in its place; the damaged one stays beside it.
 
     Parameters
@@ -167,92 +178,151 @@ def salvage(backend: FileBackend, path: Path, waiting: Sequence[schema.AnyEvent]
     backend : FileBackend
         Of the file.
     path : Path
-    waiting : sequence of Event
-        What the journals hold. Where nobody knows any more which of it the file has, the journals' word counts.
+    waiting : callable
+        Gives what the journals hold. Where nobody knows any more which of it the file has, the journals' word counts.
 
     Raises
     ------
     StoreBusyError
         Another program holds the file.
     """
+    import duckdb
+
+    path = path.resolve()  # a link stays one
     with suppress(StoreUnreadableError), backend.connect(write=False):  # a holder is named before anything is done
         pass
+    kept, fresh = _name_to_keep(path), path.with_name(f".{path.name}.{os.getpid()}.new")
+    _discard(fresh)
+    lost: dict[str, int] = {}
+    with duckdb.connect(":memory:") as con:
+        try:
+            source = _attached(con, path)  # and held until the new file has its place, so that nobody takes journals in
+            con.execute(f"ATTACH '{_quoted(fresh)}' AS store ({_options()})")
+            con.execute("USE store")
+            migrations.apply(con, _version(con) if source is not None else None)
+            saved = sum(_rescued(con, lost).values()) if source is not None else 0
+            if source is None:
+                lost = dict.fromkeys(sorted(migrations.tables() - _MADE_ANEW), -1)
+            migrations.apply(con)
+            _mend(con, lost, waiting())
+            con.execute("USE memory")
+            con.execute("DETACH store")  # writes all of it
+            shutil.copymode(path, fresh)
+            if os.name == "nt" and source is not None:
+                con.execute("DETACH damaged")  # Windows replaces no file that is open
+            _exchange(path, kept, fresh)
+        finally:
+            con.close()
+            _discard(fresh)
+            _discard(_bare(path))
+    return Salvage(kept, saved, lost)
+
+
+def _name_to_keep(path: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = (
         path.with_name(f"{path.stem}.damaged-{stamp}{n}{path.suffix}") for n in ("", *map(".{}".format, range(1000)))
     )
-    kept = next(name for name in names if not name.exists())
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    _discard(fresh)
-    target = FileBackend(fresh)
-    saved, lost = 0, {}
+    return next(name for name in names if not name.exists())
+
+
+def _exchange(path: Path, kept: Path, fresh: Path) -> None:
+    """Put the new file in the place of the old, which gets another name; if killed, the old one stands there."""
+    linked = True
     try:
-        with target.connect(write=True) as con:
-            source = _attached(con, path)
-            for table in _tables(con, "store"):
-                if source is None:
-                    lost[table] = -1
-                    continue
-                rows, missing = _rescue(con, table)
-                saved += rows
-                if missing:
-                    lost[table] = missing
-            if source is not None:
-                con.execute("DETACH damaged")
-                if source != path:
-                    _discard(source)
-            _mend(con, lost, waiting)
+        os.link(path, kept)
+    except OSError:  # a file system without links
+        linked = False
+    log = path.with_name(path.name + ".wal")
+    if log.exists():
+        log.replace(kept.with_name(kept.name + ".wal"))
+    if not linked:
         path.replace(kept)
-        log = path.with_name(path.name + ".wal")
-        if log.exists():
-            log.replace(kept.with_name(kept.name + ".wal"))
-        fresh.replace(path)
-    finally:
-        _discard(fresh)
-    return Salvage(kept, saved, lost)
+    fresh.replace(path)
+
+
+def left_behind(path: Path) -> list[Path]:
+    """Return the files beside a store that a repair or a compaction left there when it was killed."""
+    import psutil
+
+    return sorted(
+        one
+        for one in path.parent.glob(f".{glob.escape(path.name)}.*")
+        if (found := re.fullmatch(r"\.(\d+)\.(new|bare)(\.wal)?", one.name.removeprefix(f".{path.name}")))
+        and not (int(found[1]) == os.getpid() or psutil.pid_exists(int(found[1])))
+    )
+
+
+def kept_files(path: Path) -> list[Path]:
+    """Return the damaged files that repairs have kept."""
+    return sorted(path.parent.glob(f"{glob.escape(path.stem)}.damaged-*{path.suffix}"))
+
+
+def _version(con: duckdb.DuckDBPyConnection) -> int | None:
+    """Return the number of the schema of the damaged file, None where nobody knows."""
+    import duckdb
+
+    try:
+        found = con.execute("SELECT max(version) FROM damaged.main.migrations").fetchall()
+    except duckdb.Error:
+        return None
+    return None if found[0][0] is None else int(found[0][0])
+
+
+def _bare(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.bare")
 
 
 def _attached(con: duckdb.DuckDBPyConnection, path: Path) -> Path | None:
     """Attach a damaged file, without its write-ahead log where that is what is damaged; return what was attached."""
     import duckdb
 
-    bare = path.with_name(f".{path.name}.{os.getpid()}.bare")
+    bare = _bare(path)
     for place in (path, bare):
         if place == bare:
             shutil.copyfile(path, bare)
         with suppress(duckdb.Error):
             con.execute(f"ATTACH '{_quoted(place)}' AS damaged (READ_ONLY)")
             return place
-    _discard(bare)
     return None
+
+
+def _rescued(con: duckdb.DuckDBPyConnection, lost: dict[str, int]) -> dict[str, int]:
+    """Copy what can be read of every table, also of those that are the user's own; count what cannot in `lost`."""
+    ours = {f'"main"."{name}"' for name in migrations.tables()}
+    found: dict[str, int] = {}
+    there = _tables(con, "damaged")
+    for table in sorted({*there, *_tables(con, "store")}):
+        name = _shown(table)
+        if table in ours and name in _MADE_ANEW:
+            continue
+        if table not in there:
+            lost[name] = -1
+            continue
+        if table not in ours:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS store.{table.partition('.')[0]}")
+            con.execute(f"CREATE TABLE store.{table} AS FROM damaged.{table} LIMIT 0")
+        found[name], missing = _rescue(con, table)
+        if missing:
+            lost[name] = missing
+    return found
 
 
 def _rescue(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
     """Copy the rows of a table that can be read; return how many there are and how many are missing."""
     import duckdb
 
-    columns = [row[0] for row in con.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE table_name = $table AND database_name = 'store' AND "
-        "column_name IN (SELECT column_name FROM duckdb_columns() WHERE table_name = $table AND "
-        "database_name = 'damaged')", {"table": table},
-    ).fetchall()]  # fmt: skip
-    if not columns:
-        return 0, 0
-    named = ", ".join(f'"{name}"' for name in columns)
     try:
-        count = int(con.execute(f'SELECT count(*) FROM damaged."{table}"').fetchall()[0][0])
+        count = int(con.execute(f"SELECT count(*) FROM damaged.{table}").fetchall()[0][0])
     except duckdb.Error:
         return 0, -1
-    con.execute(f'DELETE FROM store."{table}"')
     lost = 0
     parts = [(0, count)]
     while parts:
         start, end = parts.pop()
         try:
             con.execute(
-                f'INSERT INTO store."{table}" ({named}) SELECT {named} FROM damaged."{table}" '
-                "WHERE rowid >= ? AND rowid < ?",
-                [start, end],
+                f"INSERT INTO store.{table} BY NAME FROM damaged.{table} WHERE rowid >= ? AND rowid < ?", [start, end]
             )
         except duckdb.Error:
             if end - start <= _ROWS:
@@ -260,7 +330,7 @@ def _rescue(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
             else:
                 middle = start + (end - start) // 2
                 parts += [(middle, end), (start, middle)]
-    there = int(con.execute(f'SELECT count(*) FROM store."{table}"').fetchall()[0][0])
+    there = int(con.execute(f"SELECT count(*) FROM store.{table}").fetchall()[0][0])
     return there, max(lost, count - there)
 
 
@@ -280,23 +350,28 @@ def _mend(con: duckdb.DuckDBPyConnection, lost: dict[str, int], waiting: Sequenc
                     "DELETE FROM latencies WHERE run_id = ? AND name = ? AND time = make_timestamp(?)",
                     [event.run_id, event.name, at],
                 )
-    if "metric_summary" in lost or "segments" in lost:
-        con.execute("DELETE FROM metric_summary")
-        con.execute(
-            """INSERT INTO metric_summary
-            SELECT run_id, key, count(*), arg_max(value, (step, time)), max(step), max((step, time))[2],
-              min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value)), min(time), max(time)
-            FROM metrics GROUP BY run_id, key"""
-        )
-    if lost:
-        wide.refresh(con, None)
+    con.execute("DELETE FROM metric_summary")
+    con.execute(
+        """INSERT INTO metric_summary
+        SELECT run_id, key, count(*), arg_max(value, (step, time)), max(step), max((step, time))[2],
+          min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value)), min(time), max(time)
+        FROM metrics GROUP BY run_id, key"""
+    )
+    wide.refresh(con, None)
 
 
 def _tables(con: duckdb.DuckDBPyConnection, database: str) -> Sequence[str]:
+    """Return the tables of a database with their schemas, as SQL names them."""
     rows = con.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY table_name", [database]
+        "SELECT schema_name, table_name FROM duckdb_tables() "
+        "WHERE database_name = ? AND NOT internal AND NOT temporary ORDER BY ALL",
+        [database],
     ).fetchall()
-    return [str(name) for (name,) in rows]
+    return [".".join('"' + part.replace('"', '""') + '"' for part in row) for row in rows]
+
+
+def _shown(table: str) -> str:
+    return table.removeprefix('"main".').replace('"', "")
 
 
 def _options() -> str:

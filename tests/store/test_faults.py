@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import session
 from modellab_jupyter.cli import main
 from modellab_jupyter.journal import segments
-from modellab_jupyter.store import Store, picture
+from modellab_jupyter.store import Store, picture, upkeep
+from modellab_jupyter.store.backends import FileBackend
 from tests.benchmarks import faults
 from tests.conftest import answer, content, python
 
@@ -335,6 +337,78 @@ def test_every_damaged_file_is_kept() -> None:
         Path("modellab.duckdb").write_bytes(harmed(Path("modellab.duckdb").read_bytes(), "head"))
         assert main(["doctor", "--repair"]) == 1
     assert len(list(Path.cwd().glob("modellab.damaged-*.duckdb"))) == 2
+
+
+def test_the_users_own_tables_stay_whatever_is_done() -> None:
+    """A table that somebody made in the file is no damage: it is kept by a compaction and by a repair."""
+    log("one")
+    with duckdb.connect("modellab.duckdb") as con:
+        con.execute("CREATE SCHEMA mine; CREATE TABLE mine.notes AS SELECT 'kept' AS said; CREATE TABLE extra (a INT)")
+        con.execute("INSERT INTO extra VALUES (1), (2)")
+    assert main(["doctor"]) == 0
+    assert main(["compact"]) == 0
+    ml.export("out.zip", "default")
+    place = Path("modellab.duckdb")
+    assert not upkeep.salvage(FileBackend(place), place, list).lost
+    with duckdb.connect("modellab.duckdb", read_only=True) as con:
+        assert con.execute("SELECT said FROM mine.notes").fetchall() == [("kept",)]
+        assert con.execute("SELECT sum(a) FROM extra").fetchall() == [(3,)]
+    assert names() == {"one"}
+
+
+def test_what_ends_during_a_repair_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process cannot take its run into the file that is about to be replaced."""
+    log("one", 400)
+    place = Path("modellab.duckdb")
+    place.write_bytes(harmed(place.read_bytes(), "tail"))
+    exchange = upkeep._exchange
+
+    def late(*paths: Path) -> None:
+        other = "import modellab_jupyter as ml\nml.start_run('late').end()"
+        subprocess.run([sys.executable, "-W", "ignore", "-c", other], check=True, timeout=60)
+        exchange(*paths)
+
+    monkeypatch.setattr(upkeep, "_exchange", late)
+    main(["doctor", "--repair"])
+    assert "late" in names()
+
+
+def test_a_repair_that_is_cut_off_leaves_the_damaged_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the new file stands in its place, the old one does; the next repair goes through."""
+    log("one")
+    place = Path("modellab.duckdb")
+    damaged = harmed(place.read_bytes(), "head")
+    place.write_bytes(damaged)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            main(["doctor", "--repair"])
+    assert place.read_bytes() == damaged
+    main(["doctor", "--repair"])
+    assert names() == set()
+
+
+def test_a_link_stays_a_link_and_a_mode_a_mode(tmp_path: Path) -> None:
+    """A compaction and a repair write the file that a link names, and give it no wider mode."""
+    log("one")
+    place, real = Path("modellab.duckdb"), tmp_path / "elsewhere.duckdb"
+    place.rename(real)
+    real.chmod(0o600)
+    place.symlink_to(real)
+    assert main(["compact"]) == 0
+    real.write_bytes(harmed(real.read_bytes(), "head"))
+    main(["doctor", "--repair"])
+    assert place.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert names() == set()
+
+
+def test_what_a_killed_repair_left_behind_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The doctor names a half-written copy of a process that is gone."""
+    log("one")
+    Path(".modellab.duckdb.999999999.new").write_bytes(b"half")
+    assert main(["doctor"]) == 1
+    assert ".modellab.duckdb.999999999.new was left behind" in capsys.readouterr().out
 
 
 def test_a_damaged_log_beside_the_store_costs_the_log_alone(capsys: pytest.CaptureFixture[str]) -> None:

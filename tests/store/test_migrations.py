@@ -12,8 +12,8 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import session
-from modellab_jupyter.store import Store, migrations
-from modellab_jupyter.store.backends import STORAGE_VERSION
+from modellab_jupyter.store import Store, migrations, upkeep
+from modellab_jupyter.store.backends import STORAGE_VERSION, FileBackend
 from tests.conftest import ROOT
 
 KILLED = """
@@ -103,6 +103,17 @@ def test_rows_of_the_oldest_schema_become_what_ingest_writes_today(new: Path, tm
     assert repr(store.runs().to_pylist()) == repr(session.current().store.runs().to_pylist())
     assert expected == rows(tmp_path / "old.duckdb")
     assert len(expected["run_wide"]) == 4
+
+
+def test_a_damaged_store_of_an_older_schema_is_repaired_and_becomes_todays(new: Path, tmp_path: Path) -> None:
+    """What a repair saves has the schema that it had, and goes on to the newest with everything in it."""
+    expected = rows(new)
+    aged(new, tmp_path / "old.duckdb", filled=True)
+    done = upkeep.salvage(FileBackend(tmp_path / "none.duckdb"), tmp_path / "old.duckdb", list)
+    assert not done.lost
+    store = Store(tmp_path / "old.duckdb", tmp_path / "old.files")
+    assert rows(tmp_path / "old.duckdb") == expected
+    assert store.runs().num_rows == 4
 
 
 def test_an_empty_store_of_the_oldest_schema_is_usable(new: Path, tmp_path: Path) -> None:

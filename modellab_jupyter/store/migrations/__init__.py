@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -17,6 +18,13 @@ def known() -> tuple[tuple[int, str, str], ...]:
     """Return number, name and SQL of every migration, in order."""
     files = sorted(f.name for f in resources.files(__name__).iterdir() if f.name.endswith(".sql"))
     return tuple((int(f[:4]), f[5:-4], resources.files(__name__).joinpath(f).read_text("utf-8")) for f in files)
+
+
+@cache
+def tables() -> frozenset[str]:
+    """Return the names of the tables that the migrations make; whatever else is in a store is its owner's."""
+    made = " ".join(sql for _, _, sql in known())
+    return frozenset({"migrations", *re.findall(r"CREATE TABLE (\w+)", made), *re.findall(r"RENAME TO (\w+)", made)})
 
 
 def applied(con: duckdb.DuckDBPyConnection) -> int:
@@ -40,13 +48,13 @@ def is_current(con: duckdb.DuckDBPyConnection) -> bool:
     return version == newest
 
 
-def apply(con: duckdb.DuckDBPyConnection) -> None:
-    """Apply what is pending."""
+def apply(con: duckdb.DuckDBPyConnection, upto: int | None = None) -> None:
+    """Apply what is pending, up to a number where one is given."""
     if is_current(con):
         return
     done = applied(con)
     for version, name, sql in known():
-        if version <= done:
+        if version <= done or (upto is not None and version > upto):
             continue
         con.execute("BEGIN")
         try:
