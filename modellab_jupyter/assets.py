@@ -281,6 +281,7 @@ class Trash:
         """Destroy what is in the trash, which `contents` tells; return how many objects, files and bytes went."""
         owner = session.current()
         count = len(self.list())
+        owner.store.ready()  # or nothing is destroyed at all
         owner.submit(schema.Purged(time=time.time_ns()))
         files, size = owner.store.collect()
         return {"objects": count, "files": files, "bytes": size}

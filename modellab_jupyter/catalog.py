@@ -7,6 +7,7 @@ An id, the beginning or end of one (at least six characters), or a name says whi
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -168,7 +169,8 @@ class Runs(Collection[schema.RunRecord]):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
         if sort is not None and order_by is not None:
             raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
-        cut = limit if sort is None else None
+        cut = limit if limit is None else min(limit, sys.maxsize)
+        cut = cut if sort is None else None
         found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]

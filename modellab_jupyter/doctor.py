@@ -6,6 +6,7 @@ import sys
 from importlib import metadata, resources
 from pathlib import Path
 
+from modellab_jupyter import journal as journals
 from modellab_jupyter.session import Session
 from modellab_jupyter.store import upkeep
 
@@ -38,6 +39,10 @@ def report(owner: Session) -> str:
     trouble += [
         f"{path} was left behind by a repair or compaction that was killed; remove it."
         for path in upkeep.left_behind(owner.settings.store)
+    ]
+    trouble += [
+        f"{path} has no name of a journal, so it is not taken in; it is a copy that somebody or some program made."
+        for path in journals.strangers(owner.store.journals)
     ]
     if owner.journal.waiting:
         trouble.append(f"{owner.journal.waiting} records wait for the disk; free space in {owner.settings.files}.")

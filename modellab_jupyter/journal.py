@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import threading
 import time
@@ -27,6 +28,15 @@ from modellab_jupyter import schema
 SEGMENT_BYTES = 8_000_000
 KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
 LOOK_EVERY = 1_000_000_000  # nanoseconds after which a writer looks whether its segment is still there
+NAME = re.compile(r"seg_[0-9a-z]+\.jsonl")  # of a segment; the copies that other programs make have others
+_PASSING = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EINTR,
+    errno.EAGAIN,
+}  # after which a file is still good
 QUIET = 60.0  # seconds without a record before a segment counts as over because its writer seems gone
 
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
@@ -116,8 +126,6 @@ class Journal:
         body = schema.encode(event)
         line = b"%08x %b\n" % (zlib.crc32(body), body)
         with self._lock:
-            if event.time - self._looked > LOOK_EVERY:
-                self._look(event.time)
             if self._waiting:
                 self._retry(line)
             else:
@@ -126,6 +134,8 @@ class Journal:
                 except OSError:
                     self._keep(line)
                     raise
+            if event.time - self._looked > LOOK_EVERY:  # after it was written, which a warning as error cannot undo
+                self._look(event.time)
             if self._size >= self._segment_bytes:
                 with contextlib.suppress(OSError):  # the record itself is written; the segment ends with its process
                     self.close()
@@ -208,7 +218,12 @@ class Journal:
     def _write(self, line: bytes) -> None:
         if self._fd < 0:
             self._open()
-        written = os.write(self._fd, line)
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            if error.errno not in _PASSING:
+                self._leave()  # the file is gone for good, as on a network that came back; the next try opens another
+            raise
         if written != len(line):  # a disk that fills up takes a part: take it back, so that the next line is whole
             try:
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
@@ -218,9 +233,10 @@ class Journal:
         self._size += written
 
     def _leave(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd, self._size, self.path = -1, 0, None
+        fd, self._fd, self._size, self.path = self._fd, -1, 0, None
+        if fd >= 0:
+            with contextlib.suppress(OSError):  # what cannot be closed is gone already
+                os.close(fd)
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -291,7 +307,12 @@ class Taken:
 
 def segments(folder: Path) -> list[Path]:
     """Return the segments in a folder, the oldest first."""
-    return sorted(folder.glob("seg_*.jsonl"))
+    return sorted(path for path in folder.glob("seg_*.jsonl") if NAME.fullmatch(path.name))
+
+
+def strangers(folder: Path) -> list[Path]:
+    """Return files that look like segments and are none, such as the copies that a program of synchronization makes."""
+    return sorted(path for path in folder.glob("seg_*.jsonl*") if not NAME.fullmatch(path.name))
 
 
 def read(path: Path, start: int = 0) -> Taken:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
-from modellab_jupyter.errors import InputError, NoActiveRunError, StoreBusyError, StoreError
+from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError
 from modellab_jupyter.journal import Journal
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Session:
             if not self.active:
                 self.journal.close()
             self.store.ingest(wait=SUBMIT_WAIT if wait is None else wait)
-        except (StoreError, OSError) as error:
+        except (ModelLabError, OSError) as error:
             if wait is None and not isinstance(error, StoreBusyError):
                 raise
             self._behind = self._behind or time.monotonic()

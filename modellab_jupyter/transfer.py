@@ -36,7 +36,7 @@ def export(path: str | os.PathLike[str], project_id: str | None = None) -> Path:
     from modellab_jupyter.store import archive
 
     owner = session.current()
-    target = Path(path).expanduser().absolute()
+    target = _path(path).expanduser().absolute()
     if not target.parent.is_dir():
         raise InputError(f"path must be in a folder that exists, found {str(path)!r}; make the folder first.")
     ref = owner.settings.project if project_id is None else project_id
@@ -66,10 +66,16 @@ def import_(path: str | os.PathLike[str]) -> dict[str, int]:
     StoreNewerError
         A later version of ModelLab wrote it.
     """
-    source = Path(path).expanduser()
+    source = _path(path).expanduser()
     if not source.is_file():
         raise InputError(f"path must be a file that ml.export wrote, found {str(path)!r}, which is none.")
     owner = session.current()
     counts = owner.store.receive(source)
     owner.forget_projects()
     return counts
+
+
+def _path(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path must be a text or a Path, found {path!r:.80} of type {type(path).__name__}.")
+    return Path(path)

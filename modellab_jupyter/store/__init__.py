@@ -119,6 +119,7 @@ class Store:
         self.path = path
         self.files = files
         self._ends: dict[str, int] = {}
+        self._torn: dict[str, int] = {}  # how large a segment was when nothing new in it was whole; it may stay so
         self.journals = files / "journal"
         self.blobs = Blobs(files / "blobs")
         self._backend: Backend = FileBackend(path)
@@ -166,6 +167,7 @@ class Store:
         for path in present:
             start = taken.get(path.name, 0)
             try:
+                size = path.stat().st_size
                 found = journals.read(path, start)
             except FileNotFoundError:  # another process took it and removed it
                 continue
@@ -176,6 +178,8 @@ class Store:
             unreadable += [[path.name, u.position, u.line, u.reason] for u in found.unreadable]
             if found.end > start:
                 ends[path] = found.end
+            elif for_good:
+                self._torn[path.name] = size
         if ends:
             records.sort(key=lambda record: record.order)
             try:
@@ -208,7 +212,10 @@ class Store:
         """Tell whether a journal holds what this process did not see taken; that others took it does not matter."""
         try:
             known = self._ends if self._backend.exists() else {}
-            return any(path.stat().st_size > known.get(path.name, 0) for path in journals.segments(self.journals))
+            return any(
+                (size := path.stat().st_size) > known.get(path.name, 0) and size != self._torn.get(path.name)
+                for path in journals.segments(self.journals)
+            )
         except FileNotFoundError:  # others take it this moment
             return True
 
@@ -411,13 +418,31 @@ class Store:
 
         with self._reading(sealed=True) as con:
             try:
-                statements = con.extract_statements(query)
-                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                    raise InputError("query must be one SELECT, found something else; the store is read only here.")
+                kinds = [statement.type for statement in con.extract_statements(query)]
+            except (duckdb.Error, TypeError) as error:
+                said = " ".join(str(error).partition("\n\nLINE ")[0].split())
+                raise InputError(f"the query was refused: {said}") from error
+            if kinds != [duckdb.StatementType.SELECT]:
+                raise InputError("query must be one SELECT, found something else; the store is read only here.")
+            try:
                 return queries.table(con, query, params)
             except duckdb.Error as error:
                 said = " ".join(str(error).partition("\n\nLINE ")[0].split())
                 raise InputError(f"the query was refused: {said}") from error
+            except InputError:
+                raise
+            except (
+                ValueError,
+                TypeError,
+                OverflowError,
+                ArithmeticError,
+                NotImplementedError,
+            ) as error:  # also Arrow's
+                said = " ".join(str(error).split())
+                raise InputError(
+                    f"the query's values or parameters do not fit ({said:.200}); cast such a column to VARCHAR, "
+                    "and give parameters as a list or a dict."
+                ) from error
 
     def resolve(
         self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False
@@ -512,6 +537,17 @@ class Store:
 
     def _bring_files(self, con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
         """Take files that lie here along in the transaction; a store beside its files has them already."""
+
+    def ready(self) -> None:
+        """Make sure that the store can be written now.
+
+        Raises
+        ------
+        StoreBusyError, StoreError
+            It cannot.
+        """
+        with self._backend.connect(write=True):
+            pass
 
     def collect(self) -> tuple[int, int]:
         """Remove blobs and evaluation folders that nothing refers to; return how many and their bytes.

@@ -203,9 +203,9 @@ class FileBackend:
     def _attach(self, path: Path, *, write: bool, wait: float) -> duckdb.DuckDBPyConnection:
         import duckdb
 
-        options = f"STORAGE_VERSION '{STORAGE_VERSION}'" if write else "READ_ONLY"
-        if write and not self.exists():
-            options += f", BLOCK_SIZE {BLOCK_SIZE}"
+        options = "READ_WRITE" if write else "READ_ONLY"
+        if write and not self.exists():  # a file that is there keeps its own
+            options = f"STORAGE_VERSION '{STORAGE_VERSION}', BLOCK_SIZE {BLOCK_SIZE}"
         quoted = str(path).replace("'", "''")
         end = time.monotonic() + wait
         pause = 0.005

@@ -153,7 +153,7 @@ class Desk:
             return migrations.applied(con)
 
     def _segment(self, name: str) -> Path:
-        if re.fullmatch(r"seg_[0-9a-z]+\.jsonl", name) is None:
+        if journals.NAME.fullmatch(name) is None:
             raise InputError(f"a journal must have the name of one, found {name!r:.80}.")
         return self.store.journals / name
 

@@ -38,7 +38,7 @@ def table(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> pa.Ta
     found = relation.to_arrow_table()
     for place, field in enumerate(found.schema):
         if pa.types.is_timestamp(field.type):
-            utc = found.column(place).cast(pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+            utc = found.column(place).cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", tz="UTC"))
             found = found.set_column(place, field.name, utc)
     return found
 

@@ -8,15 +8,19 @@ fetches what it reads, once.
 from __future__ import annotations
 
 import re
+import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
-from modellab_jupyter.blobs import Blobs
-from modellab_jupyter.errors import InputError
+from modellab_jupyter.blobs import Blobs, fault
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
 from modellab_jupyter.store import Health, Store, queries, upkeep
+from modellab_jupyter.store import bin as bin_
 from modellab_jupyter.store.lake import LakeBackend
 
 if TYPE_CHECKING:
@@ -51,10 +55,10 @@ def named(events: Iterable[schema.AnyEvent], blobs: Blobs, files: Path) -> Itera
         if not isinstance(event, schema.ArtifactLogged | schema.EvaluationLogged | schema.DatasetAdded):
             continue
         digests = [v for v in (getattr(event, f) for f in event.__struct_fields__) if _is_digest(v)]
-        there = [digest for digest in digests if blobs.path(digest).is_file()]
+        there = [digest for digest in digests if _is_sound(blobs, digest)]
         if isinstance(event, schema.ArtifactLogged) and event.kind == "folder" and event.digest in there:
-            there += [str(member["digest"]) for member in blobs.members(event.digest)]
-        yield from (blob_name(digest) for digest in there if blobs.path(digest).is_file())
+            there += [d for m in blobs.members(event.digest) if _is_sound(blobs, d := str(m["digest"]))]
+        yield from map(blob_name, there)
         if isinstance(event, schema.EvaluationLogged):
             for path in sorted((files / event.folder).rglob("*")):
                 if path.is_file():
@@ -64,6 +68,18 @@ def named(events: Iterable[schema.AnyEvent], blobs: Blobs, files: Path) -> Itera
 def blob_name(digest: str) -> str:
     """Return the name of a blob among the files."""
     return f"blobs/{digest[:2]}/{digest[2:]}"
+
+
+def _is_sound(blobs: Blobs, digest: str) -> bool:
+    """Tell whether a blob is here to go along; a damaged one is told and holds nothing else back."""
+    path = blobs.path(digest)
+    if not path.is_file():
+        return False
+    reason = fault(path, digest)
+    if reason is not None:
+        told = f"stored bytes were not sent along: {path} {reason}; restore them from a copy and log them again."
+        warnings.warn(told, RuntimeWarning, stacklevel=6)
+    return reason is None
 
 
 def _is_digest(value: Any) -> bool:
@@ -198,8 +214,11 @@ class LakeStore(SharedStore):
         with self._lake.connect(write=True) as con:
             digests, folders = queries.references(con)
             lists = con.execute("SELECT digest FROM artifacts WHERE kind = 'folder'").fetchall()
-            for (digest,) in lists:
-                digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
+            try:
+                for (digest,) in lists:
+                    digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
+            except (DamagedError, NotFoundError):  # told already; nobody knows what belongs to that folder
+                return count, size
             wanted = {blob_name(digest) for digest in digests}
             found = con.execute("SELECT path, sum(octet_length(bytes))::BIGINT FROM files GROUP BY path").fetchall()
             gone = {
@@ -211,6 +230,7 @@ class LakeStore(SharedStore):
                 con.execute("DELETE FROM files WHERE list_contains(?::VARCHAR[], path)", [list(gone)])
         for name in gone:  # what lay here as a copy is counted once
             path = self.files / name
-            if path.is_file():
-                path.unlink()
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - bin_.YOUNG:  # a run may be about to name it again
+                    path.unlink()
         return max(count, len(gone)), max(size, sum(gone.values()))

@@ -241,6 +241,26 @@ def test_a_query_of_the_users_own_reads_and_nothing_else(place: str) -> None:
     assert len(ml.runs.list()) == 1
 
 
+@shared
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
+def test_damaged_bytes_keep_nothing_else_back(place: str, tmp_path: Path) -> None:
+    """A run ends and is found, also where the list of a folder that it logged was damaged before it was taken."""
+    ml.configure(place)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    run = ml.start_run("harmed")
+    run.log_artifact(folder, "folder")
+    for blob in session.current().store.blobs.folder.glob("??/*"):
+        blob.chmod(0o644)
+        blob.write_bytes(b"[")
+    (session.current().store.journals / "seg_0 (conflicted copy).jsonl").write_bytes(b"no journal")
+    run.end()
+    ml.start_run("after").end()
+    found = ml.runs.list().set_index("name")["status"]
+    assert found.to_dict() == {"harmed": "finished", "after": "finished"}
+
+
 @every
 def test_a_segment_that_comes_back_changes_nothing(place: str, tmp_path: Path) -> None:
     """What was taken once is known, also when its journal returns from a copy."""

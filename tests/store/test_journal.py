@@ -413,3 +413,47 @@ def test_any_object_has_a_param_text() -> None:
         text = schema.param_text(value)
         assert isinstance(text, str)
         schema.param_number(text)
+
+
+def test_a_copy_of_a_segment_is_no_segment(store: Store) -> None:
+    """What a program of synchronization copies under another name doubles nothing and is told."""
+    journal = Journal(store.journals)
+    journal.append(schema.ProjectAdded(time=1, project_id="proj_1", name="p"))
+    assert journal.path is not None
+    for name in (f"{journal.path.stem} (conflicted copy).jsonl", f"{journal.path.stem}-2.jsonl"):
+        journal.path.with_name(name).write_bytes(journal.path.read_bytes())
+    assert journals.segments(store.journals) == [journal.path]
+    assert len(journals.strangers(store.journals)) == 2
+
+
+@pytest.mark.parametrize("trouble", ["closed", "gone for good"])
+def test_a_file_that_went_bad_is_left_for_another(store: Store, trouble: str) -> None:
+    """A journal whose file cannot be written any more goes on in another, with the record that was refused."""
+    journal = Journal(store.journals)
+    journal.append(schema.ProjectAdded(time=1, project_id="proj_1", name="one"))
+    bad = os.open(os.devnull, os.O_RDONLY)
+    if trouble == "closed":
+        os.close(journal._fd)
+    else:
+        os.dup2(bad, journal._fd)
+    os.close(bad)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        journal.append(schema.ProjectAdded(time=2, project_id="proj_2", name="two"))
+    journal.append(schema.ProjectAdded(time=3, project_id="proj_3", name="three"))
+    store.ingest()
+    assert store.projects().column("name").to_pylist() == ["one", "two", "three"]
+
+
+def test_a_torn_tail_is_looked_at_once(store: Store) -> None:
+    """A reader opens the store only to read while nothing new is whole, and takes the rest when it comes."""
+    journal = Journal(store.journals)
+    journal.append(schema.ProjectAdded(time=1, project_id="proj_1", name="one"))
+    journal.append(schema.ProjectAdded(time=2, project_id="proj_2", name="two"))
+    assert journal.path is not None
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole[:-5])
+    assert store.projects().num_rows == 1
+    assert store.projects().num_rows == 1
+    assert not store._waits()
+    journal.path.write_bytes(whole)
+    assert store.projects().num_rows == 2
