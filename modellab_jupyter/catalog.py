@@ -305,7 +305,14 @@ def sql(query: str, params: Any = None) -> pd.DataFrame:
     """
     if not isinstance(query, str):
         raise InputError(f"query must be a text, found {type(query).__name__}.")
-    return frame(session.current().store.sql(query, params))
+    found = session.current().store.sql(query, params)
+    try:
+        return frame(found)
+    except (ValueError, OverflowError, NotImplementedError) as error:  # of Arrow: no such value in pandas
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"the answer has values that pandas cannot hold ({said:.200}); cast them to VARCHAR."
+        ) from error
 
 
 def storage() -> pd.DataFrame:

@@ -421,14 +421,14 @@ class Store:
                 kinds = [statement.type for statement in con.extract_statements(query)]
             except (duckdb.Error, TypeError) as error:
                 said = " ".join(str(error).partition("\n\nLINE ")[0].split())
-                raise InputError(f"the query was refused: {said}") from error
+                raise InputError(f"the query was refused: {said:.500}") from error
             if kinds != [duckdb.StatementType.SELECT]:
                 raise InputError("query must be one SELECT, found something else; the store is read only here.")
             try:
                 return queries.table(con, query, params)
             except duckdb.Error as error:
                 said = " ".join(str(error).partition("\n\nLINE ")[0].split())
-                raise InputError(f"the query was refused: {said}") from error
+                raise InputError(f"the query was refused: {said:.500}") from error
             except InputError:
                 raise
             except (
