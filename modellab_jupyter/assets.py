@@ -273,9 +273,7 @@ class Trash:
 
     def contents(self) -> Contents:
         """Return what `empty` would destroy: objects, with all that go along, files and bytes."""
-        from modellab_jupyter.store import bin as bin_
-
-        return bin_.contents(session.current().store)
+        return session.current().store.in_trash()
 
     def empty(self) -> dict[str, int]:
         """Destroy what is in the trash, which `contents` tells; return how many objects, files and bytes went."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from modellab_jupyter.store.bin import Contents
+
 _T = TypeVar("_T")
 _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
@@ -537,6 +539,12 @@ class Store:
 
     def _bring_files(self, con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
         """Take files that lie here along in the transaction; a store beside its files has them already."""
+
+    def in_trash(self) -> Contents:
+        """Return what emptying the trash destroys; see `bin.contents`."""
+        from modellab_jupyter.store import bin as bin_
+
+        return bin_.contents(self)
 
     def ready(self) -> None:
         """Make sure that the store can be written now.

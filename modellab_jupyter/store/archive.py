@@ -13,8 +13,9 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from modellab_jupyter import schema
 from modellab_jupyter.errors import DamagedError, InputError, StoreNewerError
 from modellab_jupyter.store import migrations, wide
 from modellab_jupyter.store.shared import blob_name, is_path
@@ -34,6 +35,13 @@ SLACK = 16 << 20  # bytes
 OWN = {"segments", "unreadable", "migrations"}  # of a store, not of a project
 DERIVED = {"run_wide"}  # from the others
 CHUNK = 1 << 20
+
+_DIGESTS = [
+    ("artifacts", "digest"), ("evaluations", "predictions"), ("dataset_versions", "digest"),
+    ("dataset_versions", "preview"), ("dataset_versions", "summary"), ("run_datasets", "digest"),
+    ("environments", "digest"), ("runs", "environment"),
+]  # fmt: skip
+_JSON = [("environments", "content"), ("dataset_versions", "fields"), ("evaluations", "settings")]
 
 # Which rows of a table belong to a project, by the first column of these that it has.
 _BELONG = {
@@ -245,7 +253,7 @@ def _table(archive: zipfile.ZipFile, name: str, path: Path) -> pa.Table:
         file = pq.ParquetFile(pa.BufferReader(data))
         if file.metadata.num_rows > 1_000_000 + ROWS * len(data):
             raise _refuse(path, f"{name} claims more rows than so small a file can hold")
-        for batch in file.iter_batches(batch_size=4096):
+        for batch in file.iter_batches(batch_size=512):
             total += batch.nbytes
             if total > limit:
                 raise _refuse(path, f"{name} is {GROWTH} times as large in memory as in the file")
@@ -264,6 +272,8 @@ def _migrated(number: int, rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
             if version <= number:
                 con.execute(sql)
         known = tables(con)
+        if missing := sorted(set(known) - set(rows)):
+            raise InputError(f"the archive has no table {missing[0]!r}; nothing was written. Export it again.")
         for name, table in rows.items():
             if name not in known or set(table.column_names) - set(known[name]):
                 raise InputError(f"the archive's table {name!r} is not one of a project; nothing was written.")
@@ -277,10 +287,34 @@ def _migrated(number: int, rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
         for version, _, sql in migrations.known():
             if version > number:
                 con.execute(sql)
+        _check_values(con)
         folders = con.execute("SELECT folder FROM evaluations").fetchall()
         if any(re.fullmatch(r"evaluations/[^/\\\0]+", str(folder)) is None or ".." in folder for (folder,) in folders):
             raise InputError("the archive names an evaluation's folder outside the store; nothing was written.")
         return {name: con.sql(f"SELECT * FROM {name}").to_arrow_table() for name in tables(con)}
+
+
+def _check_values(con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse what no store of ours writes, since every later read would meet it."""
+    wrong = [
+        *(f"SELECT {kind}_id FROM {kind}s WHERE coalesce(NOT regexp_full_match({kind}_id, '{prefix}_[0-9a-z]+'), true)"
+          for kind, prefix in schema.PREFIXES.items() if f"{kind}s" in tables(con)),
+        *(f"SELECT {kind}_id FROM {kind}s GROUP BY 1 HAVING count(*) > 1"
+          for kind in schema.PREFIXES if f"{kind}s" in tables(con)),
+        *(f"SELECT {column} FROM {table} WHERE NOT regexp_full_match({column}, '[0-9a-f]{{64}}')"
+          for table, column in _DIGESTS),
+        *(f"SELECT {column} FROM {table} WHERE NOT json_valid({column})" for table, column in _JSON),
+        f"SELECT status FROM runs WHERE coalesce(status NOT IN {get_args(schema.Status)}, true)",
+        "SELECT project_id FROM runs WHERE project_id IS NULL OR project_id NOT IN (SELECT project_id FROM projects)",
+    ]  # fmt: skip
+    for query in wrong:
+        found = con.execute(f"{query} LIMIT 1").fetchall()
+        if found:
+            column = query.split()[1]
+            raise InputError(
+                f"the archive has the {column} {found[0][0]!r:.80}, which no store writes or which is there twice; "
+                "nothing was written. Export it again."
+            )
 
 
 def insert(con: duckdb.DuckDBPyConnection, rows: dict[str, pa.Table]) -> dict[str, int]:

@@ -56,7 +56,7 @@ class Contents:
 
 def contents(store: Store) -> Contents:
     """Return what emptying the trash of a store destroys now."""
-    objects, wanted, listings, folders = store.read(_look)
+    objects, wanted, listings, folders = store.read(look)
     then = time.time() - YOUNG
     try:
         for digest in listings:
@@ -73,7 +73,7 @@ def contents(store: Store) -> Contents:
     return Contents(objects, files, size, later)
 
 
-def _look(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], set[str], list[str], set[str]]:
+def look(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], set[str], list[str], set[str]]:
     """Return how many objects go, the digests that stay, those of folders' lists among them, and folders that stay."""
     counts = con.execute(
         f"""WITH {_LIVE} SELECT

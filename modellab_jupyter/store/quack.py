@@ -31,6 +31,7 @@ from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, ModelLabError, StoreError
 from modellab_jupyter.store import Store, extensions, migrations
 from modellab_jupyter.store.backends import FileBackend, seal, track
+from modellab_jupyter.store.bin import Contents
 from modellab_jupyter.store.shared import SharedStore, blob_name, is_path, named
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Desk:
             "hello": self._hello, "taken": self._taken, "append": self._append, "ingest": self.store.ingest,
             "missing": self._missing, "put": self._put, "get": self._get, "below": self._below, "sql": self._sql,
             "end": self._end, "receive": self._receive, "stamp": self._held.stamp, "collect": self.store.collect,
+            "in_trash": self._in_trash,
         }  # fmt: skip
         self.store.ingest()
 
@@ -260,6 +262,10 @@ class Desk:
             import pyarrow as pa
 
             return _ipc(pa.table({}) if relation is None else relation.to_arrow_table())
+
+    def _in_trash(self) -> tuple[dict[str, int], int, int, int]:
+        found = self.store.in_trash()
+        return found.objects, found.files, found.size, found.later
 
     def _end(self, talk: str) -> None:
         with self._lock:
@@ -588,6 +594,11 @@ class ServedStore(SharedStore):
     def below(self, folder: str) -> list[str]:
         """Return the names of the server's files below a folder."""
         return [str(name) for name in self._server.call("below", folder=folder)]
+
+    def in_trash(self) -> Contents:
+        """Return what emptying the trash destroys on the server; see `bin.contents`."""
+        self.ingest()
+        return Contents(*self._server.call("in_trash"))
 
     def collect(self) -> tuple[int, int]:
         """Remove files that nothing refers to, from the server and from this machine; see `Store.collect`."""

@@ -208,6 +208,18 @@ class LakeStore(SharedStore):
             self._lake.refuse(con, query)
         return super().sql(query, params)
 
+    def in_trash(self) -> bin_.Contents:
+        """Return what emptying the trash destroys in the lake; see `bin.contents`."""
+        objects, wanted, listings, folders = self.read(bin_.look)
+        try:
+            for digest in listings:
+                wanted |= {str(member["digest"]) for member in self.blobs.members(digest)}
+        except (DamagedError, NotFoundError):  # then nobody can tell what belongs to it, and every file stays
+            return bin_.Contents(objects, 0, 0, 0)
+        with self._lake.connect(write=False) as con:
+            gone = _unwanted(con, wanted, folders)
+        return bin_.Contents(objects, len(gone), sum(gone.values()), 0)
+
     def collect(self) -> tuple[int, int]:
         """Remove files that nothing refers to, from the lake and from this machine; see `Store.collect`."""
         count, size = super().collect()
@@ -219,13 +231,7 @@ class LakeStore(SharedStore):
                     digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
             except (DamagedError, NotFoundError):  # told already; nobody knows what belongs to that folder
                 return count, size
-            wanted = {blob_name(digest) for digest in digests}
-            found = con.execute("SELECT path, sum(octet_length(bytes))::BIGINT FROM files GROUP BY path").fetchall()
-            gone = {
-                str(path): int(held)
-                for path, held in found
-                if path not in wanted and "/".join(str(path).split("/")[:2]) not in folders
-            }
+            gone = _unwanted(con, digests, folders)
             if gone:
                 con.execute("DELETE FROM files WHERE list_contains(?::VARCHAR[], path)", [list(gone)])
         for name in gone:  # what lay here as a copy is counted once
@@ -234,3 +240,14 @@ class LakeStore(SharedStore):
                 if path.stat().st_mtime < time.time() - bin_.YOUNG:  # a run may be about to name it again
                     path.unlink()
         return max(count, len(gone)), max(size, sum(gone.values()))
+
+
+def _unwanted(con: duckdb.DuckDBPyConnection, digests: set[str], folders: set[str]) -> dict[str, int]:
+    """Return the lake's files that are no wanted blob and in no wanted folder, with their bytes."""
+    wanted = {blob_name(digest) for digest in digests}
+    found = con.execute("SELECT path, sum(octet_length(bytes))::BIGINT FROM files GROUP BY path").fetchall()
+    return {
+        str(path): int(held)
+        for path, held in found
+        if path not in wanted and "/".join(str(path).split("/")[:2]) not in folders
+    }

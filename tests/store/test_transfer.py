@@ -169,6 +169,28 @@ def parquet(columns: dict[str, object]) -> bytes:
     return sink.getvalue()
 
 
+def altered(held: dict[str, bytes], table: str, column: str, value: str) -> dict[str, bytes]:
+    """Return members of which one column of a table has another value in all rows, of which there is one at least."""
+    name = f"tables/{table}.parquet"
+    rows = pq.read_table(io.BytesIO(held[name]))
+    assert rows.num_rows
+    at = rows.column_names.index(column)
+    return written(held, name, rows.set_column(at, column, pa.array([value] * rows.num_rows)))
+
+
+def doubled(held: dict[str, bytes], table: str) -> dict[str, bytes]:
+    """Return members of which a table has every row twice."""
+    name = f"tables/{table}.parquet"
+    rows = pq.read_table(io.BytesIO(held[name]))
+    return written(held, name, pa.concat_tables([rows, rows]))
+
+
+def written(held: dict[str, bytes], name: str, rows: pa.Table) -> dict[str, bytes]:
+    sink = io.BytesIO()
+    pq.write_table(rows, sink)
+    return listed({**held, name: sink.getvalue()})
+
+
 HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "path escape": lambda held: listed({**held, "files/../../evil": b"x"}),
     "absolute path": lambda held: listed({**held, "files//etc/evil": b"x"}),
@@ -192,6 +214,13 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "text out of nothing": lambda held: listed(
         {**held, "tables/tags.parquet": parquet({"tag": pa.array(["x" * 100_000] * 3000)})}
     ),
+    "table gone": lambda held: listed({n: d for n, d in held.items() if n != "tables/tags.parquet"}),
+    "run twice": lambda held: doubled(held, "runs"),
+    "digest that is a path": lambda held: altered(held, "artifacts", "digest", "../../etc/passwd"),
+    "status of another world": lambda held: altered(held, "runs", "status", "exploded"),
+    "run of no project": lambda held: altered(held, "runs", "project_id", "proj_0"),
+    "id of no form": lambda held: altered(held, "runs", "run_id", "run_' OR 1"),
+    "settings that are no JSON": lambda held: altered(held, "environments", "content", "{"),
     "folder outside": lambda held: listed(
         {**held, "tables/evaluations.parquet": parquet({"evaluation_id": ["e"], "folder": ["evaluations/../.."]})}
     ),
