@@ -16,6 +16,8 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 
@@ -59,3 +61,19 @@ def hint(wrong: str, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the name nearest to `wrong`, or an empty string."""
     near = difflib.get_close_matches(wrong, list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def shown(value: object, width: int = 80) -> str:
+    """Return the first characters of a value's ``repr``, of its type where it has none that works."""
+    try:
+        return repr(value)[:width]
+    except Exception:  # noqa: BLE001 - a user's class may raise anything, and what is said of it must not
+        return f"<{type(value).__name__}>"
+
+
+def tell(text: str, *, stacklevel: int) -> None:
+    """Warn; where warnings are errors, say it on stderr instead, since tracking never raises into training."""
+    try:
+        warnings.warn(text, RuntimeWarning, stacklevel=stacklevel + 1)
+    except RuntimeWarning:
+        sys.stderr.write(f"RuntimeWarning: {text}\n")

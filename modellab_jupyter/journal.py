@@ -14,7 +14,6 @@ import re
 import shutil
 import threading
 import time
-import warnings
 import weakref
 import zlib
 from collections import deque
@@ -24,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from modellab_jupyter import schema
+from modellab_jupyter.errors import tell
 
 SEGMENT_BYTES = 8_000_000
 KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
@@ -180,9 +180,8 @@ class Journal:
         self._looked = now
         with contextlib.suppress(OSError):
             if self._fd >= 0 and os.fstat(self._fd).st_nlink == 0:
-                warnings.warn(
+                tell(
                     f"somebody removed {self.path}, the journal of a run that is being recorded; {self._rewritten()}.",
-                    RuntimeWarning,
                     stacklevel=5,
                 )
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import operator
 import os
+import sys
 import threading
 import time
 from typing import Any, Final, Literal
 
 import msgspec
 
-from modellab_jupyter.errors import InputError
+from modellab_jupyter.errors import InputError, shown
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 Kind = Literal["project", "dataset", "run", "artifact", "evaluation"]
@@ -373,12 +374,8 @@ def param_text(value: object) -> str:
         value = item()
     try:
         return json.dumps(value, default=repr, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):  # keys that are no texts, a circle, an integer too long to print
-        pass
-    try:
-        return json.dumps(repr(value), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return json.dumps(f"<{type(value).__name__}>")
+    except Exception:  # noqa: BLE001 - keys that are no texts, a circle, a repr that raises whatever its author chose
+        return json.dumps(shown(value, sys.maxsize), ensure_ascii=False)
 
 
 def param_number(text: str) -> float | None:

@@ -8,13 +8,12 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
-from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError
+from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError, tell
 from modellab_jupyter.journal import Journal
 
 if TYPE_CHECKING:
@@ -122,10 +121,9 @@ class Session:
         except OSError as error:
             if not self._told_disk:
                 self._told_disk = True
-                warnings.warn(
+                tell(
                     f"ModelLab cannot write to {self.journal.folder} ({error.strerror or error}); what is logged is "
                     "kept in memory and written as soon as the disk takes it.",
-                    RuntimeWarning,
                     stacklevel=4,
                 )
 
@@ -135,10 +133,9 @@ class Session:
         if not self._told_lost:
             self._told_lost = True
             said = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
-            warnings.warn(
+            tell(
                 f"ModelLab could not keep {what} of run {run.name!r} ({said}); the run goes on and is marked as "
                 "incomplete. Free space or mend the folder, then log it again.",
-                RuntimeWarning,
                 stacklevel=4,
             )
 
@@ -190,7 +187,7 @@ class Session:
             else:
                 told, self._told_store = self._told_store, True
             if not told:
-                warnings.warn(f"{error} Nothing is lost.", RuntimeWarning, stacklevel=4)
+                tell(f"{error} Nothing is lost.", stacklevel=4)
             return False
         self._behind, self._told_store = None, False
         return True
@@ -287,10 +284,9 @@ class Session:
             self.journal.close()
         except OSError as error:
             if self.journal.waiting:
-                warnings.warn(
+                tell(
                     f"ModelLab could not write {self.journal.waiting} records to {self.journal.folder} "
                     f"({error.strerror or error}); they are lost with this process.",
-                    RuntimeWarning,
                     stacklevel=2,
                 )
 

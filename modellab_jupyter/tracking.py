@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modellab_jupyter import config, journal, schema, session
-from modellab_jupyter.errors import InputError, NotFoundError, StoreError
+from modellab_jupyter.errors import InputError, NotFoundError, StoreError, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -174,7 +174,7 @@ class Run:
         """
         name, warmup = schema.text("name", name), schema.truth("warmup", warmup)
         several = isinstance(seconds, Iterable) and getattr(seconds, "shape", None) != ()
-        values = [_number(name, value) for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
+        values = [_number(name, value, "latency") for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
         bad = [v for v in values if not (math.isfinite(v) and v >= 0)]
         if bad:
             raise InputError(
@@ -633,14 +633,14 @@ def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, s
     }
 
 
-def _number(key: Any, value: Any) -> float:
+def _number(key: Any, value: Any, what: str = "metric") -> float:
     """Return what somebody logged as a float; NumPy, torch and other scalars included."""
     if not isinstance(value, str | bytes | bytearray):
         try:
             return float(value)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # RuntimeError: a tensor of several elements
+        except Exception:  # noqa: BLE001, S110 - a tensor of several elements raises one thing, a user's class another
             pass
-    raise InputError(f"metric {key!r} must be a number, found {value!r:.80} of type {type(value).__name__}.")
+    raise InputError(f"{what} {key!r} must be a number, found {shown(value)} of type {type(value).__name__}.")
 
 
 def _whole(value: Any) -> int | None:

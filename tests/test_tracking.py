@@ -648,3 +648,42 @@ def test_at_once_is_all_or_nothing() -> None:
         run.log_metrics({"m": 3.0})
 
     assert ml.runs.metrics("a", "m")[["step", "value"]].values.tolist() == [[0, 1.0], [1, 3.0]]
+
+
+class Hostile:
+    """Something whose methods raise what nobody expects."""
+
+    def __repr__(self) -> str:
+        raise KeyError("no repr")
+
+    def __float__(self) -> float:
+        raise KeyError("no float")
+
+
+def test_a_value_whose_methods_raise_is_told_or_kept_by_its_type() -> None:
+    """A param is kept as the name of its type; a metric or a duration is refused in a sentence that names it."""
+    with ml.start_run("a", params={"h": Hostile(), "l": [Hostile()]}) as run:
+        with pytest.raises(ml.InputError, match="metric 'm' must be a number, found <Hostile>"):
+            run.log_metrics({"m": Hostile()})
+        with pytest.raises(ml.InputError, match="latency 'predict' must be a number, found 'abc'"):
+            run.log_latency(["abc"], "predict")
+    assert ml.runs.get("a").params["h"] == "<Hostile>"
+
+
+def test_where_warnings_are_errors_tracking_still_raises_nothing() -> None:
+    """What ModelLab has to say goes to stderr then, and the records arrive."""
+    out = answer("""
+import warnings, pathlib
+import modellab_jupyter as ml
+from modellab_jupyter import journal
+journal.LOOK_EVERY = 0
+warnings.simplefilter("error")
+run = ml.start_run("a")
+for path in journal.segments(pathlib.Path("modellab.files/journal")):
+    path.unlink()
+run.log_metrics({"m": 1.0})
+run.log_metrics({"m": 2.0})
+run.end()
+print(len(ml.runs.metrics("a", "m")))
+""")
+    assert out.split() == ["2"]
