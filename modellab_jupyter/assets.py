@@ -122,7 +122,7 @@ class Datasets(Collection[schema.DatasetRecord]):
                 raise InputError(f"dataset {id!r} has one version only; give what to compare it with as old=.")
             old = before[-1]
         blobs = session.current().store.blobs
-        sides = [drift_.side(chosen, record.versions, blobs) for chosen in (old, new)]
+        sides = [drift_.side(record.name, chosen, record.versions, blobs) for chosen in (old, new)]
         return drift_.compare(record.name, *sides, confidence_level=confidence_level)
 
     def verify_all(self) -> Check:

@@ -157,7 +157,7 @@ class Side:
         return summarise(self.table, points=len(self.table) + POINTS + 1, labels=_LABELS)
 
 
-def side(chosen: Any, versions: Sequence[dict[str, Any]], blobs: Blobs) -> Side:
+def side(dataset: str, chosen: Any, versions: Sequence[dict[str, Any]], blobs: Blobs) -> Side:
     """Return a version given by its number, or the data that were given in its place, as one side of a comparison.
 
     Raises
@@ -173,7 +173,8 @@ def side(chosen: Any, versions: Sequence[dict[str, Any]], blobs: Blobs) -> Side:
         return Side(str(name), table_digest(table), table, None)
     version = next((one for one in versions if one["version"] == chosen), None)
     if version is None:
-        raise NotFoundError(f"there is no version {chosen}; there are {sorted(one['version'] for one in versions)}.")
+        known = sorted(one["version"] for one in versions)
+        raise NotFoundError(f"dataset {dataset!r} has no version {chosen}; it has {known}.")
     title = f"version {chosen}"
     if version["source"] == "file":
         raise InputError(f"{title} is no table, so its distribution cannot be compared; compare digests instead.")
