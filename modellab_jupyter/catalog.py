@@ -151,9 +151,9 @@ class Runs(Collection[schema.RunRecord]):
             Only runs of which this is true: comparisons of ``metrics.KEY``, ``params.KEY``, ``tags.KEY`` and fields
             (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, …) with ``AND``, ``OR``,
             ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT tags.draft``.
-            ``metrics.KEY.min``, ``.max`` and ``.last`` are of what was logged, ``.low``, ``.high`` and ``.n`` of the
-            interval. Names with other signs stand in double quotes. A comparison with a missing value, or with NaN, is
-            neither true nor false. Times are UTC.
+            ``metrics.KEY.min``, ``.max``, ``.last`` and ``.best`` (the least of a loss or an error, the most of a
+            score) are of what was logged, ``.low``, ``.high`` and ``.n`` of the interval. Names with other signs stand
+            in double quotes. A comparison with a missing value, or with NaN, is neither true nor false. Times are UTC.
         order_by : str, optional
             Names with ``asc`` or ``desc``, separated by commas; missing values come last.
             Takes the place of `sort`.

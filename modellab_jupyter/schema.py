@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import operator
 import os
+import re
 import sys
 import threading
 import time
@@ -483,3 +484,20 @@ class EvaluationRecord(msgspec.Struct, frozen=True, kw_only=True):
     estimates: list[dict[str, Any]]
     created_at: Any
     deleted_at: Any
+
+
+def greater_is_better(metric: str) -> bool | None:
+    """Return whether more of a metric is better: known to the harness, or a loss, an error or a score by its name."""
+    from evalharness import METRICS
+
+    plain = metric
+    for prefix in ("train_", "val_", "valid_", "validation_", "test_", "eval_"):
+        plain = plain.removeprefix(prefix)
+    if plain in METRICS:
+        return METRICS[plain].greater_is_better
+    words = re.split(r"[^a-z0-9]+", plain.lower())
+    if {"loss", "error", "rmse", "mae", "mse", "perplexity"} & set(words):
+        return False
+    if {"accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "score"} & set(words):
+        return True
+    return None

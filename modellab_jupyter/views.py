@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import catalog, judge, session
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
-from modellab_jupyter.schema import RunRecord
+from modellab_jupyter.schema import RunRecord, greater_is_better
 from modellab_jupyter.store import queries
 from modellab_jupyter.tracking import Run
 
@@ -266,23 +266,6 @@ def metric_names(table: pa.Table) -> list[str]:
     """Return the metrics of a runs table."""
     own = [field.name for field in table.schema if not (field.metadata or {}).get(b"modellab.part")]
     return [name.removeprefix("metrics.") for name in own if name.startswith("metrics.")]
-
-
-def greater_is_better(metric: str) -> bool | None:
-    """Return whether more of a metric is better: known to the harness, or a loss, an error or a score by its name."""
-    from evalharness import METRICS
-
-    plain = metric
-    for prefix in ("train_", "val_", "valid_", "validation_", "test_", "eval_"):
-        plain = plain.removeprefix(prefix)
-    if plain in METRICS:
-        return METRICS[plain].greater_is_better
-    words = plain.lower().replace("-", "_").split("_")
-    if {"loss", "error", "rmse", "mae", "mse", "perplexity"} & set(words):
-        return False
-    if {"accuracy", "acc", "auc", "f1", "precision", "recall", "r2", "score"} & set(words):
-        return True
-    return None
 
 
 def _report(found: dict[str, Any], known: dict[str, Report] | None = None) -> Report:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import modellab_jupyter as ml
-from modellab_jupyter import views
+from modellab_jupyter import schema, views
 
 CONFIG = {"n_resamples": 200, "plots": False}
 
@@ -164,7 +164,7 @@ def test_hostile_names_are_text_in_every_view(name):
 )  # fmt: skip
 def test_what_is_better_is_known_by_name_or_unknown(metric, better):
     """Metrics of the harness, losses and scores have a direction; other names have none."""
-    assert views.greater_is_better(metric) is better
+    assert schema.greater_is_better(metric) is better
 
 
 def test_a_score_on_training_rows_is_never_taken_for_one_on_test_rows():

@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from modellab_jupyter.errors import InputError, hint
+from modellab_jupyter.schema import greater_is_better
 
 Kind = Literal["number", "text", "param", "tag", "time", "truth"]
 STATS = {"last": "metric_lasts", "min": "metric_lowests", "max": "metric_highests", "low": "metric_lows",
-         "high": "metric_highs", "n": "metric_ns"}  # fmt: skip
+         "high": "metric_highs", "n": "metric_ns", "best": "metric_values"}  # fmt: skip
 EXAMPLE = "metrics.accuracy > 0.8 AND params.model = 'xgboost' AND NOT tags.draft"
 _LONGEST = 10_000  # characters
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
@@ -231,6 +232,8 @@ class Compiler:
         known, key, stat = self._names(kind), ".".join(rest), "metric_values"
         if kind == "metrics" and key not in known and len(rest) > 1 and rest[-1] in STATS:
             key, stat = ".".join(rest[:-1]), STATS[rest[-1]]
+            if rest[-1] == "best":
+                stat = _best(key)
         if known and key not in known:
             names = ", ".join(known[:5]) + (", …" if len(known) > 5 else "")
             raise InputError(f"no run has {kind[:-1]} {key!r:.80}{hint(key, known) or f'; there are {names}.'}")
@@ -243,6 +246,16 @@ class Compiler:
             number = f"nullif(w.param_numbers[{where}], 'nan'::DOUBLE)"
             return _Column(said, "param", f"w.param_texts[{where}]", number)
         return _Column(said, "tag", f"w.tag_values[{where}]", f"coalesce(list_contains(w.tag_keys, {bound}), false)")
+
+
+def _best(metric: str) -> str:
+    """Return the list that has the best value logged of a metric."""
+    better = greater_is_better(metric)
+    if better is None:
+        raise InputError(
+            f"nobody knows whether more of metric {metric!r:.80} is better; write metrics.{metric:.80}.max or .min."
+        )
+    return STATS["max" if better else "min"]
 
 
 def _parsed(text: Any, what: str) -> Any:

@@ -158,6 +158,8 @@ def test_a_filter_agrees_with_pandas(store: Store, condition: Truth) -> None:
         ("acc > 0.8", [1, 5]),
         ("0.8 < acc", [1, 5]),
         ("metrics.acc.max = 0.9 AND metrics.acc.last = 0.9", [1, 5]),
+        ("metrics.acc.best = 0.9", [1, 5]),
+        ("metrics.\"val/loss\".best <= 0.5", [2, 5]),
         ("metrics.acc > metrics.\"val/loss\"", [5]),
         ("metrics.acc = '-inf'", [4]),
         ("params.model IS DISTINCT FROM 'xgboost'", [0, 3, 4, 5]),
@@ -235,6 +237,23 @@ def test_keys_with_any_sign_can_be_asked_for(tmp_path: Path) -> None:
     assert store.runs(where=f'metrics."{HOSTILE}" = 1').num_rows == 1
     assert store.runs(where="metrics.loss.min = 2").num_rows == 1
     assert store.runs(order_by=f'metrics."{HOSTILE}" desc').column("name").to_pylist() == [HOSTILE]
+
+
+def test_the_best_of_a_metric_is_what_its_name_says(tmp_path: Path) -> None:
+    """The least of a loss, the most of a score, over all that was logged; of what nobody knows, a sentence."""
+    store = Store(tmp_path / "a.duckdb", tmp_path / "files")
+    journal = Journal(store.journals)
+    started = {"host": "h", "pid": 1, "started": 1.0, "session_id": "s", "project_id": "proj_1"}
+    for n, values in enumerate([(3.0, 1.0, 2.0), (4.0, 2.0, 5.0)]):
+        journal.append(schema.RunStarted(time=n + 1, run_id=f"run_{n}", name=f"r{n}", **started))
+        for step, value in enumerate(values):
+            logged = {"val_loss": value, "f1": value, "size": value}
+            journal.append(schema.MetricsLogged(time=10 + step, run_id=f"run_{n}", step=step, values=logged))
+    assert store.runs(order_by="metrics.val_loss.best").column("name").to_pylist() == ["r0", "r1"]
+    assert store.runs(where="metrics.val_loss.best = 1").column("name").to_pylist() == ["r0"]
+    assert store.runs(where="metrics.f1.best = 5").column("name").to_pylist() == ["r1"]
+    with pytest.raises(InputError, match=r"whether more of metric 'size' is better"):
+        store.runs(where="metrics.size.best = 5")
 
 
 def test_an_order_puts_missing_values_last(store: Store) -> None:
