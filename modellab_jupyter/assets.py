@@ -12,7 +12,7 @@ from modellab_jupyter import drift as drift_
 from modellab_jupyter import objects, schema, session, tracking
 from modellab_jupyter import summary as summary_
 from modellab_jupyter.blobs import Check, Damage, fault, file_digest
-from modellab_jupyter.collection import Collection, frame
+from modellab_jupyter.collection import Collection, frame, restore
 from modellab_jupyter.errors import InputError, NotFoundError, hint
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class Trash:
             known = [*inside["id"], *inside["name"]]
             raise NotFoundError(f"nothing in the trash goes by {ref!r}{hint(ref, known) or '.'}")
         kind, id_ = found["kind"].iloc[0], found["id"].iloc[0]
-        session.current().submit(schema.Restored(time=time.time_ns(), kind=kind, ids=[id_]))
+        restore(kind, [id_])
 
     def contents(self) -> Contents:
         """Return what `empty` would destroy: objects, with all that go along, files and bytes."""

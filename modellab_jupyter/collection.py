@@ -72,7 +72,28 @@ class Collection(Generic[_Record]):
         self._submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
 
     def restore(self, *ids: str) -> None:
-        """Bring some of them back from the trash."""
+        """Bring some of them back from the trash.
+
+        Raises
+        ------
+        InputError
+            A project or dataset has the name of another that is not in the trash; nothing is brought back then.
+        """
         store = session.current().store
         found = [store.resolve(self.kind, ref, trash_first=True) for ref in ids]
-        self._submit(schema.Restored(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
+        if found:
+            restore(self.kind, found)
+
+
+def restore(kind: schema.Kind, ids: list[str]) -> None:
+    """Bring objects back from the trash; raise InputError where a name would stand for two."""
+    from modellab_jupyter.store import queries
+
+    owner = session.current()
+    taken = owner.store.read(queries.namesakes, kind, ids)
+    if taken:
+        raise InputError(
+            f"{kind} {taken[0]!r:.80} cannot be brought back, since another has its name by now; "
+            f"rename that one with ml.{kind}s.update(..., name=...) first."
+        )
+    owner.submit(schema.Restored(time=time.time_ns(), kind=kind, ids=ids))

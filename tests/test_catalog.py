@@ -460,3 +460,20 @@ def test_a_description_reaches_a_content_that_is_known() -> None:
     record = ml.datasets.add(frame, "d", description="from the lake")
 
     assert (record.version, record.description) == (1, "from the lake")
+
+
+def test_what_comes_back_from_the_trash_takes_no_name_that_another_has() -> None:
+    """A project or dataset of a name that was given again stays in the trash until that one is renamed."""
+    first = ml.start_run("a", "p")
+    first.end()
+    old = ml.projects.list()["project_id"][0]
+    ml.projects.delete("p")
+    ml.start_run("b", "p").end()
+    for bring in (ml.projects.restore, ml.trash.restore):
+        with pytest.raises(ml.InputError, match="another has its name"):
+            bring(old)
+    new = ml.projects.list()["project_id"][0]
+    assert new != old
+    ml.projects.update(new, name="q")
+    ml.trash.restore(old)
+    assert sorted(ml.projects.list()["name"]) == ["p", "q"]

@@ -371,6 +371,20 @@ def trash(con: duckdb.DuckDBPyConnection) -> pa.Table:
     )
 
 
+def namesakes(con: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]) -> list[str]:
+    """Return the names of those projects or datasets in the trash that one outside it has as well."""
+    if kind not in {"project", "dataset"}:
+        return []
+    beside = "" if kind == "project" else "AND k.project_id IS NOT DISTINCT FROM t.project_id"
+    found = con.execute(
+        f"""SELECT DISTINCT t.name FROM {kind}s t JOIN {kind}s k ON k.name = t.name AND k.{kind}_id <> t.{kind}_id
+        {beside} WHERE k.deleted_at IS NULL AND t.deleted_at IS NOT NULL AND list_contains(?::VARCHAR[], t.{kind}_id)
+        ORDER BY 1""",
+        [list(ids)],
+    ).fetchall()
+    return [str(name) for (name,) in found]
+
+
 def references(con: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
     """Return the digests of blobs and the evaluation folders that something in the store refers to."""
     digests = con.execute(
