@@ -185,6 +185,8 @@ def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Sequence[sch
     ------
     StoreBusyError
         Another program holds the file.
+    StoreNewerError
+        A later version of ModelLab wrote it.
     """
     import duckdb
 
@@ -197,9 +199,11 @@ def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Sequence[sch
     with duckdb.connect(":memory:") as con:
         try:
             source = _attached(con, path)  # and held until the new file has its place, so that nobody takes journals in
+            version = _version(con) if source is not None else None
+            migrations.check(version or 0)
             con.execute(f"ATTACH '{_quoted(fresh)}' AS store ({_options()})")
             con.execute("USE store")
-            migrations.apply(con, _version(con) if source is not None else None)
+            migrations.apply(con, version)
             saved = sum(_rescued(con, lost).values()) if source is not None else 0
             if source is None:
                 lost = dict.fromkeys(sorted(migrations.tables() - _MADE_ANEW), -1)

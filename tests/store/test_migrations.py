@@ -116,6 +116,17 @@ def test_a_damaged_store_of_an_older_schema_is_repaired_and_becomes_todays(new: 
     assert store.runs().num_rows == 4
 
 
+def test_a_damaged_store_of_a_later_version_is_left_alone(new: Path) -> None:
+    """Nobody repairs what a later version wrote with a schema that this one does not know."""
+    with duckdb.connect(new) as con:
+        con.execute("INSERT INTO migrations VALUES (99, 'later', now())")
+    before = new.read_bytes()
+    with pytest.raises(ml.StoreError, match="upgrade modellab-jupyter"):
+        upkeep.salvage(FileBackend(new.with_name("none.duckdb")), new, list)
+    assert new.read_bytes() == before
+    assert not list(new.parent.glob("*.damaged-*"))
+
+
 def test_an_empty_store_of_the_oldest_schema_is_usable(new: Path, tmp_path: Path) -> None:
     """Without rows there is nothing to fill, and what comes later is taken in."""
     aged(new, tmp_path / "old.duckdb", filled=False)

@@ -39,13 +39,19 @@ def applied(con: duckdb.DuckDBPyConnection) -> int:
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
     """Tell whether the store has every migration that this version knows, and no later one."""
-    version, newest = applied(con), known()[-1][0]
+    version = applied(con)
+    check(version)
+    return version == known()[-1][0]
+
+
+def check(version: int) -> None:
+    """Raise StoreNewerError for a number that this version of ModelLab does not know."""
+    newest = known()[-1][0]
     if version > newest:
         raise StoreNewerError(
             f"the store's schema is number {version} and this version of ModelLab knows up to {newest}; "
             "upgrade modellab-jupyter, or choose another store with ml.configure(store=...)."
         )
-    return version == newest
 
 
 def apply(con: duckdb.DuckDBPyConnection, upto: int | None = None) -> None:
