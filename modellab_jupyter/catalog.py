@@ -169,8 +169,7 @@ class Runs(Collection[schema.RunRecord]):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
         if sort is not None and order_by is not None:
             raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
-        cut = limit if limit is None else min(limit, sys.maxsize)
-        cut = cut if sort is None else None
+        cut = None if limit is None or sort is not None else min(limit, sys.maxsize)
         found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]

@@ -127,6 +127,14 @@ def test_a_damaged_store_of_a_later_version_is_left_alone(new: Path) -> None:
     assert not list(new.parent.glob("*.damaged-*"))
 
 
+def test_the_tables_of_a_store_are_those_that_its_migrations_leave() -> None:
+    """Names read from the migrations are the tables that a new store has, none renamed or dropped among them."""
+    with duckdb.connect() as con:
+        migrations.apply(con)
+        found = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert migrations.tables() == {name for (name,) in found}
+
+
 def test_an_empty_store_of_the_oldest_schema_is_usable(new: Path, tmp_path: Path) -> None:
     """Without rows there is nothing to fill, and what comes later is taken in."""
     aged(new, tmp_path / "old.duckdb", filled=False)

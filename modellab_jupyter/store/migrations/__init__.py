@@ -24,7 +24,8 @@ def known() -> tuple[tuple[int, str, str], ...]:
 def tables() -> frozenset[str]:
     """Return the names of the tables that the migrations make; whatever else is in a store is its owner's."""
     made = " ".join(sql for _, _, sql in known())
-    return frozenset({"migrations", *re.findall(r"CREATE TABLE (\w+)", made), *re.findall(r"RENAME TO (\w+)", made)})
+    renamed = dict(re.findall(r"ALTER TABLE (\w+) RENAME TO (\w+)", made))
+    return frozenset({"migrations", *(renamed.get(name, name) for name in re.findall(r"CREATE TABLE (\w+)", made))})
 
 
 def applied(con: duckdb.DuckDBPyConnection) -> int:
