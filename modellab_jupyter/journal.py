@@ -18,15 +18,16 @@ import weakref
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from modellab_jupyter import schema
 from modellab_jupyter.errors import tell
 
 SEGMENT_BYTES = 8_000_000
 KEPT_RECORDS = 100_000  # what is held in memory while the disk refuses to write
+_PART = 1 << 18  # bytes that are read at once
 LOOK_EVERY = 1_000_000_000  # nanoseconds after which a writer looks whether its segment is still there
 NAME = re.compile(r"seg_[0-9a-z]+\.jsonl")  # of a segment; the copies that other programs make have others
 _PASSING = {
@@ -270,38 +271,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A whole line that is not a record: where it begins, its bytes, and what is wrong with it."""
+class Line(NamedTuple):
+    """A whole line of a segment: from where to where it reaches, and its record; None where that cannot be read."""
 
-    position: int
-    line: bytes
-    reason: str
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What stands in a segment from some position on.
-
-    Attributes
-    ----------
-    events : list of Event
-        Whole records, in order.
-    positions : list of int
-        Where the line of each begins.
-    end : int
-        Position after the last whole line; a torn tail stays for the next time.
-    unreadable : list of Unreadable
-        Whole lines that are not records.
-    closed : bool
-        The writer said that the segment will not grow any more.
-    """
-
-    events: list[schema.AnyEvent]
-    positions: list[int]
+    start: int
     end: int
-    unreadable: list[Unreadable]
-    closed: bool
+    event: schema.AnyEvent | None
+    reason: str = ""  # why it cannot be read
 
 
 def segments(folder: Path) -> list[Path]:
@@ -314,28 +290,28 @@ def strangers(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("seg_*.jsonl*") if not NAME.fullmatch(path.name))
 
 
-def read(path: Path, start: int = 0) -> Taken:
-    """Read the whole records of a segment from position `start` on."""
-    with path.open("rb") as file:
-        file.seek(start)
-        data = file.read()
-    end = data.rfind(b"\n") + 1
-    events: list[schema.AnyEvent] = []
-    positions: list[int] = []
-    unreadable: list[Unreadable] = []
-    for position, line in _lines(data[:end]):
-        try:
-            if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(memoryview(line)[9:]):
-                raise ValueError("the check sum does not match")  # noqa: TRY301 - one boundary per line
-            events.append(schema.decode(memoryview(line)[9:]))
-            positions.append(start + position)
-        except ValueError as error:
-            reason = str(error)
-            if "`$.event`" in reason:
-                reason = f"a later version of ModelLab wrote an event that this one does not know: {reason}"
-            unreadable.append(Unreadable(start + position, line, reason))
-    closed = bool(events) and isinstance(events[-1], schema.SegmentClosed)
-    return Taken(events, positions, start + end, unreadable, closed)
+def lines(path: Path, start: int = 0) -> Iterator[Line]:
+    """Yield the whole lines of a segment from position `start` on; a torn tail stays for the next time."""
+    while True:
+        with path.open("rb") as file:  # closed again, since there may be more segments than a process may open files
+            file.seek(start)
+            data = file.read(_PART) + file.readline()
+        if not data.endswith(b"\n"):
+            data = data[: data.rfind(b"\n") + 1]
+        if not data:
+            return
+        for line in data[:-1].split(b"\n"):
+            end = start + len(line) + 1
+            try:
+                if line[8:9] != b" " or int(line[:8], 16) != zlib.crc32(memoryview(line)[9:]):
+                    raise ValueError("the check sum does not match")  # noqa: TRY301 - one boundary per line
+                yield Line(start, end, schema.decode(memoryview(line)[9:]))
+            except ValueError as error:
+                reason = str(error)
+                if "`$.event`" in reason:
+                    reason = f"a later version of ModelLab wrote an event that this one does not know: {reason}"
+                yield Line(start, end, None, reason)
+            start = end
 
 
 def line_at(path: Path, position: int) -> bytes:
@@ -343,13 +319,6 @@ def line_at(path: Path, position: int) -> bytes:
     with path.open("rb") as file:
         file.seek(position)
         return file.readline().removesuffix(b"\n")
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
-    for line in data.split(b"\n")[:-1]:
-        yield position, line
-        position += len(line) + 1
 
 
 def is_over(path: Path) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
@@ -25,8 +25,9 @@ from modellab_jupyter.errors import (
     StoreUnreadableError,
     hint,
 )
-from modellab_jupyter.store import backends, ingest, kept, migrations, queries, upkeep
+from modellab_jupyter.store import backends, kept, migrations, queries, upkeep
 from modellab_jupyter.store.backends import Backend, FileBackend
+from modellab_jupyter.store.intake import Intake, transaction
 from modellab_jupyter.store.picture import Picture
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _T = TypeVar("_T")
 _Connect = Callable[..., AbstractContextManager["duckdb.DuckDBPyConnection"]]
 SOON = 0.3  # seconds that a reader waits for a store held by another program before it shows a picture of it
 PICTURES = 4  # how often one is made that others change at once
-KNOWN_DAYS = 7  # how long a segment that was taken and removed is known, should it come back from a copy
 
 
 @dataclass(frozen=True)
@@ -55,43 +55,6 @@ class Health:
     waiting_bytes: int
     unreadable: list[dict[str, Any]]
     problem: str | None
-
-
-class _Record(NamedTuple):
-    """An event, its place among those of all writers, and where it stands."""
-
-    order: int
-    event: schema.AnyEvent
-    path: Path
-    position: int
-
-
-@contextmanager
-def _transaction(con: duckdb.DuckDBPyConnection, *, keep: bool = True) -> Iterator[None]:
-    import duckdb
-
-    con.execute("BEGIN")
-    try:
-        yield
-        con.execute("COMMIT" if keep else "ROLLBACK")
-    except BaseException:
-        with suppress(duckdb.Error):  # DuckDB may have rolled back itself; the first error is what matters
-            con.execute("ROLLBACK")
-        raise
-
-
-def _culprits(con: duckdb.DuckDBPyConnection, records: Sequence[_Record]) -> list[tuple[_Record, str]]:
-    """Return the records that cannot be applied, with the reason, found by halves; nothing is changed."""
-    try:
-        with _transaction(con, keep=False):
-            ingest.apply(con, (record.event for record in records))
-    except ingest.faults() as error:
-        if len(records) == 1:
-            said = str(error).partition("\n")[0]
-            return [(records[0], f"its values do not fit the tables: {said}")]
-        half = len(records) // 2
-        return _culprits(con, records[:half]) + _culprits(con, records[half:])
-    return []
 
 
 def _liveness(running: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -115,14 +78,11 @@ class Store:
         Folder with journals, blobs and evaluations.
     """
 
-    has_all_journals = True  # no other machine has segments of this store, which may have been idle for long
-
     def __init__(self, path: Path | None, files: Path) -> None:
         self.path = path
         self.files = files
-        self._ends: dict[str, int] = {}
-        self._torn: dict[str, int] = {}  # how large a segment was when nothing new in it was whole; it may stay so
         self.journals = files / "journal"
+        self._intake = Intake(self.journals)
         self.blobs = Blobs(files / "blobs")
         self._backend: Backend = FileBackend(path)
         self._kept = kept.Kept()
@@ -154,121 +114,10 @@ class Store:
 
         try:
             with self._backend.connect(write=True, wait=wait) as con:
-                return self._take(con)
+                return self._intake.take(con)
         except duckdb.Error as error:  # none of those that speak of the file: the backend names them itself
             said = str(error).partition("\n")[0]
             raise StoreError(f"the journals cannot be taken into the store ({said}); see modellab doctor.") from error
-
-    def _take(self, con: duckdb.DuckDBPyConnection, *, for_good: bool = True) -> int:
-        """Take in what the journals hold; unless it is for good, they stay, and what cannot be read is not told."""
-        taken: dict[str, int] = dict(con.execute("SELECT segment, taken FROM segments").fetchall())
-        records: list[_Record] = []
-        ends: dict[Path, int] = {}
-        unreadable: list[list[Any]] = []
-        present = journals.segments(self.journals)
-        for path in present:
-            start = taken.get(path.name, 0)
-            try:
-                size = path.stat().st_size
-                found = journals.read(path, start)
-            except FileNotFoundError:  # another process took it and removed it
-                continue
-            latest = 0
-            for event, position in zip(found.events, found.positions, strict=True):
-                latest = max(latest, event.time)  # a writer's own order stays, whatever the clock did
-                records.append(_Record(latest, event, path, position))
-            unreadable += [[path.name, u.position, u.line, u.reason] for u in found.unreadable]
-            if found.end > start:
-                ends[path] = found.end
-            elif for_good:
-                self._torn[path.name] = size
-        if ends:
-            records.sort(key=lambda record: record.order)
-            try:
-                self._save(con, records, ends, unreadable, present)
-            except ingest.faults():
-                bad = _culprits(con, records)
-                if not bad or len(bad) > max(8, len(records) // 2):  # no matter of single events
-                    raise
-                places = {(record.path, record.position) for record, _ in bad}
-                records = [record for record in records if (record.path, record.position) not in places]
-                unreadable += [
-                    [record.path.name, record.position, journals.line_at(record.path, record.position), reason]
-                    for record, reason in bad
-                ]
-                self._save(con, records, ends, unreadable, present)
-        if not for_good:
-            return len(records)
-        for name, position, _, reason in unreadable:
-            warnings.warn(
-                f"a line of the journal {name} cannot be read ({reason}, position {position}); "
-                "it is kept in the store's table `unreadable`, and everything else was taken in.",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        self._ends = {**taken, **{path.name: end for path, end in ends.items()}}
-        self._sweep(self._ends)
-        return len(records)
-
-    def _waits(self) -> bool:
-        """Tell whether a journal holds what this process did not see taken; that others took it does not matter."""
-        try:
-            known = self._ends if self._backend.exists() else {}
-            return any(
-                (size := path.stat().st_size) > known.get(path.name, 0) and size != self._torn.get(path.name)
-                for path in journals.segments(self.journals)
-            )
-        except FileNotFoundError:  # others take it this moment
-            return True
-
-    def _save(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        records: Sequence[_Record],
-        ends: dict[Path, int],
-        unreadable: Sequence[Sequence[Any]],
-        present: Sequence[Path],
-    ) -> None:
-        """Apply records and note how far each segment was taken, in one transaction."""
-        with _transaction(con):
-            ingest.apply(con, (record.event for record in records))
-            self._carry(con, (record.event for record in records))
-            con.executemany("DELETE FROM segments WHERE segment = ?", [[path.name] for path in ends])
-            if self.has_all_journals:
-                con.execute(
-                    f"""DELETE FROM segments WHERE NOT list_contains(?::VARCHAR[], segment)
-                    AND taken_at < now() AT TIME ZONE 'UTC' - INTERVAL {KNOWN_DAYS} DAY""",
-                    [[path.name for path in present]],
-                )
-            con.executemany(
-                "INSERT INTO segments VALUES (?, ?, now() AT TIME ZONE 'UTC')",
-                [[path.name, end] for path, end in ends.items()],
-            )
-            if unreadable:
-                con.executemany("INSERT INTO unreadable VALUES (?, ?, ?, ?, now() AT TIME ZONE 'UTC')", unreadable)
-
-    def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
-        """Take the files that events name along, in the same transaction; a store beside its files has them already."""
-
-    def _sweep(self, taken: dict[str, int]) -> None:
-        """Remove segments that are over and were taken whole; a torn tail is set aside, never deleted."""
-        for path in journals.segments(self.journals):
-            try:
-                end = taken.get(path.name, 0)
-                if not journals.is_over(path):
-                    continue
-                with path.open("rb") as file:
-                    file.seek(end)
-                    tail = file.read()
-                if b"\n" in tail:
-                    continue  # grew between reading and now
-                if tail:
-                    aside = self.journals / "set-aside"
-                    aside.mkdir(exist_ok=True)
-                    (aside / f"{path.name}.{end}.torn").write_bytes(tail)
-                path.unlink()
-            except FileNotFoundError:
-                continue
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -308,9 +157,10 @@ class Store:
     def _taken(
         self, connect: _Connect, *, sealed: bool, wait: float | None, for_good: bool = True
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        if self._waits() or (not for_good and journals.segments(self.journals)):  # a picture may be older than that
+        late = not for_good and journals.segments(self.journals)  # a picture may be older than what was seen taken
+        if late or self._intake.waits(exists=self._backend.exists()):
             with connect(write=True, wait=wait) as con:
-                self._take(con, for_good=for_good)
+                self._intake.take(con, for_good=for_good)
                 if not sealed:
                     yield con
                     return
@@ -365,7 +215,7 @@ class Store:
 
         The query also tells whether its answer stays the same as long as the file does.
         """
-        state = None if self._waits() else kept.state(self.path)
+        state = None if self._intake.waits(exists=self._backend.exists()) else kept.state(self.path)
         found = self._kept.get(state, asked)
         if found is None:
             found, stays = self.read(query)
@@ -532,7 +382,7 @@ class Store:
         """Insert an archive's rows that are new here, in one transaction; `names` are the files that came with them."""
         from modellab_jupyter.store import archive
 
-        with self._backend.connect(write=True) as con, _transaction(con):
+        with self._backend.connect(write=True) as con, transaction(con):
             counts = archive.insert(con, rows)
             self._bring_files(con, names)
         return counts
@@ -648,7 +498,12 @@ class Store:
         done = upkeep.salvage(
             FileBackend(self.path),
             self.path,
-            lambda: [event for path in journals.segments(self.journals) for event in journals.read(path).events],
+            lambda: (
+                line.event
+                for path in journals.segments(self.journals)
+                for line in journals.lines(path)
+                if line.event is not None
+            ),
         )
         self.ingest()
         return done

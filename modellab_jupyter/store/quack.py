@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modellab_jupyter import config
+from modellab_jupyter import config, schema
 from modellab_jupyter import errors as errors_
 from modellab_jupyter import journal as journals
 from modellab_jupyter.blobs import file_digest
@@ -32,6 +32,7 @@ from modellab_jupyter.errors import InputError, ModelLabError, StoreError
 from modellab_jupyter.store import Store, extensions, migrations
 from modellab_jupyter.store.backends import FileBackend, seal, track
 from modellab_jupyter.store.bin import Contents
+from modellab_jupyter.store.intake import Intake
 from modellab_jupyter.store.shared import SharedStore, blob_name, is_path, named
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Desk:
         self.store = Store(path, files)
         self._held = _HeldBackend(path)
         self.store._backend = self._held  # noqa: SLF001 - the same package
-        self.store.has_all_journals = False  # clients send theirs in parts
+        self.store._intake = Intake(self.store.journals, has_all=False)  # noqa: SLF001 - clients send theirs in parts
         self._talks: dict[str, _Talk] = {}
         self._lock = threading.Lock()
         self._verbs: dict[str, Callable[..., Any]] = {
@@ -516,6 +517,41 @@ def _ipc(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
+class _Sending(Intake):
+    """Journals that are sent to a server's disk, files before the records that name them, and taken there."""
+
+    def __init__(self, store: ServedStore, server: QuackBackend) -> None:
+        super().__init__(store.journals, has_all=False)
+        self._store = store
+        self._server = server
+
+    def take(self, con: duckdb.DuckDBPyConnection, *, for_good: bool = True) -> int:  # noqa: ARG002 - the server takes
+        """Send what waits here and have it taken; return how many records that were."""
+        present = journals.segments(self.folder)
+        ends: dict[str, int] = self._server.call("taken", segments=[path.name for path in present])
+        for path in present:
+            with suppress(FileNotFoundError):  # another process sent it and removed it
+                ends[path.name] = self._send(path, ends.get(path.name, 0))
+        count = int(self._server.call("ingest"))
+        self._ends = ends
+        self.sweep(ends)
+        return count
+
+    def _send(self, path: Path, start: int) -> int:
+        """Send the whole lines of a segment from position `start` on; return how far the server has it."""
+        whole = list(journals.lines(path, start))
+        self._store.send_files([line.event for line in whole if line.event is not None])
+        with path.open("rb") as file:
+            file.seek(start)
+            while whole and start < whole[-1].end:
+                data = file.read(min(PART, whole[-1].end - start))
+                end = self._server.call("append", segment=path.name, start=start, data=data)
+                if end != start + len(data):  # another process of this machine sends it, too
+                    file.seek(end)
+                start = end
+        return start
+
+
 class ServedStore(SharedStore):
     """A store behind a server: journals and files are sent, and taken there."""
 
@@ -523,30 +559,8 @@ class ServedStore(SharedStore):
         super().__init__(shared, files)
         self._server = QuackBackend(shared)
         self._backend = self._server
+        self._intake = _Sending(self, self._server)
         self._client = secrets.token_hex(8)
-
-    def _take(self, con: duckdb.DuckDBPyConnection, *, for_good: bool = True) -> int:  # noqa: ARG002 - the server takes
-        """Send what waits here to the server's disk, files before the records that name them, and have it taken."""
-        present = journals.segments(self.journals)
-        ends: dict[str, int] = self._server.call("taken", segments=[path.name for path in present])
-        for path in present:
-            with suppress(FileNotFoundError):  # another process sent it and removed it
-                start = ends.get(path.name, 0)
-                found = journals.read(path, start)
-                self._send_files(list(dict.fromkeys(named(found.events, self.blobs, self.files))))
-                with path.open("rb") as file:
-                    file.seek(start)
-                    while start < found.end:
-                        data = file.read(min(PART, found.end - start))
-                        end = self._server.call("append", segment=path.name, start=start, data=data)
-                        if end != start + len(data):  # another process of this machine sends it, too
-                            file.seek(end)
-                        start = end
-                ends[path.name] = start
-        count = int(self._server.call("ingest"))
-        self._ends = ends
-        self._sweep(ends)
-        return count
 
     def receive(self, path: Path) -> dict[str, int]:
         """Send an archive to the server, which takes it in."""
@@ -560,7 +574,9 @@ class ServedStore(SharedStore):
                     return dict(counts)
                 start += len(data)
 
-    def _send_files(self, names: Sequence[str]) -> None:
+    def send_files(self, events: Sequence[schema.AnyEvent]) -> None:
+        """Send the files that events name and that the server does not have."""
+        names = list(dict.fromkeys(named(events, self.blobs, self.files)))
         for name in self._server.call("missing", names=names) if names else ():
             size = (self.files / name).stat().st_size
             with (self.files / name).open("rb") as file:

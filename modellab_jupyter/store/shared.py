@@ -21,6 +21,7 @@ from modellab_jupyter.blobs import Blobs, fault
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
 from modellab_jupyter.store import Health, Store, queries, upkeep
 from modellab_jupyter.store import bin as bin_
+from modellab_jupyter.store.intake import Intake
 from modellab_jupyter.store.lake import LakeBackend
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ class SharedStore(Store):
         The folder of this machine: journals that wait, and copies of files.
     """
 
-    has_all_journals = False
-
     def __init__(self, shared: config.Server | config.Lake, files: Path) -> None:
         super().__init__(None, files)
         self.shared = shared
@@ -151,6 +150,7 @@ class LakeStore(SharedStore):
         super().__init__(shared, files)
         self._lake = LakeBackend(shared)
         self._backend = self._lake
+        self._intake = Intake(self.journals, self._carry, has_all=False)
 
     def _carry(self, con: duckdb.DuckDBPyConnection, events: Iterable[schema.AnyEvent]) -> None:
         self._bring_files(con, list(dict.fromkeys(named(events, self.blobs, self.files))))

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +170,7 @@ def is_sound(con: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Sequence[schema.AnyEvent]]) -> Salvage:
+def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Iterable[schema.AnyEvent]]) -> Salvage:
     """Save what can be read of a damaged file into a new one in its place; the damaged one stays beside it.
 
     Parameters
@@ -338,7 +338,7 @@ def _rescue(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
     return there, max(lost, count - there)
 
 
-def _mend(con: duckdb.DuckDBPyConnection, lost: dict[str, int], waiting: Sequence[schema.AnyEvent]) -> None:
+def _mend(con: duckdb.DuckDBPyConnection, lost: dict[str, int], waiting: Iterable[schema.AnyEvent]) -> None:
     """Take out what the journals will give again, and compute anew what follows from other tables."""
     if "segments" in lost:
         for event in waiting:

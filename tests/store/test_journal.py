@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
 from modellab_jupyter.errors import InputError
 from modellab_jupyter.journal import Journal
-from modellab_jupyter.store import Store
+from modellab_jupyter.store import Store, intake
 from tests.conftest import answer
 
 ANY_TEXT = st.text(max_size=30)
@@ -111,17 +112,17 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_records(tmp_path: Path) -> No
     assert path is not None
     data = path.read_bytes()
     journal.close()
-    whole = [event for event in journals.read(path).events if isinstance(event, schema.MetricsLogged)]
+    whole = [line.event for line in journals.lines(path) if isinstance(line.event, schema.MetricsLogged)]
     cut = tmp_path / "seg_cut.jsonl"
     for size in range(len(data) + 1):
         cut.write_bytes(data[:size])
-        first = journals.read(cut)
-        assert not first.unreadable
-        assert first.end == data[:size].rfind(b"\n") + 1
+        first = list(journals.lines(cut))
+        end = first[-1].end if first else 0
+        assert end == data[:size].rfind(b"\n") + 1
         cut.write_bytes(data)
-        rest = journals.read(cut, first.end)
-        events = [e for e in first.events + rest.events if isinstance(e, schema.MetricsLogged)]
-        assert events == whole
+        both = [line.event for line in [*first, *journals.lines(cut, end)]]
+        assert None not in both
+        assert [event for event in both if isinstance(event, schema.MetricsLogged)] == whole
 
 
 def test_a_damaged_line_is_set_aside_with_its_position(store: Store) -> None:
@@ -150,9 +151,50 @@ def test_rubbish_is_one_unreadable_line(tmp_path: Path, line: bytes) -> None:
     """Bytes that are no record are one unreadable line each, whatever they are."""
     path = tmp_path / "seg_1.jsonl"
     path.write_bytes(line + b"\n")
-    taken = journals.read(path)
-    assert not taken.events
-    assert [(u.position, u.line) for u in taken.unreadable] == [(0, line)]
+    (found,) = journals.lines(path)
+    assert (found.start, found.end, found.event) == (0, len(line) + 1, None)
+    assert found.reason
+    assert journals.line_at(path, found.start) == line
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=12), min_size=1, max_size=4), st.integers(1, 1500), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_portions_of_any_size_give_the_same_store(times: list[list[int]], size: int, rubbish: bool) -> None:
+    """However many transactions it takes, every record is taken once, later words win, and rubbish is set aside."""
+    found = []
+    for portion in (size, 10**9):
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(intake, "PORTION", portion)
+            store = Store(None, Path(folder))
+            logs = [Journal(store.journals) for _ in times]
+            for writer, (journal, moments) in enumerate(zip(logs, times, strict=True)):
+                for number, moment in enumerate(moments):
+                    at = 10**18 + moment * 10**6 + writer * 1000 + number
+                    journal.append(schema.MetricsLogged(time=at, run_id="r", step=moment, values={"m": number}))
+                    journal.append(schema.ParamsLogged(time=at, run_id="r", params={"p": f"{writer} {number}"}))
+            if rubbish and logs[0].path is not None:
+                with logs[0].path.open("ab") as file:
+                    file.write(b"x\n")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                store.ingest()
+            tables = ("metrics", "metric_summary", "params")
+            found.append([store.sql(f"SELECT * FROM {table} ORDER BY ALL").to_pylist() for table in tables])
+            assert len(store.health().unreadable) == (rubbish and logs[0].path is not None)
+            assert not store._intake.waits(exists=True)
+    assert found[0] == found[1]
+    assert len(found[0][0]) == sum(map(len, times))
+
+
+def test_more_segments_than_a_process_may_open_are_taken(store: Store) -> None:
+    """Two thousand crashed writers are no matter of file handles."""
+    store.journals.mkdir(parents=True)
+    for number in range(2000):
+        body = schema.encode(metric(number))
+        name = f"{schema.new_id('segment')}.jsonl"
+        (store.journals / name).write_bytes(b"%08x %b\n" % (journals.zlib.crc32(body), body))
+    assert store.ingest() == 2000
+    assert steps(store) == list(range(2000))
 
 
 def test_a_torn_tail_waits_and_then_is_set_aside(store: Store) -> None:
@@ -194,7 +236,7 @@ def test_a_segment_that_is_full_is_followed_by_another(tmp_path: Path) -> None:
     parts = journals.segments(tmp_path)
     assert len(parts) > 5
     assert all(path.stat().st_size < 1400 for path in parts)
-    events = [event for path in parts for event in journals.read(path).events]
+    events = [line.event for path in parts for line in journals.lines(path)]
     assert [e.step for e in events if isinstance(e, schema.MetricsLogged)] == list(range(100))
     assert all(journals.is_over(path) for path in parts)
 
@@ -246,9 +288,9 @@ def test_threads_share_one_segment(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     journal.close()
-    taken = [journals.read(path) for path in journals.segments(tmp_path)]
-    assert not any(t.unreadable for t in taken)
-    found = [(e.run_id, e.step) for t in taken for e in t.events if isinstance(e, schema.MetricsLogged)]
+    events = [line.event for path in journals.segments(tmp_path) for line in journals.lines(path)]
+    assert None not in events
+    found = [(e.run_id, e.step) for e in events if isinstance(e, schema.MetricsLogged)]
     assert len(found) == 1200
     assert len(set(found)) == 1200
 
@@ -454,6 +496,6 @@ def test_a_torn_tail_is_looked_at_once(store: Store) -> None:
     journal.path.write_bytes(whole[:-5])
     assert store.projects().num_rows == 1
     assert store.projects().num_rows == 1
-    assert not store._waits()
+    assert not store._intake.waits(exists=True)
     journal.path.write_bytes(whole)
     assert store.projects().num_rows == 2
