@@ -253,6 +253,9 @@ def _table(archive: zipfile.ZipFile, name: str, path: Path) -> pa.Table:
         file = pq.ParquetFile(pa.BufferReader(data))
         if file.metadata.num_rows > 1_000_000 + ROWS * len(data):
             raise _refuse(path, f"{name} claims more rows than so small a file can hold")
+        groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+        if sum(g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)) > limit:
+            raise _refuse(path, f"{name} is {GROWTH} times as large in memory as in the file")
         for batch in file.iter_batches(batch_size=512):
             total += batch.nbytes
             if total > limit:

@@ -126,6 +126,26 @@ print(ml.runs.get(run.id).status)
 # -- held --------------------------------------------------------------------------------------------
 
 
+def test_a_held_store_keeps_its_trash() -> None:
+    """Emptying the trash of a store that cannot be written destroys nothing, also later."""
+    with ml.start_run("r", "p") as run:
+        run.log_artifact(b"x", "x.bin")
+    ml.runs.delete("r")
+    ml.runs.list()
+    holder = hold("writer")
+    try:
+        with (
+            pytest.warns(RuntimeWarning, match="meanwhile a copy is shown"),
+            pytest.raises(ml.StoreBusyError, match="is held by"),
+        ):
+            ml.trash.empty()
+    finally:
+        holder.communicate("\n")
+    assert len(ml.trash.list()) == 1
+    ml.runs.restore("r")
+    assert ml.runs.list()["name"].tolist() == ["r"]
+
+
 @pytest.mark.parametrize("how", ["writer", "reader"])
 def test_readers_see_everything_while_another_program_holds_the_store(how: str) -> None:
     """File and journals are shown together, changes too, with one warning that names the holder; later all arrives."""

@@ -18,7 +18,7 @@ import pytest
 import modellab_jupyter as ml
 from modellab_jupyter.errors import DamagedError, InputError, ModelLabError, NotFoundError, StoreNewerError
 from modellab_jupyter.store import archive
-from tests.conftest import content
+from tests.conftest import answer, content
 from tests.store.test_contract import bucket, cluster, place, shared  # noqa: F401 - fixtures
 
 
@@ -269,6 +269,36 @@ def test_compressed_doubled_and_cut_archives_are_refused(file: Path, tmp_path: P
             ml.import_(cut)
     with pytest.raises(InputError):
         ml.import_(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux alone tells the peak of a process's memory")
+def test_a_small_archive_takes_little_memory(file: Path, tmp_path: Path) -> None:
+    """One value of half a gigabyte that compresses to nothing is refused before it is unpacked."""
+    bad = tmp_path / "bad.zip"
+    sink = io.BytesIO()
+    pq.write_table(
+        pa.table({"run_id": ["run_1"], "note": ["x" * 500_000_000]}), sink, compression="zstd", use_dictionary=False
+    )
+    with zipfile.ZipFile(bad, "w") as one:
+        held = members(file) | {"tables/runs.parquet": sink.getvalue()}
+        for name, data in listed(held).items():
+            one.writestr(name, data)
+    assert len(sink.getvalue()) < 100_000
+    grown = answer(f"""
+import pathlib, re
+import modellab_jupyter as ml
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1])
+ml.configure({str(tmp_path / "new.duckdb")!r})
+ml.runs.list()
+before = peak()
+try:
+    ml.import_({str(bad)!r})
+except ml.InputError as error:
+    assert "as large in memory" in str(error), error
+    print((peak() - before) // 1024)
+""")
+    assert int(grown) < 200
 
 
 def test_every_table_belongs_to_a_project_or_to_the_store(store) -> None:
