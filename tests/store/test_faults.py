@@ -123,6 +123,30 @@ print(ml.runs.get(run.id).status)
     assert out.split() == ["-15", "finished"]
 
 
+def test_power_lost_while_a_run_is_taken_in_costs_nothing(tmp_path: Path) -> None:
+    """With DuckDB's write-ahead log cut anywhere, and journals that were not removed yet, all is there once."""
+    with ml.start_run("r"):
+        for step in range(40):
+            ml.log_metrics({"a": step / 7, "b": float("nan")}, step=step)
+        files = Path(shutil.copytree(session.current().store.files, tmp_path / "files"))
+    store = Store(tmp_path / "one" / "modellab.duckdb", files)
+    with store._backend.connect(write=True) as con:
+        store._intake.take(con, for_good=False)
+        shutil.copytree(tmp_path / "one", tmp_path / "torn")
+    wal = tmp_path / "torn" / "modellab.duckdb.wal"
+    data = wal.read_bytes()
+    assert len(data) > 1000
+    for size in {*range(0, len(data), len(data) // 20), len(data) - 1, len(data)}:
+        cut = shutil.copytree(tmp_path / "torn", tmp_path / f"cut-{size}")
+        (cut / wal.name).write_bytes(data[:size])
+        again = Store(cut / "modellab.duckdb", shutil.copytree(files, tmp_path / f"files-{size}"))
+        found = again.sql(
+            "SELECT key, count(*) AS n, sum(step)::INTEGER AS total FROM metrics GROUP BY key ORDER BY key"
+        )
+        assert found.to_pylist() == [{"key": key, "n": 40, "total": 780} for key in "ab"]
+        assert len(again.runs()) == 1
+
+
 # -- held --------------------------------------------------------------------------------------------
 
 
