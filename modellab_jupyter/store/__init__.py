@@ -246,7 +246,7 @@ class Store:
         def query(con: duckdb.DuckDBPyConnection) -> tuple[pa.Table, bool]:
             running = queries.running(con)
             stays = where is None and not running  # neither asks what time it is
-            return queries.runs(con, **chosen, **_liveness(running)), stays
+            return queries.runs(con, **chosen, **(_liveness(running) if running else {})), stays
 
         return self._again(repr(chosen), query)
 

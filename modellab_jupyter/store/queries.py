@@ -126,7 +126,7 @@ def runs(
     run_ids: Sequence[str] | None = None,
     trash: bool = False,
     gone: Sequence[str] = (),
-    now: int = 0,
+    now: int | None = None,
     limit: int | None = None,
     where: str | None = None,
     order_by: str | None = None,
@@ -135,9 +135,17 @@ def runs(
 
     Metric columns hold the estimate of the latest evaluation of a name, or else the last value logged; where the
     metric has an interval, ``.low``, ``.high`` and ``.n`` stand beside it, marked as its parts by their metadata.
+
+    Parameters
+    ----------
+    gone : sequence of str
+        Ids of running runs whose process is gone.
+    now : int, optional
+        Microseconds since 1970; None where no run is running, which saves a tenth of what twenty rows cost.
     """
     conditions = [_LIVE_RUN if not trash else f"NOT ({_LIVE_RUN})"]
-    params: dict[str, Any] = {"gone": list(gone), "now": now}
+    params: dict[str, Any] = {} if now is None else {"gone": list(gone), "now": now}
+    status, duration = ("r.status", "r.duration") if now is None else (_STATUS, _DURATION)
     if project_id is not None:
         conditions.append("r.project_id = $project")
         params["project"] = project_id
@@ -146,7 +154,7 @@ def runs(
         params["ids"] = list(run_ids)
     order, joined = "r.run_id DESC", ""
     if where is not None or order_by is not None:
-        compiler = filters.Compiler(lambda kind: wide.keys(con, kind), _STATUS, _DURATION)
+        compiler = filters.Compiler(lambda kind: wide.keys(con, kind), status, duration)
         conditions += [] if where is None else [compiler.where(where)]
         order = order if order_by is None else f"{compiler.order(order_by)}, {order}"
         params |= compiler.params
@@ -154,7 +162,7 @@ def runs(
             LEFT JOIN projects q ON q.project_id = r.project_id"""
     heads = table(
         con,
-        f"""SELECT r.run_id, r.name, {_STATUS} AS status, r.baseline, r.started_at, {_DURATION} AS duration, r.note
+        f"""SELECT r.run_id, r.name, {status} AS status, r.baseline, r.started_at, {duration} AS duration, r.note
         FROM runs r {joined} WHERE {" AND ".join(conditions)}
         ORDER BY {order} {"" if limit is None else f"LIMIT {int(limit)}"}""",
         params,

@@ -231,7 +231,7 @@ def main() -> None:
     show("10,000 x 5 values: logging", ms(median(rows, "log")), "ms", None)
     show("10,000 x 5 values: end of the run", ms(median(rows, "end")), "ms", 200)
     show("10,000 x 5 values: until others can query them", ms(median(rows, "log") + median(rows, "end")), "ms", 300)
-    show("then ml.sql in a new process, cold, with its imports of DuckDB, NumPy, Arrow and pandas", ms(median(rows, "cold")), "ms", None)
+    show("then ml.sql in a new process, with its imports", ms(median(rows, "cold")), "ms", None)
     show("file of 50,000 scalars", median(rows, "size") / 1e6, "MB", 1.0)
     rows = measured(TABLE, max(1, n // 3))
     show("1,000 runs x 10 params x 10 metrics x 10 steps: ingest", ms(median(rows, "ingest")), "ms", None)
