@@ -148,6 +148,51 @@ class Channel:
         widget.send(content, buffers)
 
 
+class Widget:
+    """What stands in the output of a cell: a live view where somebody listens, and the saved form beside it.
+
+    Parameters
+    ----------
+    view
+        Name of the view in ``labextension/src/widgets``.
+    live
+        True attaches a live widget to the output, False only saves what is there now. By default a widget is
+        attached where a person's front end is listening.
+    """
+
+    def __init__(self, view: str, *, live: bool | None = None) -> None:
+        self._view = view
+        self._live = live
+        self._channel: Channel | None = None
+
+    def refresh(self) -> None:
+        """Tell every view of this widget to look for changes now."""
+        if self._channel is not None:
+            self._channel.push("changed")
+
+    def close(self) -> None:
+        """End the live widget; what is on the screen stays."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def saved(self) -> dict[str, Any]:
+        """Return what stays readable without a kernel, by MIME type: the snapshot, plain HTML, text."""
+        raise NotImplementedError
+
+    def _verbs(self) -> dict[str, Callable[[dict[str, Any]], Answer]]:
+        """Return what the browser may ask, by name."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        bundle = self.saved()
+        if is_live_host() and is_built() if self._live is None else self._live:
+            if self._channel is None:
+                self._channel = Channel(self._view, self._verbs())
+            bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._channel.model_id}
+        return bundle
+
+
 @functools.cache
 def _assets() -> dict[str, str]:
     if not is_built():

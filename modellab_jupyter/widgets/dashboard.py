@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.base import LIVE_MIME, Answer, Channel, Source, is_built, is_live_host
+from modellab_jupyter.widgets.base import Answer, Source, Widget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ _FORMS = {"duration": "duration"}
 _TITLES = {"started_at": "started (UTC)", "run_id": "run id"}
 
 
-class Dashboard:
+class Dashboard(Widget):
     """Runs of a project as a table and charts, in the output of a cell.
 
     Parameters
@@ -65,40 +65,23 @@ class Dashboard:
                 f"source must have the methods project, runs and series; "
                 f"{type(source).__name__} lacks {', '.join(missing)}"
             )
+        super().__init__("dashboard", live=live)
         self._source = source
         self._project_id = project_id
-        self._live = live
-        self._channel: Channel | None = None
-
-    def refresh(self) -> None:
-        """Tell every view of this dashboard to look for changes now."""
-        if self._channel is not None:
-            self._channel.push("changed")
-
-    def close(self) -> None:
-        """End the live widget; what is on the screen stays."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
 
     def __repr__(self) -> str:
         return f"Dashboard(project_id={self._project_id!r})"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def saved(self) -> dict[str, Any]:
+        """Return the snapshot, plain HTML and text of what is there now."""
         project, runs = self._read()
         kept = _keep(runs, project)
         curves = _stepped(self._source, kept)
-        bundle: dict[str, Any] = {
+        return {
             saved.MIME: _snapshot(project, runs, kept, curves),
             "text/html": _html(project, runs, kept, curves),
             "text/plain": _text(project, kept),
         }
-        wanted = is_live_host() and is_built() if self._live is None else self._live
-        if wanted:
-            if self._channel is None:
-                self._channel = Channel("dashboard", self._verbs())
-            bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._channel.model_id}
-        return bundle
 
     # What the browser may ask
     # ----------------------------------------------------------------------------------------
@@ -158,7 +141,7 @@ class Dashboard:
         shown = act(verb, [str(r) for r in run_ids], given if isinstance(given, dict) else {})
         if shown is None:
             return Answer({})
-        return Answer({"shown": shown._repr_mimebundle_()[saved.MIME]})
+        return Answer({"shown": shown.saved()[saved.MIME]})
 
 
 # The saved form

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter.widgets.base import PROTOCOL
+from modellab_jupyter.widgets.base import PROTOCOL, Answer, Widget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,17 +133,34 @@ class Thresholds:
 Section = Text | Stats | Grid | Picture | Thresholds
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A title and its sections, shown by Jupyter in whichever form the front end knows."""
+class Page(Widget):
+    """A title and its sections, shown by Jupyter in whichever form the front end knows.
 
-    title: str
-    sections: Sequence[Section]
+    Parameters
+    ----------
+    title
+        Heading of the page.
+    sections
+        From top to bottom.
+    live
+        As of :class:`~modellab_jupyter.widgets.base.Widget`; a live page is drawn by what the kernel hands out, where
+        the front end has no extension of ours.
+    """
+
+    def __init__(self, title: str, sections: Sequence[Section], *, live: bool | None = None) -> None:
+        super().__init__("report", live=live)
+        self.title = title
+        self.sections = tuple(sections)
+
+    def _data(self) -> dict[str, Any]:
+        return {"title": cut(self.title), "sections": [_section_json(s) for s in self.sections]}
+
+    def _verbs(self) -> dict[str, Any]:
+        return {"open": lambda _payload: Answer(plain(self._data()))}
 
     def to_json(self) -> dict[str, Any]:
         """Return the saved form that the renderer of JupyterLab draws."""
-        data = {"title": cut(self.title), "sections": [_section_json(s) for s in self.sections]}
-        return snapshot("report", self.title, data)
+        return snapshot("report", self.title, self._data())
 
     def figures(self) -> dict[str, Any]:
         """Return the page's figures as `plotly.graph_objects.Figure` by caption, to restyle or save."""
@@ -159,7 +176,8 @@ class Page:
         parts = [self.title, *(_section_text(s) for s in self.sections)]
         return "\n\n".join(p for p in parts if p)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def saved(self) -> dict[str, Any]:
+        """Return the snapshot, plain HTML and text."""
         return {MIME: self.to_json(), "text/html": self.to_html(), "text/plain": str(self)}
 
 
