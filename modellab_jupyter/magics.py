@@ -180,6 +180,7 @@ class ModelLabMagics(Magics):
         _argument("--dataset", metavar="D", help="a variable, a file or the name of a dataset"),
         _argument("--baseline", action="store_true", help="others are compared with this run"),
         _argument("--resume", metavar="RUN", help="go on with a run that stopped"),
+        _argument("--total-steps", metavar="N", help="how many steps are expected; shown with the estimated end"),
     )  # fmt: skip
     def start(self, args: argparse.Namespace) -> None:
         """Start a run that lasts until %modellab end."""
@@ -192,6 +193,7 @@ class ModelLabMagics(Magics):
             dataset=None if args.dataset is None else self._value(args.dataset, text=True),
             baseline=args.baseline,
             resume=self._text(args.resume),
+            total_steps=self._whole("--total-steps", args.total_steps),
         )
         if args.project is not None:
             session.current().use_project(self._text(args.project))

@@ -135,6 +135,7 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="started"):
     notebook: str | None = None
     script: str | None = None
     first_cell: int | None = None
+    total_steps: int | None = None
 
 
 class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
@@ -148,6 +149,7 @@ class RunResumed(Event, frozen=True, kw_only=True, tag="resumed"):
     first_cell: int | None = None
     seed: int | None = None  # None: the run keeps the one it had
     seeded: list[str] = []
+    total_steps: int | None = None  # as for the seed
 
 
 class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
@@ -287,6 +289,15 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     ids: list[str]
 
 
+class ViewKept(Event, frozen=True, kw_only=True, tag="view"):
+    """A way of looking at a project has a name now, or no longer."""
+
+    project_id: str  # empty: all projects
+    widget: str
+    name: str
+    state: str | None  # JSON; None: forgotten
+
+
 class Purged(Event, frozen=True, kw_only=True, tag="purged"):
     """Everything that was in the trash is gone for good."""
 
@@ -294,7 +305,8 @@ class Purged(Event, frozen=True, kw_only=True, tag="purged"):
 AnyEvent = (
     SegmentOpened | SegmentClosed | ProjectAdded | DatasetAdded | DatasetUsed | EnvironmentCaptured
     | RunStarted | RunResumed | RunDescribed | RunEnded | Beat | ParamsLogged | MetricsLogged | TagsSet
-    | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | Purged
+    | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | ViewKept
+    | Purged
 )  # fmt: skip
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
@@ -20,10 +24,41 @@ if TYPE_CHECKING:
     from modellab_jupyter.store import Store
     from modellab_jupyter.tracking import Run
 
+_log = logging.getLogger("modellab_jupyter")
 BEAT_EVERY = 15.0  # seconds
 END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
 SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
+SHOW_EVERY = 1.0  # seconds, at least, from one showing to the next while runs are being recorded
+SHARE = 0.02  # of the time of a training that showing it may take
+
+
+class Watcher(Protocol):
+    """Something on the screen that shows runs while they are being recorded."""
+
+    def news(self) -> None:
+        """Show what is new."""
+
+
+class Budget:
+    """How much of the time of a training goes to showing it: at most `SHARE`, whoever shows it."""
+
+    def __init__(self) -> None:
+        self.due = 0  # nanoseconds since 1970, from which on something may be shown again
+
+    def wait(self) -> float:
+        """Return the seconds until something may be shown again."""
+        return max(0, self.due - time.time_ns()) / 1e9
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the time of a block."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = time.perf_counter() - began
+            self.due = time.time_ns() + int(1e9 * max(SHOW_EVERY, taken / SHARE))
 
 
 class Session:
@@ -40,6 +75,10 @@ class Session:
         self.journal = Journal(settings.files / "journal")
         self.recorder = Recorder(self._cell)
         self.active: list[Run] = []
+        self.budget = Budget()
+        self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
+        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._watched = False  # whether there ever was one: asking that is cheaper than counting them
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
         self._cells: list[schema.CellExecuted] = []  # told while no run was active
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
@@ -114,6 +153,20 @@ class Session:
         names = [name for name, known in self._projects.items() if known == project_id]
         return [schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name) for name in names]
 
+    def watch(self, watcher: Watcher) -> None:
+        """Tell a watcher now and then that runs of this process logged something, within the budget."""
+        self._watchers.add(watcher)
+        self._watched = True
+
+    def _show(self) -> None:
+        with self.budget.spending():
+            for watcher in list(self._watchers):
+                try:
+                    watcher.news()
+                except Exception:  # noqa: BLE001 the boundary: nothing that is shown stops a training
+                    _log.exception("a live view could not be brought up to date")
+                    self._watchers.discard(watcher)
+
     def record(self, event: schema.Event) -> None:
         """Give an event to the journal; where the disk refuses, keep it, say so once, and go on."""
         try:
@@ -126,6 +179,8 @@ class Session:
                     "kept in memory and written as soon as the disk takes it.",
                     stacklevel=4,
                 )
+        if self._watched and event.time > self.budget.due:
+            self._show()
 
     def lose(self, run: Run, what: str, error: Exception) -> None:
         """Count something that a run could not keep, say so once, and let the training go on."""

@@ -464,6 +464,7 @@ def start_run(
     dataset: Any = None,
     baseline: bool = False,
     resume: str | None = None,
+    total_steps: int | None = None,
 ) -> Run:
     """Start a run; use it in a ``with`` statement, or end it with `Run.end` or ``ml.end_run()``.
 
@@ -485,6 +486,9 @@ def start_run(
         Others of the project are compared with this run.
     resume : str, optional
         Id or name of a run that goes on.
+    total_steps : int, optional
+        How many steps the run is expected to log, counted from 0; the dashboard then shows how far it is and when it
+        should end.
 
     Raises
     ------
@@ -505,6 +509,11 @@ def start_run(
         if number is None or not 0 <= number < 2**32:
             raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
         seed = number
+    if total_steps is not None:
+        number = _whole(total_steps)
+        if number is None or not 0 < number <= _LAST_STEP:
+            raise InputError(f"total_steps must be a whole number above 0, found {shown(total_steps)}.")
+        total_steps = number
     baseline = schema.truth("baseline", baseline)
     if tags is not None:
         tags = as_tags(tags)
@@ -531,6 +540,7 @@ def start_run(
             schema.RunResumed(
                 time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
                 session_id=owner.recorder.session_id, first_cell=owner.recorder.position, seed=seed, seeded=seeded,
+                total_steps=total_steps,
             )
         )  # fmt: skip
     else:
@@ -539,7 +549,7 @@ def start_run(
                 time=at, run_id=run_id, project_id=run._project_id, name=run.name, host=journal.host(),  # noqa: SLF001
                 pid=os.getpid(), started=journal.process_started(), session_id=owner.recorder.session_id, seed=seed,
                 seeded=seeded, baseline=baseline, notebook=config.notebook(), script=_script(),
-                first_cell=owner.recorder.position,
+                first_cell=owner.recorder.position, total_steps=total_steps,
             )
         )  # fmt: skip
     for event in [*beginning, *described]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter import catalog, judge, session
-from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
+from modellab_jupyter import catalog, judge, schema, session
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, hint
 from modellab_jupyter.schema import RunRecord, greater_is_better
 from modellab_jupyter.store import queries
 from modellab_jupyter.tracking import Run
+from modellab_jupyter.widgets.base import Source, Widget
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from modellab_jupyter.widgets.dashboard import Dashboard
     from modellab_jupyter.widgets.saved import Page, Thresholds
 
+NAME_LENGTH = 200  # characters of the name of a view
 COMPARED = (
     "run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence", "reason",
 )  # fmt: skip
 
 
-class StoreSource:
+class StoreSource(Source):
     """One store as the widgets read it; every call sees what was logged until then.
 
     It stays with the store of its making, also when the notebook chooses another one.
@@ -34,6 +38,7 @@ class StoreSource:
 
     def __init__(self) -> None:
         self._owner = session.current()
+        self.looks = self._owner.looks
 
     def project(self, project_id: str | None) -> dict[str, Any]:
         """Return a project's name and statistics; without one, those of the whole store."""
@@ -60,9 +65,45 @@ class StoreSource:
         better = {name: greater_is_better(name) for name in metric_names(table)}
         return table.replace_schema_metadata({"modellab": json.dumps({"greater_is_better": better})})
 
-    def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
-        """Return one metric of some runs, at most about `points` each, extremes kept."""
-        return self._owner.store.series(run_ids, key, points).drop_columns(["key"])
+    def series(self, run_ids: list[str], key: str, points: int, steps: tuple[float, float] | None = None) -> pa.Table:
+        """Return one metric of some runs, at most about `points` each, extremes kept; of `steps` or of all."""
+        return self._owner.store.series(run_ids, key, points, steps).drop_columns(["key"])
+
+    def progress(self, project_id: str | None) -> list[dict[str, Any]]:
+        """Return how far the runs are that are being recorded."""
+        return self._owner.store.read(queries.progress, project_id)
+
+    def saved_views(self, project_id: str | None) -> dict[str, dict[str, Any]]:
+        """Return the views of a project's dashboard that were given a name."""
+        return self._owner.store.read(queries.saved_views, project_id, "dashboard")
+
+    def keep_view(self, project_id: str | None, name: str, state: dict[str, Any] | None) -> None:
+        """Give a view a name, or with None forget it."""
+        name = schema.text("name", name.strip())
+        if len(name) > NAME_LENGTH:
+            raise InputError(f"name must have at most {NAME_LENGTH} characters, found {len(name)}; give a shorter one.")
+        text = None if state is None else json.dumps(state, ensure_ascii=False)
+        event = schema.ViewKept(
+            time=time.time_ns(), project_id=project_id or "", widget="dashboard", name=name, state=text
+        )
+        self._owner.submit(event)
+
+    def watch(self, widget: Widget) -> None:
+        """Have a dashboard told now and then that runs of this process logged something."""
+        self._owner.watch(widget)
+
+    @contextmanager
+    def spending(self) -> Iterator[float]:
+        """Count the time of a look at the store while runs are recorded; gives the seconds to wait before it, or 0."""
+        if not self._owner.active:
+            yield 0.0
+            return
+        wait = self._owner.budget.wait()
+        if wait:
+            yield wait
+            return
+        with self._owner.budget.spending():
+            yield 0.0
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""
@@ -87,15 +128,22 @@ class StoreSource:
         return None
 
 
-def dashboard(project_id: str | None = None, *, live: bool | None = None) -> Dashboard:
+def dashboard(project_id: str | None = None, *, view: str | None = None, live: bool | None = None) -> Dashboard:
     """Show a project: its statistics, its runs as a table, curves and figures.
 
     Parameters
     ----------
     project_id : str, optional
         Id or name; default: the project of `configure`, or all projects where it has no run yet.
+    view : str, optional
+        A view that was kept under this name in the dashboard; default: how this cell showed the project last.
     live : bool, optional
         Whether the output stays connected to the kernel; default: where a person's front end listens.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such project, or it has no such view.
     """
     from modellab_jupyter.widgets.dashboard import Dashboard
 
@@ -106,7 +154,11 @@ def dashboard(project_id: str | None = None, *, live: bool | None = None) -> Das
         if project_id is not None:
             raise
         found = None
-    return Dashboard(StoreSource(), found, live=live)
+    source = StoreSource()
+    if view is not None and view not in (names := source.saved_views(found)):
+        known = hint(view, list(names)) or (f"; it has {', '.join(names)}." if names else "; it has none yet.")
+        raise NotFoundError(f"the dashboard has no view named {view!r:.80}{known}")
+    return Dashboard(source, found, view=view, live=live)
 
 
 def compare(*runs: str | Run | RunRecord) -> Page:

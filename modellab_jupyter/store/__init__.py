@@ -205,10 +205,16 @@ class Store:
         with self._reading() as con:
             return query(con, *args, **kwargs)
 
-    def series(self, run_ids: Sequence[str], key: str | None = None, points: int | None = None) -> pa.Table:
+    def series(
+        self,
+        run_ids: Sequence[str],
+        key: str | None = None,
+        points: int | None = None,
+        steps: tuple[float, float] | None = None,
+    ) -> pa.Table:
         """Return metric values of runs, see `queries.series`; again from memory where the file has not changed."""
-        asked = repr((list(run_ids), key, points))
-        return self._again(asked, lambda con: (queries.series(con, run_ids, key, points), True))
+        asked = repr((list(run_ids), key, points, steps))
+        return self._again(asked, lambda con: (queries.series(con, run_ids, key, points, steps), True))
 
     def _again(self, asked: str, query: Callable[[duckdb.DuckDBPyConnection], tuple[pa.Table, bool]]) -> pa.Table:
         """Return a table from memory where nothing has changed since it was read, else from a query.

@@ -361,7 +361,8 @@ def _statement(name: str, columns: Sequence[str]) -> str:
             AS INTEGER) AS version) FROM fresh f WHERE NOT EXISTS (
             SELECT 1 FROM dataset_versions k WHERE k.dataset_id = f.dataset_id AND k.digest = f.digest)"""
     key = next(column for column in (*_BELONG, columns[0]) if column in columns)
-    same = f"k.{key} = f.{key}" + (" AND k.position = f.position" if "position" in columns else "")
+    within = ["position"] if "position" in columns else ["widget", "name"] if "widget" in columns else []
+    same = " AND ".join(f"k.{column} = f.{column}" for column in (key, *within))
     return f"{into} * FROM fresh f WHERE NOT EXISTS (SELECT 1 FROM {name} k WHERE {same})"
 
 

@@ -89,6 +89,8 @@ def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _N
                 _bin(con, event.kind, event.ids, event.time)
             case schema.Restored():
                 _bin(con, event.kind, event.ids, None)
+            case schema.ViewKept():
+                _view(con, event, names)
             case schema.Purged():
                 _purge(con, event.time)
             case _:
@@ -251,6 +253,7 @@ def _started(con: duckdb.DuckDBPyConnection, events: Sequence[schema.RunStarted]
             "lost": [0] * len(events),
             "notebook": [e.notebook for e in events],
             "script": [e.script for e in events],
+            "total_steps": [e.total_steps for e in events],
             "us": [micros(e.time) for e in events],
         },
     )
@@ -284,9 +287,9 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
     resumed = [(run, life["resumed"]) for run, life in lives.items() if "resumed" in life]
     for run, event in resumed:
         con.execute(
-            "UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = ?, pid = ?, process_started = ? "
-            "WHERE run_id = ?",
-            [event.host, event.pid, event.started, run],
+            """UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = ?, pid = ?,
+            process_started = ?, total_steps = coalesce(?, total_steps) WHERE run_id = ?""",
+            [event.host, event.pid, event.started, event.total_steps, run],
         )
     _load(
         con,
@@ -566,6 +569,15 @@ def _changed(con: duckdb.DuckDBPyConnection, event: schema.Changed, names: _Name
     )
 
 
+def _view(con: duckdb.DuckDBPyConnection, event: schema.ViewKept, names: _Names) -> None:
+    key = [names.id(event.project_id), event.widget, event.name]
+    con.execute("DELETE FROM saved_views WHERE project_id = ? AND widget = ? AND name = ?", key)
+    if event.state is not None:
+        con.execute(
+            "INSERT INTO saved_views VALUES (?, ?, ?, ?, make_timestamp(?))", [*key, event.state, micros(event.time)]
+        )
+
+
 def _bin(con: duckdb.DuckDBPyConnection, kind: str, ids: list[str], at: int | None) -> None:
     table, key = _TRASHABLE[kind]
     when = "NULL" if at is None else f"make_timestamp({micros(at)})"
@@ -578,6 +590,9 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute(f"DELETE FROM runs WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
     con.execute(f"DELETE FROM datasets WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
     con.execute(f"DELETE FROM projects WHERE {then}")
+    con.execute(
+        "DELETE FROM saved_views WHERE project_id <> '' AND project_id NOT IN (SELECT project_id FROM projects)"
+    )
     for table in ("artifacts", "evaluations"):
         con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")
     for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets", "run_sessions"):
@@ -598,7 +613,9 @@ def micros(nanoseconds: int) -> int:
 
 
 _TYPES: dict[str, str] = {
-    **dict.fromkeys(("us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"),
+    **dict.fromkeys(
+        ("total_steps", "us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"
+    ),
     **dict.fromkeys(("first_cell", "last_cell", "count"), "int32"),
     **dict.fromkeys(
         (

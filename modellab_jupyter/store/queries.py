@@ -207,13 +207,46 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     return one
 
 
+def progress(con: duckdb.DuckDBPyConnection, project_id: str | None = None) -> list[dict[str, Any]]:
+    """Return how far runs are that are being recorded: their last step, of how many, and since when."""
+    within = "" if project_id is None else " AND r.project_id = $project"
+    return rows(
+        con,
+        f"""SELECT r.run_id, r.name, epoch_ms(r.started_at) AS started, epoch_ms(r.heartbeat_at) AS heartbeat,
+          r.total_steps AS total, max(s.last_step) AS step
+        FROM runs r LEFT JOIN metric_summary s USING (run_id)
+        WHERE r.status = 'running' AND {_LIVE_RUN}{within} GROUP BY ALL ORDER BY r.run_id DESC""",
+        {} if project_id is None else {"project": project_id},
+    )
+
+
+def saved_views(con: duckdb.DuckDBPyConnection, project_id: str | None, widget: str) -> dict[str, dict[str, Any]]:
+    """Return the ways of looking at a project, or at all (None), that were given a name."""
+    found = con.execute(
+        "SELECT name, state FROM saved_views WHERE project_id = ? AND widget = ? ORDER BY name",
+        [project_id or "", widget],
+    ).fetchall()
+    return {str(name): json.loads(state) for name, state in found}
+
+
 def series(
-    con: duckdb.DuckDBPyConnection, run_ids: Sequence[str], key: str | None = None, points: int | None = None
+    con: duckdb.DuckDBPyConnection,
+    run_ids: Sequence[str],
+    key: str | None = None,
+    points: int | None = None,
+    steps: tuple[float, float] | None = None,
 ) -> pa.Table:
     """Return metric values by run, metric, step, time; of a longer series about `points`, with every bucket's extremes.
 
     Columns are ``run_id``, ``key``, ``step``, ``value`` and ``time``. A bucket keeps its first, last, lowest and
     highest finite value, so that no peak is lost.
+
+    Parameters
+    ----------
+    points : int, optional
+        Default: all of them.
+    steps : (low, high), optional
+        Only values of steps from `low` to `high`, both included.
     """
     only = "" if key is None else " AND key = $key"
     runs = "run_id = $run" if len(run_ids) == 1 else "list_contains($runs, run_id)"
@@ -223,7 +256,9 @@ def series(
     there = sorted(known.fetchall())
     # Rows stand in about the order of their times, so that these bounds let most of the table be skipped.
     bounds = {"lo": min((row[3] for row in there), default=None), "hi": max((row[4] for row in there), default=None)}
-    source = f"FROM metrics WHERE time BETWEEN $lo AND $hi AND {runs}{only}"
+    within = "" if steps is None else " AND step BETWEEN $from AND $to"
+    bounds |= {} if steps is None else {"from": steps[0], "to": steps[1]}
+    source = f"FROM metrics WHERE time BETWEEN $lo AND $hi AND {runs}{only}{within}"
     if points is None or all(row[2] <= points // 4 * 4 for row in there):
         columns = "run_id, key, step, value, time"
         return table(con, f"SELECT {columns} {source} ORDER BY run_id, key, step, time", named | bounds)

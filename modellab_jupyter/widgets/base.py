@@ -13,14 +13,16 @@ import json
 import logging
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -33,18 +35,22 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 _log = logging.getLogger("modellab_jupyter")
 
 
-@runtime_checkable
-class Source(Protocol):
+class Source:
     """Where a dashboard reads from: the store, or a stand-in of the same shape.
 
-    Two further methods are used where they exist: ``changes(project_id)`` returns a short string that differs
-    whenever something to show has changed, which makes polling cheap; ``act(verb, run_ids, payload)``
-    carries out ``tag``, ``note``, ``trash`` or ``compare`` and may return an object to show (as
-    :func:`compare` does).
+    The first three methods are a source's own; the others say that it has nothing of the kind.
     """
+
+    verbs: Sequence[str] = ()
+    """What a selection of runs can be asked, of ``tag``, ``note``, ``trash`` and ``compare``."""
+
+    def __init__(self) -> None:
+        self.looks: dict[str, dict[str, Any]] = {}
+        """How somebody looked at what, by a widget's own key; outlives the widget."""
 
     def project(self, project_id: str | None) -> Mapping[str, Any]:
         """Return ``project_id, name, runs, datasets, last_activity`` (ISO) and ``best_run`` (an id)."""
+        raise NotImplementedError
 
     def runs(self, project_id: str | None) -> pa.Table:
         """Return one row for each run.
@@ -53,9 +59,42 @@ class Source(Protocol):
         ``params.<key>``, ``metrics.<key>`` and, where known, ``metrics.<key>.low``, ``.high`` and ``.n``;
         schema metadata ``modellab`` holds JSON with ``greater_is_better``.
         """
+        raise NotImplementedError
 
-    def series(self, run_ids: list[str], key: str, points: int) -> pa.Table:
-        """Return ``run_id, step, value, time`` of a metric, at most `points` rows a run, extremes kept."""
+    def series(self, run_ids: list[str], key: str, points: int, steps: tuple[float, float] | None = None) -> pa.Table:
+        """Return ``run_id, step, value, time`` of a metric, at most `points` rows a run, extremes kept.
+
+        `steps` are the lowest and the highest that are wanted.
+        """
+        raise NotImplementedError
+
+    def changes(self, project_id: str | None) -> str | None:  # noqa: ARG002
+        """Return a short text that differs whenever something to show has changed; None where that is not known."""
+        return None
+
+    def act(self, verb: str, run_ids: Sequence[str], payload: dict[str, Any]) -> Widget | None:
+        """Carry out one of `verbs`; return what there is to show then."""
+        raise NotImplementedError
+
+    def progress(self, project_id: str | None) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Return ``run_id, name, step, total, started, heartbeat`` (milliseconds) of runs that are recorded now."""
+        return []
+
+    def saved_views(self, project_id: str | None) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        """Return the views that were given a name."""
+        return {}
+
+    def keep_view(self, project_id: str | None, name: str, state: dict[str, Any] | None) -> None:
+        """Give a view a name, or with None forget it."""
+        raise NotImplementedError
+
+    def watch(self, widget: Widget) -> None:
+        """Have :meth:`Widget.news` called now and then while runs are recorded in this process."""
+
+    @contextmanager
+    def spending(self) -> Iterator[float]:
+        """Count the time of a look; gives the seconds to wait before the next one, 0 where it may be now."""
+        yield 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +118,15 @@ def is_live_host() -> bool:
     if shell is None or getattr(shell, "kernel", None) is None:
         return False
     return config.in_server() or "__vsc_ipynb_file__" in shell.user_ns
+
+
+def cell_id() -> str:
+    """Return the id of the cell that runs, empty where the front end tells none."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "get_parent"):
+        return ""
+    return str((shell.get_parent() or {}).get("metadata", {}).get("cellId") or "")
 
 
 def is_built() -> bool:
@@ -105,6 +153,7 @@ class Channel:
     def __init__(self, view: str, verbs: Mapping[str, Callable[[dict[str, Any]], Answer]]) -> None:
         self._verbs = {**verbs, "asset": _asset}
         self._lock = threading.RLock()
+        self._asked = time.monotonic()
         self._widget = _widget_class()(view=view, protocol=PROTOCOL)
         self._widget.on_msg(self._receive)
 
@@ -113,9 +162,14 @@ class Channel:
         """Id of the model that views of this widget attach to."""
         return str(self._widget.model_id)
 
-    def push(self, verb: str, payload: Mapping[str, Any] | None = None) -> None:
+    @property
+    def silent(self) -> float:
+        """Seconds since a view asked something."""
+        return time.monotonic() - self._asked
+
+    def push(self, verb: str, payload: Mapping[str, Any] | None = None, buffers: Sequence[bytes] = ()) -> None:
         """Tell every view something it did not ask for."""
-        self._widget.send({"protocol": PROTOCOL, "id": 0, "verb": verb, "payload": dict(payload or {})})
+        self._widget.send({"protocol": PROTOCOL, "id": 0, "verb": verb, "payload": dict(payload or {})}, list(buffers))
 
     def close(self) -> None:
         """End the widget; its views keep what they show."""
@@ -126,6 +180,7 @@ class Channel:
         request = message if isinstance(message, dict) else {}
         number, verb, payload = request.get("id"), request.get("verb"), request.get("payload")
         head: dict[str, Any] = {"protocol": PROTOCOL, "id": number, "verb": verb}
+        self._asked = time.monotonic()
         try:
             handler = self._handler(request.get("protocol"), verb)
             with self._lock:
@@ -175,6 +230,9 @@ class Widget:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+    def news(self) -> None:
+        """Send what is new to views that cannot ask, since a cell is running; called while runs are recorded."""
 
     def saved(self) -> dict[str, Any]:
         """Return what stays readable without a kernel, by MIME type: the snapshot, plain HTML, text."""

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.base import Answer, Source, Widget
+from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     Curves = dict[str, tuple[pa.Table, dict[str, str]]]  # metric -> its series, and the names of their runs
 
-VERBS = ("tag", "note", "trash", "compare")
 SAVED_RUNS = 200
 """Runs that a saved notebook keeps in full; the newest, with every baseline and the best of each metric."""
 HTML_RUNS = 50
@@ -25,6 +24,11 @@ SAVED_CURVES = 10
 SAVED_METRICS = 4
 ASKED_METRICS = 12
 SAVED_POINTS = 100
+STATE_SIZE = 100_000
+ASKED_WITHIN = 10.0
+"""Seconds without a question after which a view seems unable to ask."""
+PUSHED_RUNS = 2000
+PUSHED_POINTS = 400
 
 _ORDER = ("name", "status")
 _TAIL = ("started_at", "duration", "dataset", "tags", "note", "run_id")
@@ -38,36 +42,40 @@ class Dashboard(Widget):
     Parameters
     ----------
     source
-        What to read from: ``project``, ``runs`` and ``series`` as
-        :class:`~modellab_jupyter.widgets.base.Source` says. With ``act`` the selection can be tagged,
-        annotated, trashed and compared.
+        What to read from.
     project_id
         Which project; None for all that the source knows.
+    view
+        Name of one of the source's saved views; default: how this cell showed the project last.
     live
-        True attaches a live widget to the output, False only saves what is there now. By default a widget is
-        attached where a person's front end is listening.
+        As of :class:`~modellab_jupyter.widgets.base.Widget`.
 
     Raises
     ------
     TypeError
-        If `source` lacks one of the three methods.
+        If `source` is no :class:`~modellab_jupyter.widgets.base.Source`.
 
     Notes
     -----
     Every output also holds a snapshot (the newest 200 runs, their curves) as JSON for our JupyterLab
     extension, plain HTML and text, so that it is readable without a kernel.
+
+    A view asks for changes every few seconds. Where the front end cannot ask, since a cell is running and its host
+    has no subshells, what is logged sends them.
     """
 
-    def __init__(self, source: Source, project_id: str | None = None, *, live: bool | None = None) -> None:
+    def __init__(
+        self, source: Source, project_id: str | None = None, *, view: str | None = None, live: bool | None = None
+    ) -> None:
         if not isinstance(source, Source):
-            missing = [m for m in ("project", "runs", "series") if not hasattr(source, m)]
-            raise TypeError(
-                f"source must have the methods project, runs and series; "
-                f"{type(source).__name__} lacks {', '.join(missing)}"
-            )
+            raise TypeError(f"source must be a Source, a store's for example; found {type(source).__name__}")
         super().__init__("dashboard", live=live)
         self._source = source
         self._project_id = project_id
+        self._look = f"dashboard {project_id or ''} {cell_id()}"
+        self._told: str | None = None
+        if view is not None:
+            source.looks[self._look] = source.saved_views(project_id)[view]
 
     def __repr__(self) -> str:
         return f"Dashboard(project_id={self._project_id!r})"
@@ -78,27 +86,49 @@ class Dashboard(Widget):
         kept = _keep(runs, project)
         curves = _stepped(self._source, kept)
         return {
-            saved.MIME: _snapshot(project, runs, kept, curves),
+            saved.MIME: _snapshot(project, runs, kept, curves, self._state()),
             "text/html": _html(project, runs, kept, curves),
             "text/plain": _text(project, kept),
         }
+
+    def news(self) -> None:
+        """Send what is new to views that have not asked for a while; see `Source.watch`."""
+        if self._channel is None or self._channel.silent < ASKED_WITHIN:
+            return
+        answer = self._open({}, unless=self._told)
+        if not answer.payload["changed"]:
+            return
+        self._told = answer.payload["token"]
+        payload, buffers = dict(answer.payload), answer.buffers
+        if payload["runs"]["rows"] > PUSHED_RUNS:  # these would fill the line; how far the training is does not
+            payload, buffers = {key: payload[key] for key in ("changed", "token", "project", "progress")}, []
+        ids = [run["run_id"] for run in payload["progress"]][:SAVED_CURVES]
+        metric = self._state().get("metric")
+        if ids and isinstance(metric, str) and metric.startswith("metrics."):
+            key = metric.removeprefix("metrics.")
+            series = self._source.series(ids, key, PUSHED_POINTS).select(["run_id", "step", "value"])
+            payload["series"] = {key: saved.plain(saved.json_table(series, digits=6))}
+        self._channel.push("news", payload, buffers)
 
     # What the browser may ask
     # ----------------------------------------------------------------------------------------
 
     def _verbs(self) -> dict[str, Any]:
-        return {"open": self._open, "poll": self._poll, "series": self._series, "act": self._act}
+        self._source.watch(self)
+        return {
+            "open": self._open, "poll": self._poll, "series": self._series, "act": self._act, "look": self._looked,
+            "keep": self._keep,
+        }  # fmt: skip
 
     def _read(self) -> tuple[Mapping[str, Any], pa.Table]:
         return self._source.project(self._project_id), self._source.runs(self._project_id)
 
-    def _token(self) -> str | None:
-        changes = getattr(self._source, "changes", None)
-        return None if changes is None else str(changes(self._project_id))
+    def _state(self) -> dict[str, Any]:
+        return self._source.looks.get(self._look, {})
 
     def _open(self, _payload: dict[str, Any], unless: str | None = None) -> Answer:
         # Asked before reading: what changes in between is seen by the next poll.
-        token = self._token()
+        token = self._source.changes(self._project_id)
         if token is not None and token == unless:
             return Answer({"changed": False, "token": token})
         project, runs = self._read()
@@ -109,39 +139,61 @@ class Dashboard(Widget):
             token = hashlib.sha256(head.encode() + block).hexdigest()[:16]
             if token == unless:
                 return Answer({"changed": False, "token": token})
-        act = getattr(self._source, "act", None)
         return Answer(
             {
                 "changed": True,
                 "token": token,
                 "project": saved.plain(dict(project)),
                 "runs": {**table, "greater_is_better": _greater(runs)},
-                "verbs": [] if act is None else list(getattr(self._source, "verbs", VERBS)),
+                "verbs": list(self._source.verbs),
+                "progress": self._source.progress(self._project_id),
+                "look": self._look,
+                "state": self._state(),
+                "views": self._source.saved_views(self._project_id),
             },
             [block],
         )
 
     def _poll(self, payload: dict[str, Any]) -> Answer:
-        return self._open({}, unless=str(payload.get("token")))
+        token = str(payload.get("token"))
+        with self._source.spending() as wait:
+            return Answer({"changed": False, "token": token, "wait": wait}) if wait else self._open({}, unless=token)
 
     def _series(self, payload: dict[str, Any]) -> Answer:
         run_ids = [str(r) for r in payload.get("run_ids", [])][:100]
         points = max(2, min(10_000, int(payload.get("points", 1000))))
-        series = self._source.series(run_ids, str(payload["key"]), points)
+        given = payload.get("steps")
+        steps = None if given is None else (float(given[0]), float(given[1]))
+        series = self._source.series(run_ids, str(payload["key"]), points, steps)
         table, block = saved.binary_table(series.select(["run_id", "step", "value"]))
         return Answer(table, [block])
 
+    def _looked(self, payload: dict[str, Any]) -> Answer:
+        """Remember how the runs are shown, for the next time that this cell runs."""
+        self._source.looks[self._look] = _sound(payload.get("state"))
+        return Answer({})
+
+    def _keep(self, payload: dict[str, Any]) -> Answer:
+        """Give a view a name, or forget it; return all that have one."""
+        state = payload.get("state")
+        self._source.keep_view(self._project_id, str(payload.get("name", "")), None if state is None else _sound(state))
+        return Answer({"views": self._source.saved_views(self._project_id)})
+
     def _act(self, payload: dict[str, Any]) -> Answer:
-        verb, run_ids, given = payload.get("verb"), payload.get("run_ids"), payload.get("payload")
-        act = getattr(self._source, "act", None)
-        if act is None or verb not in getattr(self._source, "verbs", VERBS):
+        verb, run_ids, given = str(payload.get("verb")), payload.get("run_ids"), payload.get("payload")
+        if verb not in self._source.verbs:
             raise ValueError(f"this dashboard cannot {verb!r} runs")
         if not isinstance(run_ids, list) or not run_ids:
             raise ValueError(f"{verb!r} needs runs; select one in the table")
-        shown = act(verb, [str(r) for r in run_ids], given if isinstance(given, dict) else {})
-        if shown is None:
-            return Answer({})
-        return Answer({"shown": shown.saved()[saved.MIME]})
+        shown = self._source.act(verb, [str(r) for r in run_ids], given if isinstance(given, dict) else {})
+        return Answer({} if shown is None else {"shown": shown.saved()[saved.MIME]})
+
+
+def _sound(state: object) -> dict[str, Any]:
+    """Return what a page says of how it shows runs; ValueError where it is none, or too much to keep."""
+    if not isinstance(state, dict) or len(json.dumps(state)) > STATE_SIZE:
+        raise ValueError(f"the state of a view must be an object of at most {STATE_SIZE:,} characters")
+    return state
 
 
 # The saved form
@@ -234,7 +286,9 @@ def _stepped(source: Source, kept: pa.Table) -> Curves:
     return found
 
 
-def _snapshot(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves) -> dict[str, Any]:
+def _snapshot(
+    project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, state: Mapping[str, Any]
+) -> dict[str, Any]:
     series = {metric: saved.json_table(table, digits=6) for metric, (table, _) in curves.items()}
     # Rounded as the columns are, so that the best value is found among them.
     best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
@@ -249,6 +303,7 @@ def _snapshot(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves
         "counts": {word: status.count(word) for word in dict.fromkeys(status)},
         "series": series,
         "notice": _notice(kept.num_rows, runs.num_rows),
+        "state": state,
     }
     return saved.snapshot("dashboard", str(project.get("name") or "Runs"), data)
 

@@ -9,16 +9,22 @@ import random
 
 import pyarrow as pa
 
+from modellab_jupyter.widgets.base import Source
+
 START = dt.datetime(2026, 11, 2, 9, 0, tzinfo=dt.UTC)
 FAMILIES = ("dummy", "logistic", "forest", "xgboost")
 HOSTILE = '<script>window.hacked = true</script><img src=x onerror="window.hacked=true"> "quoted" \'n\' & $x_1$ \x07'
 
 
-class MemorySource:
+class MemorySource(Source):
     """Holds `n` runs of a project and answers what a dashboard asks."""
 
+    verbs = ("tag", "note", "trash", "compare")
+
     def __init__(self, n=3, *, name="Churn", hostile=False, acts=True, steps=60):
+        super().__init__()
         rng = random.Random(n)
+        self.kept = {}
         self.name = name
         self.steps = steps
         self.version = 0
@@ -60,7 +66,7 @@ class MemorySource:
                 row["params." + HOSTILE] = row["run_id"]
                 row["metrics." + HOSTILE] = float(len(row["name"]))
         if not acts:
-            self.act = None
+            self.verbs = ()
 
     def project(self, project_id):
         best = max(self.rows, key=lambda r: r["metrics.accuracy"] or 0.0, default=None)
@@ -104,14 +110,16 @@ class MemorySource:
         meta = json.dumps({"greater_is_better": {"accuracy": True, "log_loss": False}})
         return pa.Table.from_pylist(self.rows, pa.schema(fields, metadata={"modellab": meta}))
 
-    def series(self, run_ids, key, points):
+    def series(self, run_ids, key, points, steps=None):
         out = []
         for row in self.rows:
             last = row.get(f"metrics.{key}")
             if row["run_id"] not in run_ids or last is None or row["params.model"] == "dummy":
                 continue
             rng = random.Random(row["run_id"] + key)
-            for step in range(min(self.steps, points)):
+            low, high = steps or (0, self.steps)
+            every = max(1, -(-int(min(high + 1, self.steps) - max(0, low)) // points))
+            for step in range(max(0, math.ceil(low)), min(self.steps, math.floor(high) + 1), every):
                 value = last + (0.3 if key == "log_loss" else -0.3) * math.exp(-step / 12) + rng.gauss(0, 0.008)
                 out.append({"run_id": row["run_id"], "step": step, "value": value, "time": row["started_at"]})
         schema = pa.schema(
@@ -123,6 +131,21 @@ class MemorySource:
             ]
         )
         return pa.Table.from_pylist(out, schema)
+
+    def progress(self, project_id):
+        return [
+            {"run_id": row["run_id"], "name": row["name"], "step": self.steps - 1, "total": 2 * self.steps,
+             "started": row["started_at"].timestamp() * 1000, "heartbeat": row["started_at"].timestamp() * 1000 + 9000}
+            for row in self.rows if row["status"] == "running"
+        ]  # fmt: skip
+
+    def saved_views(self, project_id):
+        return self.kept
+
+    def keep_view(self, project_id, name, state):
+        self.kept.pop(name, None)
+        if state is not None:
+            self.kept[name] = state
 
     def changes(self, project_id):
         return f"{self.version}:{len(self.rows)}"
