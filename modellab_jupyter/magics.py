@@ -296,12 +296,15 @@ class ModelLabMagics(Magics):
             "error": record.error, "git": record.git_commit, "python": environment.get("python"),
         })  # fmt: skip
 
-    @_verb(_argument("project", nargs="?", help="id or name of a project; default: this notebook's"))
+    @_verb(
+        _argument("project", nargs="?", help="id or name of a project; default: this notebook's"),
+        _argument("--view", metavar="NAME", help="a view that was kept in the dashboard under this name"),
+    )
     def dashboard(self, args: argparse.Namespace) -> Any:
         """Show a project: its runs as a table, curves and figures."""
         from modellab_jupyter import views
 
-        return views.dashboard(self._text(args.project))
+        return views.dashboard(self._text(args.project), view=self._text(args.view))
 
     @_verb(_argument("runs", nargs="+", help="two runs or more, by id or name; the first that is a baseline leads"))
     def compare(self, args: argparse.Namespace) -> Any:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id
+from modellab_jupyter.widgets.base import Answer, Channel, Source, Widget, cell_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ STATE_SIZE = 100_000
 ASKED_WITHIN = 10.0
 """Seconds without a question after which a view seems unable to ask."""
 PUSHED_RUNS = 2000
+PUSHED_METRICS = 4
 PUSHED_POINTS = 400
 
 _ORDER = ("name", "status")
@@ -95,6 +96,11 @@ class Dashboard(Widget):
         """Send what is new to views that have not asked for a while; see `Source.watch`."""
         if self._channel is None or self._channel.silent < ASKED_WITHIN:
             return
+        with self._source.spending() as wait:
+            if not wait:
+                self._push(self._channel)
+
+    def _push(self, channel: Channel) -> None:
         answer = self._open({}, unless=self._told)
         if not answer.payload["changed"]:
             return
@@ -103,12 +109,17 @@ class Dashboard(Widget):
         if payload["runs"]["rows"] > PUSHED_RUNS:  # these would fill the line; how far the training is does not
             payload, buffers = {key: payload[key] for key in ("changed", "token", "project", "progress")}, []
         ids = [run["run_id"] for run in payload["progress"]][:SAVED_CURVES]
-        metric = self._state().get("metric")
-        if ids and isinstance(metric, str) and metric.startswith("metrics."):
-            key = metric.removeprefix("metrics.")
-            series = self._source.series(ids, key, PUSHED_POINTS).select(["run_id", "step", "value"])
-            payload["series"] = {key: saved.plain(saved.json_table(series, digits=6))}
-        self._channel.push("news", payload, buffers)
+        metrics = _metrics(self._source.runs(self._project_id)) if ids else []
+        metrics.sort(key=lambda metric: metric != self._state().get("metric"))  # stable: the one that is drawn first
+        payload["series"] = {
+            metric.removeprefix("metrics."): self._pushed_series(ids, metric) for metric in metrics[:PUSHED_METRICS]
+        }
+        channel.push("news", payload, buffers)
+
+    def _pushed_series(self, ids: list[str], metric: str) -> dict[str, Any]:
+        series = self._source.series(ids, metric.removeprefix("metrics."), PUSHED_POINTS)
+        table: dict[str, Any] = saved.plain(saved.json_table(series.select(["run_id", "step", "value"]), digits=6))
+        return table
 
     # What the browser may ask
     # ----------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ export class Channel implements Connector {
   #patience: number;
   #next = 1;
   #waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void; timer: ReturnType<typeof setTimeout> }>();
-  #heard: ((verb: string, payload: JsonObject) => void) | null = null;
+  #heard: ((verb: string, payload: JsonObject, buffers: DataView[]) => void) | null = null;
   #receive = (message: unknown, buffers: DataView[]): void => this.#take(message, buffers);
 
   constructor(comm: Comm, patience = 30_000) {
@@ -42,7 +42,7 @@ export class Channel implements Connector {
     });
   }
 
-  listen(heard: (verb: string, payload: JsonObject) => void): void {
+  listen(heard: (verb: string, payload: JsonObject, buffers: DataView[]) => void): void {
     this.#heard = heard;
   }
 
@@ -57,7 +57,7 @@ export class Channel implements Connector {
     if (!isObject(message) || typeof message.id !== 'number') return;
     const payload = isObject(message.payload) ? message.payload : {};
     if (message.id === 0) {
-      this.#heard?.(String(message.verb), payload);
+      this.#heard?.(String(message.verb), payload, buffers ?? []);
       return;
     }
     const waiting = this.#waiting.get(message.id);

@@ -49,6 +49,12 @@ export function time(ms: number | null): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${two(d.getHours())}:${two(d.getMinutes())}`;
 }
 
+/** Local time of the day, with the date where it is another day. */
+export function clock(ms: number, now = Date.now()): string {
+  const full = time(ms);
+  return full.slice(0, 10) === time(now).slice(0, 10) ? full.slice(11) : full;
+}
+
 /** How long ago, in words. */
 export function ago(ms: number, now: number): string {
   const s = Math.max(0, (now - ms) / 1000);

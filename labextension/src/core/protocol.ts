@@ -20,7 +20,7 @@ export interface Connector {
   /** Ask by name; rejects with the sentence that Python raised. */
   call(verb: string, payload?: JsonObject): Promise<Answer>;
   /** Called by a view once, for news the other side sends unasked. */
-  listen(heard: (verb: string, payload: JsonObject) => void): void;
+  listen(heard: (verb: string, payload: JsonObject, buffers: DataView[]) => void): void;
   dispose(): void;
 }
 

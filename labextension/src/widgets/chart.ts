@@ -48,8 +48,15 @@ function isDark(el: HTMLElement): boolean {
   return 0.3 * r + 0.6 * g + 0.1 * b > 140;
 }
 
+/** A plot as Plotly leaves it: an element that also tells what a person does with it. */
+interface Plot extends HTMLElement {
+  on?(event: 'plotly_relayout', heard: (change: Record<string, unknown>) => void): void;
+}
+
 export class Chart {
   readonly el: HTMLElement;
+  #revision = '';
+  #zoomed: ((range: readonly [number, number] | null) => void) | null = null;
   #plot = h('div', { class: 'ml-plot' });
   #message = h('p', { class: 'ml-quiet', role: 'status' });
   #connector: Connector;
@@ -80,9 +87,15 @@ export class Chart {
     this.#scheme.addEventListener('change', this.#again);
   }
 
-  /** Show a figure, or the sentence that says why there is none. */
-  show(figure: unknown, message = ''): void {
+  /** Call back with the ends of the x axis that somebody zoomed to, null for all of it. */
+  onZoom(zoomed: (range: readonly [number, number] | null) => void): void {
+    this.#zoomed = zoomed;
+  }
+
+  /** Show a figure, or the sentence that says why there is none; a zoom stays while the figure is of the same `topic`. */
+  show(figure: unknown, message = '', topic = ''): void {
     this.#figure = null;
+    this.#revision = topic;
     let told = message;
     try {
       // The one door to Plotly: whoever made the figure, only what we know goes through.
@@ -133,12 +146,21 @@ export class Chart {
             : undefined,
         )
       ).default;
-      if (this.#figure) await this.#plotly.react(this.#plot, recolour(this.#figure.data, isDark(this.el)), this.#layout(this.#figure.layout), CONFIG);
+      if (!this.#figure) return;
+      const first = !this.#plot.classList.contains('js-plotly-plot');
+      await this.#plotly.react(this.#plot, recolour(this.#figure.data, isDark(this.el)), this.#layout(this.#figure.layout), CONFIG);
+      if (first) (this.#plot as Plot).on?.('plotly_relayout', change => this.#heard(change));
     } catch (error) {
       this.#plot.hidden = true;
       this.#message.hidden = false;
       this.#message.textContent = `The chart could not be drawn: ${error instanceof Error ? error.message : String(error)}`;
     }
+  }
+
+  #heard(change: Record<string, unknown>): void {
+    const [low, high] = [change['xaxis.range[0]'], change['xaxis.range[1]']];
+    if (typeof low === 'number' && typeof high === 'number') this.#zoomed?.([low, high]);
+    else if (change['xaxis.autorange'] === true) this.#zoomed?.(null);
   }
 
   #layout(own: Record<string, unknown>): Record<string, unknown> {
@@ -149,6 +171,8 @@ export class Chart {
     const base = {
       height: this.#height,
       autosize: true,
+      // Without a topic each figure stands for itself.
+      uirevision: this.#revision || undefined,
       margin: { t: 24, r: 16, b: 44, l: 56 },
       paper_bgcolor: paper,
       plot_bgcolor: 'rgba(0,0,0,0)',

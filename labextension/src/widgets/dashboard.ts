@@ -6,10 +6,14 @@ import type { Connector, JsonObject, Snapshot } from '../core/protocol.ts';
 import { isObject, readSnapshot } from '../core/protocol.ts';
 import { Unreadable, finite, own, words } from '../core/safe.ts';
 import { Table, readTable } from '../core/table.ts';
-import { Chart } from './chart.ts';
-import { choices, h, uniqueId } from './dom.ts';
+import { Charts } from './charts.ts';
+import { h, uniqueId } from './dom.ts';
 import { Grid } from './grid.ts';
 import type { GridColumn } from './grid.ts';
+import { readLook, remember, remembered, writeLook } from './look.ts';
+import type { Look } from './look.ts';
+import { progressCards, readProgress } from './progress.ts';
+import type { Going } from './progress.ts';
 import { mountReport } from './report.ts';
 
 /** Status as a shape and a word; colour only repeats them. */
@@ -17,12 +21,11 @@ const STATUS = new Map(Object.entries({ running: '▶', finished: '✓', failed:
 const FIXED: Record<string, string> = {
   name: 'name', status: 'status', started_at: 'started', duration: 'duration', dataset: 'dataset', tags: 'tags', note: 'note', run_id: 'run id',
 };
-const LINES = 10;
-const DOTS = 2000;
-const THREADS = 3000;
 const EVERY = 3000;
+/** While something is being recorded the page looks more often; the kernel says when that would cost too much. */
+const EVERY_LIVE = 1000;
+const SETTLED = 500;
 
-type Tab = 'curves' | 'scatter' | 'parallel';
 type Verb = 'tag' | 'note' | 'trash' | 'compare';
 
 export function mountDashboard(el: HTMLElement, connector: Connector): () => void {
@@ -43,14 +46,17 @@ class Dashboard {
   #filter = '';
   #sort = { name: 'started_at', descending: true };
   #hidden: Set<string> | null = null;
-  #tab: Tab = 'curves';
   #timer: ReturnType<typeof setTimeout> | null = null;
   #gone = false;
   #updated: number | null = null;
-  #asked = 0;
   #best: ReadonlyMap<string, number> = new Map();
   #counts: ReadonlyMap<string, number> = new Map();
-  #seriesShown = '';
+  #going: Going[] = [];
+  #ticking: ReturnType<typeof setInterval> | null = null;
+  /** Under which the look of this cell is kept; empty before the first answer. */
+  #key = '';
+  #views: JsonObject = {};
+  #settled: ReturnType<typeof setTimeout> | null = null;
 
   #title = h('h2', {}, 'Runs');
   #stats = h('dl', { class: 'ml-stats' });
@@ -79,21 +85,15 @@ class Dashboard {
   #result = h('div');
   #unmountResult: (() => void) | null = null;
   #grid: Grid;
-  #tabs = h('div', { class: 'ml-tabs', role: 'tablist', 'aria-label': 'Charts' });
-  #panel = h('div', { role: 'tabpanel', id: uniqueId('panel') });
-  #choose = h('div', { class: 'ml-choose' });
-  #said = h('p', { class: 'ml-quiet', role: 'status' });
-  #chart: Chart;
-  #metric = h('select', { onchange: () => void this.#drawChart() });
-  #x = h('select', { onchange: () => void this.#drawChart() });
-  #y = h('select', { onchange: () => void this.#drawChart() });
+  #charts: Charts;
+  #progress = h('ul', { class: 'ml-progress', 'aria-label': 'Runs that are being recorded', hidden: true });
+  #viewsMenu = h('div', { class: 'ml-pop' });
 
   constructor(el: HTMLElement, connector: Connector) {
     this.#connector = connector;
     this.#grid = new Grid('Runs', { sort: name => this.#sortBy(name), select: rows => this.#select(rows) });
-    this.#chart = new Chart(connector, 'Metric curves');
+    this.#charts = new Charts(connector, name => format.clip(FIXED[name] ?? figures.label(name), 60), () => this.#looked());
     this.#refresh.hidden = !connector.live;
-    this.#panel.append(this.#choose, this.#said, this.#chart.el);
     this.#main.append(
       h(
         'div',
@@ -104,13 +104,13 @@ class Dashboard {
         h('span', { class: 'ml-spacer' }),
         this.#actions,
         this.#menu('Columns ▾', 'Choose columns', this.#columnsMenu),
+        connector.live ? this.#menu('Views ▾', 'Named views', this.#viewsMenu) : null,
       ),
       this.#slip,
       this.#ask,
       this.#grid.el,
       this.#result,
-      this.#tabs,
-      this.#panel,
+      this.#charts.el,
     );
     this.#el = h(
       'section',
@@ -119,22 +119,26 @@ class Dashboard {
       this.#stats,
       this.#notice,
       this.#trouble,
+      this.#progress,
       this.#empty,
       this.#main,
     );
     el.append(this.#el);
     this.#say('Loading runs…');
-    connector.listen(verb => {
+    connector.listen((verb, payload, buffers) => {
       if (verb === 'changed') void this.#poll();
+      else if (verb === 'news') this.#news(payload, buffers);
     });
   }
 
   dispose(): void {
     this.#gone = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#settled !== null) clearTimeout(this.#settled);
+    if (this.#ticking !== null) clearInterval(this.#ticking);
     this.#unmountResult?.();
     this.#grid.dispose();
-    this.#chart.dispose();
+    this.#charts.dispose();
     this.#connector.dispose();
     this.#el.remove();
   }
@@ -160,17 +164,30 @@ class Dashboard {
     if (this.#gone) return;
     // Hidden pages and scrolled-away cells ask nothing.
     if (document.visibilityState === 'hidden' || !this.#el.isConnected || this.#el.clientWidth === 0) return this.#later(EVERY);
+    let wait = 0;
     const began = performance.now();
     try {
       const answer = await this.#connector.call('poll', { token: this.#token });
       if (this.#gone) return;
       if (answer.payload.changed === true) this.#take(answer.payload, answer.buffers);
+      // The kernel has the last word: it knows what asking costs a training.
+      wait = 1000 * (finite(answer.payload.wait) ?? 0);
       this.#fail(null);
     } catch (error) {
       this.#fail(error);
     }
-    // Asking never takes more than a fiftieth of the time.
-    this.#later(Math.max(EVERY, 50 * (performance.now() - began)));
+    this.#later(wait > 0 ? wait + 50 : Math.max(this.#going.length > 0 ? EVERY_LIVE : EVERY, 20 * (performance.now() - began)));
+  }
+
+  /** What the kernel sends while it cannot be asked: everything, or how far the runs are. */
+  #news(payload: JsonObject, buffers: DataView[]): void {
+    try {
+      if (isObject(payload.runs)) this.#take(payload, buffers);
+      else this.#follow(payload);
+      this.#fail(null);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #later(ms: number): void {
@@ -209,11 +226,13 @@ class Dashboard {
     this.#verbs = Array.isArray(payload.verbs) ? payload.verbs.map(words) : [];
     if (!isObject(payload.runs)) throw new Unreadable('These runs are damaged; run the cell again.');
     this.#table = readTable(payload.runs, buffers);
-    this.#seriesShown = '';
     const table = this.#table;
+    if (this.#hidden === null && table.rows > 0) this.#recall(payload);
+    if (isObject(payload.views)) this.#views = payload.views;
     this.#best = bests(table, payload);
     this.#counts = counts(table, payload);
     this.#drawHeader(payload);
+    this.#follow(payload);
     const none = table.rows === 0;
     this.#empty.hidden = !none;
     this.#main.hidden = none;
@@ -224,10 +243,102 @@ class Dashboard {
       );
       return;
     }
-    if (this.#hidden === null) this.#hidden = this.#usuallyHidden();
     this.#drawColumnsMenu();
+    this.#drawViewsMenu();
+    this.#charts.offer(table, this.#pictured, isObject(payload.series) ? payload.series : null);
     this.#apply();
-    this.#drawTabs();
+  }
+
+  /** Show how far the runs are that are being recorded; the clocks go on between two answers. */
+  #follow(payload: JsonObject): void {
+    this.#going = readProgress(payload.progress);
+    const tick = (): void => this.#progress.replaceChildren(...progressCards(this.#going, this.#table, Date.now()));
+    const going = this.#going.length > 0 && this.#connector.live;
+    this.#progress.hidden = !going;
+    if (this.#ticking !== null) clearInterval(this.#ticking);
+    this.#ticking = going ? setInterval(tick, 1000) : null;
+    if (going) tick();
+    else this.#progress.replaceChildren();
+  }
+
+  // Look ------------------------------------------------------------------------------------------------------------
+
+  #pictured: Pick<Look, 'tab' | 'metric' | 'x' | 'y'> = { tab: 'curves', metric: '', x: '', y: '' };
+
+  /** Show the runs as this cell did last: the kernel knows, or after it was started anew the browser. */
+  #recall(payload: JsonObject): void {
+    this.#key = words(payload.look);
+    const kept = isObject(payload.state) && Object.keys(payload.state).length > 0 ? payload.state : undefined;
+    this.#set(readLook(kept ?? (this.#connector.live ? remembered(this.#key) : undefined)));
+  }
+
+  #set(look: Look): void {
+    this.#filter = this.#box.value = look.filter;
+    this.#sort = { ...look.sort };
+    this.#hidden = look.hidden === null ? this.#usuallyHidden() : new Set(look.hidden);
+    this.#selected = new Set(look.selected);
+    this.#pictured = { tab: look.tab, metric: look.metric, x: look.x, y: look.y };
+  }
+
+  #look(): Look {
+    return { filter: this.#filter, sort: this.#sort, hidden: [...this.#hidden!], selected: [...this.#selected], ...this.#pictured };
+  }
+
+  /** Something is shown in another way: have it remembered when it has settled. */
+  #looked(): void {
+    this.#pictured = this.#charts.look;
+    if (!this.#connector.live || this.#hidden === null) return;
+    if (this.#settled !== null) clearTimeout(this.#settled);
+    this.#settled = setTimeout(() => {
+      remember(this.#key, this.#look());
+      this.#connector.call('look', { state: writeLook(this.#look()) }).catch((error: unknown) => this.#fail(error));
+    }, SETTLED);
+  }
+
+  #drawViewsMenu(): void {
+    const names = Object.keys(this.#views);
+    const field = h('input', { type: 'text', 'aria-label': 'Name of this view', placeholder: 'name of this view', maxlength: 200 });
+    const keep = (): void => {
+      if (field.value.trim() !== '') void this.#keepView(field.value.trim(), writeLook(this.#look()));
+    };
+    field.addEventListener('keydown', event => {
+      if (event.key === 'Enter') keep();
+      if (event.key !== 'Escape') event.stopPropagation();
+    });
+    const focused = this.#viewsMenu.contains((this.#viewsMenu.getRootNode() as Document).activeElement);
+    this.#viewsMenu.replaceChildren(
+      ...names.map(name => {
+        const said = format.clip(name, 100);
+        return h('div', { class: 'ml-view' },
+          h('button', { type: 'button', onclick: () => this.#showView(name) }, h('bdi', {}, said)),
+          h('button', { type: 'button', 'aria-label': `Forget the view ${said}`, title: 'Forget', onclick: () => void this.#keepView(name, null) }, '✕'));
+      }),
+      names.length === 0 ? h('p', { class: 'ml-quiet' }, 'A view keeps filter, order, columns, selection and chart under a name.') : '',
+      h('div', { class: 'ml-view' }, field, h('button', { type: 'button', onclick: keep }, 'Keep')),
+    );
+    // A menu that loses its focus to nobody would not notice that somebody goes elsewhere.
+    if (focused) field.focus();
+  }
+
+  #showView(name: string): void {
+    this.#set(readLook(this.#views[name]));
+    this.#drawColumnsMenu();
+    this.#charts.offer(this.#table, this.#pictured, null);
+    this.#apply();
+    (this.#viewsMenu.parentElement as HTMLDetailsElement).open = false;
+    this.#grid.el.focus();
+  }
+
+  async #keepView(name: string, state: JsonObject | null): Promise<void> {
+    try {
+      const { payload } = await this.#connector.call('keep', { name, state });
+      if (this.#gone) return;
+      this.#views = isObject(payload.views) ? payload.views : {};
+      this.#drawViewsMenu();
+      this.#fail(null);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   // Header ----------------------------------------------------------------------------------------------------------
@@ -327,7 +438,9 @@ class Dashboard {
     if (name === 'status') {
       const word = t.text('status', row);
       const known = STATUS.has(word) ? word : 'unknown';
-      cell.append(h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30))));
+      // What was saved while it ran says nothing of now.
+      const then = word === 'running' && !this.#connector.live ? ' when saved' : '';
+      cell.append(h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30)), then));
       return;
     }
     if (name.startsWith('metrics.')) {
@@ -370,7 +483,12 @@ class Dashboard {
       if (this.#order.some(row => row >= t.rows)) this.#order = Int32Array.from({ length: t.rows }, (_, i) => i);
     }
     this.#drawGrid();
-    void this.#drawChart();
+    this.#drawCharts();
+    this.#looked();
+  }
+
+  #drawCharts(): void {
+    this.#charts.show({ table: this.#table, order: this.#order, selected: this.#selectedRows(), hidden: this.#hidden! });
   }
 
   #selectedRows(): Set<number> {
@@ -409,12 +527,15 @@ class Dashboard {
   #select(rows: ReadonlySet<number>): void {
     this.#selected = new Set([...rows].map(row => this.#table.text('run_id', row)));
     this.#drawCount(rows.size);
-    void this.#drawChart();
+    this.#drawCharts();
+    this.#looked();
   }
 
   // Menus and actions -----------------------------------------------------------------------------------------------
 
   #menu(text: string, label: string, content: HTMLElement): HTMLElement {
+    // What is pressed in it takes the focus; else the host's cell does, and the menu closes under the mouse.
+    content.tabIndex = -1;
     const menu = h('details', { class: 'ml-menu' }, h('summary', { 'aria-label': label, title: label }, text), content);
     menu.addEventListener('keydown', event => {
       if (event.key === 'Escape' && menu.open) {
@@ -457,6 +578,7 @@ class Dashboard {
               if (tick.checked) this.#hidden!.delete(name);
               else this.#hidden!.add(name);
               this.#drawGrid();
+              this.#looked();
             },
           });
           tick.checked = !this.#hidden!.has(name);
@@ -542,130 +664,6 @@ class Dashboard {
     this.#unmountResult = null;
     this.#result.replaceChildren();
     this.#grid.el.focus();
-  }
-
-  // Charts ----------------------------------------------------------------------------------------------------------
-
-  #drawTabs(): void {
-    const metrics = this.#table.keys('metrics.');
-    const params = this.#table.keys('params.');
-    const telling = params.filter(n => this.#table.column(n)!.distinct(2) > 1);
-    const title = (name: string): string => format.clip(FIXED[name] ?? figures.label(name), 60);
-    choices(this.#metric, metrics, title, this.#metric.value);
-    choices(this.#x, [...params, 'started_at', 'duration', ...metrics], title, this.#x.value || (telling.find(n => this.#table.column(n)!.kind === 'number') ?? telling[0] ?? ''));
-    choices(this.#y, metrics, title, this.#y.value);
-    const names: [Tab, string][] = [['curves', 'Curves'], ['scatter', 'Param against metric'], ['parallel', 'Parallel coordinates']];
-    if (this.#tabs.childElementCount === 0) {
-      this.#tabs.append(
-        ...names.map(([tab, text]) =>
-          h('button', { type: 'button', role: 'tab', id: uniqueId('tab'), 'data-tab': tab, 'aria-controls': this.#panel.id, onclick: () => this.#chooseTab(tab) }, text),
-        ),
-      );
-      this.#tabs.addEventListener('keydown', event => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (step === undefined) return;
-        const all = names.map(n => n[0]);
-        this.#chooseTab(all[(all.indexOf(this.#tab) + step + all.length) % all.length]!);
-        this.#tabs.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
-        event.stopPropagation();
-      });
-      this.#tabs.setAttribute('data-lm-suppress-shortcuts', 'true');
-      this.#chooseTab(this.#tab);
-    }
-  }
-
-  #chooseTab(tab: Tab): void {
-    this.#tab = tab;
-    for (const button of this.#tabs.querySelectorAll('button')) {
-      const on = button.dataset.tab === tab;
-      button.setAttribute('aria-selected', String(on));
-      button.tabIndex = on ? 0 : -1;
-      if (on) this.#panel.setAttribute('aria-labelledby', button.id);
-    }
-    const field = (text: string, select: HTMLSelectElement): HTMLElement => h('label', {}, text, select);
-    this.#choose.replaceChildren(
-      ...(tab === 'scatter' ? [field('x', this.#x), field('y', this.#y)] : [field(tab === 'curves' ? 'metric' : 'coloured by', this.#metric)]),
-    );
-    this.#seriesShown = '';
-    void this.#drawChart();
-  }
-
-  async #drawChart(): Promise<void> {
-    const t = this.#table;
-    if (t.rows === 0 || this.#metric.options.length === 0) {
-      this.#said.textContent = '';
-      this.#chart.show(null, t.rows === 0 ? '' : 'No metrics have been logged yet.');
-      return;
-    }
-    const chosen = this.#selectedRows();
-    const shown = chosen.size > 0 ? [...this.#order].filter(row => chosen.has(row)) : [...this.#order];
-    if (this.#tab === 'curves') return this.#drawCurves(shown, chosen.size > 0);
-    if (this.#tab === 'scatter') {
-      const rows = [...this.#order].slice(0, DOTS);
-      const figure = figures.scatter(t, rows, this.#x.value, this.#y.value, chosen);
-      this.#said.textContent = this.#cut(rows.length, this.#order.length);
-      this.#chart.describe(`${figures.label(this.#y.value)} against ${figures.label(this.#x.value)}, one point for each run`);
-      this.#chart.show(figure.data.length > 0 ? figure : null, figure.data.length > 0 ? '' : 'No run shown here has both values.');
-      return;
-    }
-    const metric = this.#metric.value;
-    const params = t.keys('params.').filter(n => t.column(n)!.distinct(2) > 1 && (t.column(n)!.kind === 'number' || t.column(n)!.distinct(31) <= 30));
-    const visible = params.filter(n => !this.#hidden!.has(n)).slice(0, 7);
-    const others = t.keys('metrics.').filter(n => n !== metric && !this.#hidden!.has(n)).slice(0, visible.length > 3 ? 1 : 3);
-    const rows = shown.slice(0, THREADS);
-    const figure = figures.parallel(t, rows, [...visible, ...others, metric]);
-    const enough = (figure.data[0]!.dimensions as unknown[]).length > 1 && rows.length > 1;
-    this.#said.textContent = enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '';
-    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${figures.label(metric)}`);
-    this.#chart.show(enough ? figure : null, enough ? '' : 'Parallel coordinates need two runs that differ in a param or a metric.');
-  }
-
-  #cut(drawn: number, all: number): string {
-    return drawn < all ? `The first ${drawn.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} runs in table order are drawn.` : '';
-  }
-
-  /** Where no run has steps, what there is: one estimate each, with its interval. */
-  #drawEstimates(rows: readonly number[], all: number): void {
-    const metric = this.#metric.value;
-    const figure = figures.estimates(this.#table, rows, metric);
-    const drawn = figure.data.length > 0;
-    this.#said.textContent = drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '';
-    this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
-    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
-  }
-
-  async #drawCurves(shown: number[], isChoice: boolean): Promise<void> {
-    const t = this.#table;
-    const metric = this.#metric.value;
-    const rows = shown.slice(0, LINES);
-    const ids = rows.map(row => t.text('run_id', row));
-    const wanted = JSON.stringify([metric, ids]);
-    if (wanted === this.#seriesShown) return;
-    this.#seriesShown = wanted;
-    const turn = ++this.#asked;
-    try {
-      const answer = await this.#connector.call('series', { run_ids: ids, key: figures.label(metric), points: 1000 });
-      // A later question may have been answered first.
-      if (this.#gone || turn !== this.#asked || this.#tab !== 'curves') return;
-      const figure = figures.curves(readTable(answer.payload, answer.buffers), t, rows, metric);
-      if (!figure.data.some(line => (line.x as number[]).length > 1)) {
-        this.#drawEstimates(rows, shown.length);
-        return;
-      }
-      this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
-      const missing = rows.length - figure.data.length;
-      const told = [
-        shown.length > rows.length ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',
-        missing > 0 && figure.data.length > 0 ? `${format.count(missing, 'run')} ${this.#connector.live ? 'without' : 'without a saved'} curve.` : '',
-      ];
-      this.#said.textContent = told.filter(Boolean).join(' ');
-      this.#chart.show(figure, '');
-    } catch (error) {
-      if (this.#gone || turn !== this.#asked) return;
-      this.#seriesShown = '';
-      this.#said.textContent = '';
-      this.#chart.show(null, error instanceof Error ? error.message : String(error));
-    }
   }
 }
 

@@ -1,0 +1,237 @@
+// What the numbers of the runs look like: curves, a param against a metric, parallel coordinates.
+import * as figures from '../core/figures.ts';
+import * as format from '../core/format.ts';
+import type { Answer, Connector, JsonObject } from '../core/protocol.ts';
+import { isObject } from '../core/protocol.ts';
+import { own } from '../core/safe.ts';
+import { readTable } from '../core/table.ts';
+import type { Table } from '../core/table.ts';
+import { Chart } from './chart.ts';
+import { choices, h, uniqueId } from './dom.ts';
+import type { Look, Tab } from './look.ts';
+
+const LINES = 10;
+const DOTS = 2000;
+const THREADS = 3000;
+const POINTS = 1000;
+const NAMES: readonly [Tab, string][] = [['curves', 'Curves'], ['scatter', 'Param against metric'], ['parallel', 'Parallel coordinates']];
+
+/** What the charts draw: the runs in table order, and those that are selected. */
+export interface Shown {
+  table: Table;
+  order: Int32Array;
+  selected: ReadonlySet<number>;
+  hidden: ReadonlySet<string>;
+}
+
+export class Charts {
+  readonly el: HTMLElement;
+  #connector: Connector;
+  #changed: () => void;
+  #title: (name: string) => string;
+  #shown: Shown | null = null;
+  #tab: Tab = 'curves';
+  #asked = 0;
+  #drawn = '';
+  /** The part of the steps that was zoomed to, of what is drawn. */
+  #range: readonly [number, number] | null = null;
+  #zoomedOn = '';
+  #gone = false;
+  /** Curves of runs that are being recorded, by metric: sent while the kernel cannot be asked. */
+  #sent: JsonObject | null = null;
+  #tabs = h('div', { class: 'ml-tabs', role: 'tablist', 'aria-label': 'Charts', 'data-lm-suppress-shortcuts': 'true', onkeydown: (e: KeyboardEvent) => this.#key(e) });
+  #panel = h('div', { role: 'tabpanel', id: uniqueId('panel') });
+  #choose = h('div', { class: 'ml-choose' });
+  #said = h('p', { class: 'ml-quiet', role: 'status' });
+  #chart: Chart;
+  #metric: HTMLSelectElement;
+  #x: HTMLSelectElement;
+  #y: HTMLSelectElement;
+
+  constructor(connector: Connector, title: (name: string) => string, changed: () => void) {
+    this.#connector = connector;
+    this.#changed = changed;
+    this.#title = title;
+    const select = (): HTMLSelectElement => h('select', { onchange: () => this.#chosen() });
+    [this.#metric, this.#x, this.#y] = [select(), select(), select()];
+    this.#chart = new Chart(connector, 'Metric curves');
+    this.#chart.onZoom(range => this.#refine(range));
+    this.#panel.append(this.#choose, this.#said, this.#chart.el);
+    this.#tabs.append(
+      ...NAMES.map(([tab, text]) =>
+        h('button', { type: 'button', role: 'tab', id: uniqueId('tab'), 'data-tab': tab, 'aria-controls': this.#panel.id, onclick: () => this.#chooseTab(tab) }, text),
+      ),
+    );
+    this.el = h('div', {}, this.#tabs, this.#panel);
+    this.#drawTab();
+  }
+
+  dispose(): void {
+    this.#gone = true;
+    this.#chart.dispose();
+  }
+
+  get look(): Pick<Look, 'tab' | 'metric' | 'x' | 'y'> {
+    return { tab: this.#tab, metric: this.#metric.value, x: this.#x.value, y: this.#y.value };
+  }
+
+  /** The table is a new one: offer its params and metrics, keeping what was chosen where it is still there. */
+  offer(table: Table, look: Pick<Look, 'tab' | 'metric' | 'x' | 'y'>, sent: JsonObject | null): void {
+    const [metrics, params] = [table.keys('metrics.'), table.keys('params.')];
+    const telling = params.filter(n => table.column(n)!.distinct(2) > 1);
+    choices(this.#metric, metrics, this.#title, look.metric);
+    choices(this.#x, [...params, 'started_at', 'duration', ...metrics], this.#title, look.x || (telling.find(n => table.column(n)!.kind === 'number') ?? telling[0] ?? ''));
+    choices(this.#y, metrics, this.#title, look.y);
+    this.#sent = sent;
+    this.#drawn = '';
+    if (this.#tab !== look.tab) {
+      this.#tab = look.tab;
+      this.#drawTab();
+    }
+  }
+
+  show(shown: Shown): void {
+    this.#shown = shown;
+    void this.#draw();
+  }
+
+  #chosen(): void {
+    void this.#draw();
+    this.#changed();
+  }
+
+  #chooseTab(tab: Tab): void {
+    this.#tab = tab;
+    this.#drawn = '';
+    this.#drawTab();
+    this.#chosen();
+  }
+
+  #key(event: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (step === undefined) return;
+    const all = NAMES.map(n => n[0]);
+    this.#chooseTab(all[(all.indexOf(this.#tab) + step + all.length) % all.length]!);
+    this.#tabs.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+    event.stopPropagation();
+  }
+
+  #drawTab(): void {
+    for (const button of this.#tabs.querySelectorAll('button')) {
+      const on = button.dataset.tab === this.#tab;
+      button.setAttribute('aria-selected', String(on));
+      button.tabIndex = on ? 0 : -1;
+      if (on) this.#panel.setAttribute('aria-labelledby', button.id);
+    }
+    const field = (text: string, select: HTMLSelectElement): HTMLElement => h('label', {}, text, select);
+    this.#choose.replaceChildren(
+      ...(this.#tab === 'scatter' ? [field('x', this.#x), field('y', this.#y)] : [field(this.#tab === 'curves' ? 'metric' : 'coloured by', this.#metric)]),
+    );
+  }
+
+  async #draw(): Promise<void> {
+    if (!this.#shown) return;
+    const { table, order, selected, hidden } = this.#shown;
+    if (table.rows === 0 || this.#metric.options.length === 0) {
+      this.#said.textContent = '';
+      this.#chart.show(null, table.rows === 0 ? '' : 'No metrics have been logged yet.');
+      return;
+    }
+    const shown = selected.size > 0 ? [...order].filter(row => selected.has(row)) : [...order];
+    if (this.#tab === 'curves') return this.#drawCurves(shown);
+    this.#drawn = '';
+    if (this.#tab === 'scatter') {
+      const rows = [...order].slice(0, DOTS);
+      const figure = figures.scatter(table, rows, this.#x.value, this.#y.value, selected);
+      const drawn = figure.data.length > 0;
+      this.#said.textContent = this.#cut(rows.length, order.length);
+      this.#chart.describe(`${figures.label(this.#y.value)} against ${figures.label(this.#x.value)}, one point for each run`);
+      this.#chart.show(drawn ? figure : null, drawn ? '' : 'No run shown here has both values.');
+      return;
+    }
+    const metric = this.#metric.value;
+    const params = table.keys('params.').filter(n => table.column(n)!.distinct(2) > 1 && (table.column(n)!.kind === 'number' || table.column(n)!.distinct(31) <= 30));
+    const visible = params.filter(n => !hidden.has(n)).slice(0, 7);
+    const others = table.keys('metrics.').filter(n => n !== metric && !hidden.has(n)).slice(0, visible.length > 3 ? 1 : 3);
+    const rows = shown.slice(0, THREADS);
+    const figure = figures.parallel(table, rows, [...visible, ...others, metric]);
+    const enough = (figure.data[0]!.dimensions as unknown[]).length > 1 && rows.length > 1;
+    this.#said.textContent = enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '';
+    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${figures.label(metric)}`);
+    this.#chart.show(enough ? figure : null, enough ? '' : 'Parallel coordinates need two runs that differ in a param or a metric.');
+  }
+
+  #cut(drawn: number, all: number): string {
+    return drawn < all ? `The first ${drawn.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} runs in table order are drawn.` : '';
+  }
+
+  /** Where no run has steps, what there is: one estimate each, with its interval. */
+  #drawEstimates(rows: readonly number[], all: number): void {
+    const metric = this.#metric.value;
+    const figure = figures.estimates(this.#shown!.table, rows, metric);
+    const drawn = figure.data.length > 0;
+    this.#said.textContent = drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '';
+    this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
+    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
+  }
+
+  #ask(ids: readonly string[], steps: readonly [number, number] | null): Promise<Answer> {
+    const key = figures.label(this.#metric.value);
+    const sent = own(this.#sent, key);
+    if (sent !== undefined && isObject(sent as JsonObject)) return Promise.resolve({ payload: sent as JsonObject, buffers: [] });
+    return this.#connector.call('series', { run_ids: [...ids], key, points: POINTS, steps: steps && [...steps] });
+  }
+
+  #lines(shown: readonly number[]): number[] {
+    if (!this.#sent) return shown.slice(0, LINES);
+    // What was sent is of the runs that are being recorded: the only ones that have something new.
+    const { table } = this.#shown!;
+    return shown.filter(row => table.text('status', row) === 'running').slice(0, LINES);
+  }
+
+  async #drawCurves(shown: number[]): Promise<void> {
+    const { table, selected } = this.#shown!;
+    const metric = this.#metric.value;
+    const rows = this.#lines(shown);
+    const ids = rows.map(row => table.text('run_id', row));
+    const wanted = JSON.stringify([metric, ids]);
+    if (wanted === this.#drawn) return;
+    if (metric !== this.#zoomedOn) this.#range = null;
+    this.#drawn = wanted;
+    this.#zoomedOn = metric;
+    const turn = ++this.#asked;
+    try {
+      const answer = await this.#ask(ids, this.#range);
+      // A later question may have been answered first.
+      if (this.#gone || turn !== this.#asked || this.#tab !== 'curves') return;
+      const figure = figures.curves(readTable(answer.payload, answer.buffers), table, rows, metric);
+      if (!figure.data.some(line => (line.x as number[]).length > 1)) {
+        this.#drawEstimates(rows, shown.length);
+        return;
+      }
+      this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
+      const [missing, isChoice] = [rows.length - figure.data.length, selected.size > 0];
+      const told = [
+        shown.length > rows.length && !this.#sent ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',
+        missing > 0 && figure.data.length > 0 ? `${format.count(missing, 'run')} ${this.#connector.live ? 'without' : 'without a saved'} curve.` : '',
+      ];
+      this.#said.textContent = told.filter(Boolean).join(' ');
+      this.#chart.show(figure, '', metric);
+    } catch (error) {
+      if (this.#gone || turn !== this.#asked) return;
+      this.#drawn = '';
+      this.#said.textContent = '';
+      this.#chart.show(null, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** A part of the steps was zoomed to: as many points of it are drawn as of the whole. */
+  #refine(range: readonly [number, number] | null): void {
+    if (this.#tab !== 'curves' || !this.#connector.live || this.#drawn === '') return;
+    // A little more on both sides, so that lines reach the edge.
+    const more = range === null ? 0 : 0.05 * (range[1] - range[0]);
+    this.#range = range && [range[0] - more, range[1] + more];
+    this.#drawn = '';
+    void this.#draw();
+  }
+}
