@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import catalog, judge, schema, session
-from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, hint
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreError, hint
 from modellab_jupyter.schema import RunRecord, greater_is_better
 from modellab_jupyter.store import queries
 from modellab_jupyter.tracking import Run
@@ -107,6 +107,8 @@ class StoreSource(Source):
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""
+        with suppress(StoreError):  # who holds the store now is told by whoever reads
+            self._owner.store.ingest(wait=0.0)  # else taking in what waits would be one more change
         return self._owner.store.token(project_id)
 
     def act(self, verb: str, run_ids: Sequence[str], payload: dict[str, Any]) -> Any:

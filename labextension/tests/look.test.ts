@@ -1,0 +1,38 @@
+// How runs are looked at and how far they are: what is read from a kernel, a browser or a stranger's page.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FIRST, readLook, writeLook } from '../src/widgets/look.ts';
+import { readProgress, remaining } from '../src/widgets/progress.ts';
+
+test('a look comes back as it was written', () => {
+  const look = { ...FIRST, filter: 'accuracy > 0.9', sort: { name: 'metrics.a', descending: false }, hidden: ['note'], selected: ['run_1'], tab: 'scatter' as const, metric: 'metrics.a', x: 'params.b', y: 'metrics.c' };
+  assert.deepEqual(readLook(writeLook(look)), look);
+});
+
+test('what is no look is as at first', () => {
+  for (const odd of [undefined, null, 3, 'x', [], { tab: 'constructor', hidden: 'name', selected: {}, sort: [], filter: { toString: 1 } }]) {
+    assert.deepEqual(readLook(odd as never), FIRST);
+  }
+});
+
+test('a look has bounds', () => {
+  const read = readLook({ filter: 'x'.repeat(1e6), hidden: Array.from({ length: 1e5 }, (_, i) => `c${i}`) });
+  assert.equal(read.filter.length, 10_000);
+  assert.equal(read.hidden!.length, 5000);
+});
+
+test('the end is estimated from the steps that were done', () => {
+  const run = { id: 'a', name: 'a', step: 24, total: 100, started: 0 };
+  assert.equal(remaining(run, 10_000), 30);
+  assert.equal(remaining({ ...run, step: 99 }, 10_000), 0);
+  assert.equal(remaining({ ...run, step: 500 }, 10_000), 0);
+  assert.equal(remaining({ ...run, step: null }, 10_000), null);
+  assert.equal(remaining({ ...run, total: null }, 10_000), null);
+});
+
+test('progress without a start is none', () => {
+  assert.deepEqual(readProgress([{ run_id: 'a', started: 'soon' }, 3, null, { run_id: 'b', started: 5, step: NaN, total: 2 }] as never), [
+    { id: 'b', name: '', step: null, total: 2, started: 5 },
+  ]);
+  assert.deepEqual(readProgress(undefined), []);
+});
