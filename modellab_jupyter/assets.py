@@ -146,30 +146,44 @@ class Datasets(Collection[schema.DatasetRecord]):
         return Check(check.files + files, check.size + size, (*damaged, *check.damaged))
 
     def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
-        """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.
+        """Tell whether a dataset's file, or what is given as `data`, is the content that was registered.
+
+        Parameters
+        ----------
+        data : DataFrame, or path of a file, optional
+            A file that was registered is compared with a file by its bytes, and with a frame by the rows that it has.
 
         Returns
         -------
         dict
-            ``intact`` (bool), ``found`` (digest or None), ``registered`` (digest), ``reason`` (a sentence).
+            ``intact`` (bool, or None where the rows of a file are gone, so that nobody knows whether a frame is the
+            same), ``found`` (digest or None) and ``registered`` (digest), both of bytes or both of the table's content
+            where that is known, ``reason`` (a sentence).
         """
         chosen = self._version(id, version)
-        if data is not None:
-            found: str | None = data_.frame_digest(data)
-        elif chosen["path"] is None:
+        title = f"version {chosen['version']}"
+        given = data_.given_file(data)
+        if data is None and chosen["path"] is None:
             raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
-        else:
-            path = Path(chosen["path"])
+        intact: bool | None
+        if data is None or (given is not None and chosen["source"] != "frame"):
+            path, registered = given or Path(chosen["path"]), chosen["digest"]
             found = file_digest(path) if path.is_file() else None
-        intact = found == chosen["digest"]
+            intact = found == registered
+        else:
+            blobs = session.current().store.blobs
+            old, new = (drift_.side(id, one, [chosen], blobs) for one in (chosen["version"], data))
+            found, registered, intact = new.digest, old.digest, drift_.is_same(old, new)
         reason = (
-            f"the content is that of version {chosen['version']}"
-            if intact
-            else f"{chosen['path']} is not there any more"
+            f"{chosen['path']} is not there any more"
             if found is None
-            else f"the content differs from version {chosen['version']}"
+            else f"whether this is the content of {title} is not known: its rows are gone, and their summary agrees"
+            if intact is None
+            else f"the content is that of {title}"
+            if intact
+            else f"the content differs from {title}"
         )
-        return {"intact": intact, "found": found, "registered": chosen["digest"], "reason": reason + "."}
+        return {"intact": intact, "found": found, "registered": registered, "reason": reason + "."}
 
     def _version(self, ref: str, version: int | None) -> dict[str, Any]:
         record = self.get(ref)

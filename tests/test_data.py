@@ -360,6 +360,40 @@ def test_files_are_read_as_what_they_are(name: str, text: str, shape: tuple[int,
     assert "is not there any more" in ml.datasets.verify(record.dataset_id)["reason"]
 
 
+def test_like_is_compared_with_like() -> None:
+    """A file is verified by bytes against a file, by rows against a frame, and says what nobody can know any more."""
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    other = frame.assign(a=[1, 2, 4])
+    frame.to_csv("x.csv", index=False)
+    other.to_csv("y.csv", index=False)
+    ml.datasets.add("x.csv")
+    ml.datasets.add(frame, "frame")
+
+    def intact(name: str, data: Any) -> bool | None:
+        found = ml.datasets.verify(name, data=data)
+        assert (found["found"] == found["registered"]) is (found["intact"] is True)
+        return found["intact"]
+
+    for name in ("x", "frame"):
+        assert [intact(name, data) for data in (frame, "x.csv", Path("x.csv"))] == [True] * 3
+        assert [intact(name, data) for data in (other, "y.csv", Path("y.csv"))] == [False] * 3
+    for new in (frame, "x.csv", Path("x.csv")):
+        assert ml.datasets.drift("x", old=1, new=new).same is True
+    assert ml.datasets.drift("x", old=1, new=other).same is False
+    Path("x.csv").unlink()
+    assert intact("x", other) is False
+    assert "not known" in ml.datasets.verify("x", data=frame)["reason"]
+    assert intact("x", frame) is None
+    assert ml.datasets.drift("x", old=1, new=frame).same is None
+    with pytest.raises(ml.InputError, match="data must be a frame, a file"):
+        ml.datasets.verify("x", data="x.csv")
+    Path("n.bin").write_bytes(b"x")
+    ml.datasets.add("n.bin")
+    with pytest.raises(ml.InputError, match="is no table"):
+        ml.datasets.verify("n", data=frame)
+    assert intact("n", "n.bin")
+
+
 def test_a_parquet_file_and_a_file_of_another_kind() -> None:
     """Parquet has a preview; what is no table is kept by its bytes alone and says so."""
     pd.DataFrame({"a": [1, 2]}).to_parquet("t.parquet")
