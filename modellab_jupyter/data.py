@@ -316,9 +316,13 @@ def _head(data: Any, table: pa.Table) -> pd.DataFrame:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
+    import pandas as pd
+
     buffer = io.BytesIO()
     shown = frame.reset_index(drop=True)
     shown.columns = _unique([str(c) for c in frame.columns])
+    sparse = [name for name, kind in shown.dtypes.items() if isinstance(kind, pd.SparseDtype)]
+    shown = shown.assign(**{name: shown[name].sparse.to_dense() for name in sparse})  # Parquet has none
     try:
         shown.to_parquet(buffer)
     except (ValueError, TypeError, OverflowError, NotImplementedError):  # columns of mixed types: Parquet has none

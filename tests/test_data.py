@@ -329,6 +329,10 @@ def test_a_preview_shows_the_first_hundred_rows() -> None:
     ml.datasets.add(pd.DataFrame(np.arange(500).reshape(250, 2), columns=["a", "a"]), "twice")
     assert ml.datasets.preview("twice").shape == (100, 2)
     assert ml.datasets.preview("twice", rows=3).values.tolist() == [[0, 1], [2, 3], [4, 5]]
+    sparse = pd.DataFrame({"s": pd.arrays.SparseArray([0, 0, 7]), "a": [1.5, None, 2.5]})
+    ml.datasets.add(sparse.assign(c=pd.arrays.SparseArray(["x", "", "x"], fill_value="")), "sparse")
+    assert ml.datasets.preview("sparse")["s"].tolist() == [0, 0, 7]
+    assert ml.datasets.preview("sparse")["c"].tolist() == ["x", "", "x"]
     ml.datasets.add(pd.DataFrame({("x", 1): [1], 3: ["a"]}), "odd names")
     assert ml.datasets.preview("odd names").shape == (1, 2)
 
