@@ -133,11 +133,12 @@ class Runs(Collection[schema.RunRecord]):
         trash: bool = False,
         where: str | None = None,
         order_by: str | None = None,
+        summary: str = "last",
     ) -> pd.DataFrame:
         """Return runs, one row each, the newest first.
 
         Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
-        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it.
+        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown.
 
         Parameters
         ----------
@@ -157,20 +158,28 @@ class Runs(Collection[schema.RunRecord]):
         order_by : str, optional
             Names with ``asc`` or ``desc``, separated by commas; missing values come last.
             Takes the place of `sort`.
+        summary : {"last", "min", "max", "best"}
+            What columns of metrics show: the latest estimate, or else the last value; or of what was logged the lowest
+            or highest finite value, or the best, which is the lowest of a loss or an error, the highest of a score,
+            and the last where nobody knows whether more is better.
 
         Raises
         ------
         InputError
             `where` or `order_by` cannot be read, or names what no run has; nearest name included.
         """
+        from modellab_jupyter.store.wide import SUMMARIES
+
         store = session.current().store
         project = None if project_id is None else store.resolve("project", project_id)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
         if sort is not None and order_by is not None:
             raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
+        if summary not in SUMMARIES:
+            raise InputError(f"summary must be one of {', '.join(SUMMARIES)}, found {summary!r:.80}.")
         cut = None if limit is None or sort is not None else min(limit, sys.maxsize)
-        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by))
+        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by, summary=summary))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]
             column = next((name for name in names if name in found.columns), None)
