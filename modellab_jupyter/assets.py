@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from modellab_jupyter import summary as summary_
 from modellab_jupyter.blobs import Check, Damage, fault, file_digest
 from modellab_jupyter.collection import Collection, frame, restore
 from modellab_jupyter.errors import InputError, NotFoundError, hint
+from modellab_jupyter.store import queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,16 +53,12 @@ class Datasets(Collection[schema.DatasetRecord]):
 
     def list(self, project_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return datasets with their newest version, the most recent first."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         project = None if project_id is None else store.resolve("project", project_id)
         return frame(store.read(queries.datasets, project_id=project, trash=trash))
 
     def get(self, id: str) -> schema.DatasetRecord:  # noqa: A002
         """Return one dataset with all its versions and the runs that used each."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.resolve(self.kind, id, trash=True)
         row = store.read(
@@ -76,8 +74,6 @@ class Datasets(Collection[schema.DatasetRecord]):
 
     def preview(self, id: str, rows: int = 100, version: int | None = None) -> pd.DataFrame:  # noqa: A002
         """Return the first rows of a dataset, at most 100, as they were when it was registered."""
-        import io
-
         import pandas as pd
 
         if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
@@ -208,16 +204,12 @@ class Artifacts(Collection[schema.ArtifactRecord]):
 
     def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return artifacts, the newest first."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         run = None if run_id is None else store.resolve("run", run_id)
         return frame(store.read(queries.artifacts, run_id=run, trash=trash))
 
     def get(self, id: str) -> schema.ArtifactRecord:  # noqa: A002
         """Return one artifact."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.read(
             queries.rows,
@@ -271,8 +263,6 @@ class Trash:
 
     def list(self) -> pd.DataFrame:
         """Return what is in the trash: ``kind``, ``id``, ``name``, ``deleted_at``."""
-        from modellab_jupyter.store import queries
-
         return frame(session.current().store.read(queries.trash))
 
     def restore(self, ref: str) -> None:
