@@ -239,6 +239,7 @@ class ModelLabMagics(Magics):
         _argument("--limit", type=int, metavar="N", help="at most so many"),
         _argument("--where", metavar="TEXT", help="only those, as in \"metrics.auc > 0.8 AND params.model = 'rf'\""),
         _argument("--order-by", metavar="TEXT", help='as in "metrics.auc desc, name"'),
+        _argument("--summary", default="last", metavar="WHICH", help="of metrics: last, min, max or best of each run"),
         _TRASH,
     )
     def runs(self, args: argparse.Namespace) -> Any:
@@ -246,6 +247,7 @@ class ModelLabMagics(Magics):
         return catalog.runs.list(
             self._text(args.project), sort=self._text(args.sort), ascending=args.ascending, limit=args.limit,
             trash=args.trash, where=self._text(args.where), order_by=self._text(args.order_by),
+            summary=self._text(args.summary),
         )  # fmt: skip
 
     @_verb(

@@ -242,11 +242,12 @@ class Store:
         limit: int | None = None,
         where: str | None = None,
         order_by: str | None = None,
+        summary: str = "last",
     ) -> pa.Table:
         """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
         chosen: dict[str, Any] = {
             "project_id": project_id, "run_ids": run_ids, "trash": trash, "limit": limit, "where": where,
-            "order_by": order_by,
+            "order_by": order_by, "summary": summary,
         }  # fmt: skip
 
         def query(con: duckdb.DuckDBPyConnection) -> tuple[pa.Table, bool]:

@@ -130,6 +130,7 @@ def runs(
     limit: int | None = None,
     where: str | None = None,
     order_by: str | None = None,
+    summary: str = "last",
 ) -> pa.Table:
     """Return runs, the newest first or as `order_by` says, one row each with its params and metrics as columns.
 
@@ -167,7 +168,7 @@ def runs(
         ORDER BY {order} {"" if limit is None else f"LIMIT {int(limit)}"}""",
         params,
     )
-    return wide.beside(con, heads, scattered=len(conditions) > 1 or order_by is not None)
+    return wide.beside(con, heads, scattered=len(conditions) > 1 or order_by is not None, summary=summary)
 
 
 def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:
