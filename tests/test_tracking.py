@@ -687,3 +687,28 @@ run.end()
 print(len(ml.runs.metrics("a", "m")))
 """)
     assert out.split() == ["2"]
+
+
+def test_where_warnings_are_errors_damaged_journals_and_held_stores_stop_no_run() -> None:
+    """A line that cannot be read, and a store of which a copy is shown, raise nothing in what is logged or ended."""
+    out = answer("""
+import sys, subprocess, warnings, pathlib
+import modellab_jupyter as ml
+warnings.simplefilter("error")
+import pandas as pd
+ml.datasets.add(pd.DataFrame({"a": [1]}), "known")
+hold = "import duckdb, sys; c = duckdb.connect('modellab.duckdb'); print(1, flush=True); sys.stdin.readline()"
+run = ml.start_run("a")
+folder = pathlib.Path("modellab.files/journal")
+(folder / "seg_0.jsonl").write_bytes(b"rubbish\\n")
+run.log_dataset("known")
+(folder / "seg_1.jsonl").write_bytes(b"rubbish\\n")
+holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+holder.stdout.readline()
+run.log_dataset("known", split="test")
+run.log_metrics({"m": 1.0})
+holder.communicate(b"\\n")
+run.end()
+print(len(ml.sql("FROM unreadable")), ml.runs.get("a").status, len(ml.runs.get("a").datasets), ml.runs.get("a").lost)
+""")
+    assert out.split() == ["2", "finished", "2", "0"]
