@@ -425,7 +425,8 @@ class Run:
 
     def _begin(self, params: dict[str, str]) -> None:
         """Log the params that were given with the start and look at the surroundings meanwhile."""
-        self._describing = threading.Thread(target=self._describe, name="modellab-describe", daemon=True)
+        # No daemon: cut off in DuckDB's C++ at the end of the process, a thread would take the process down with it.
+        self._describing = threading.Thread(target=self._describe, name="modellab-describe")
         self._describing.start()
         if params:
             self._params |= params
