@@ -50,6 +50,7 @@ class Run:
         self.seed = seed
         self.status: schema.Status = "running"
         self.lost = 0
+        self._dropped = owner.journal.dropped(run_id)
         self._project_id = project_id
         self._session = owner
         self._record: Callable[[schema.Event], None] = owner.record
@@ -407,7 +408,7 @@ class Run:
             schema.RunEnded(
                 time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
                 error=error, session_id=owner.recorder.session_id,
-                last_cell=owner.recorder.position, lost=owner.journal.dropped + self.lost,
+                last_cell=owner.recorder.position, lost=owner.journal.dropped(self.id) - self._dropped + self.lost,
             )
         )  # fmt: skip
 

@@ -670,6 +670,50 @@ def test_a_value_whose_methods_raise_is_told_or_kept_by_its_type() -> None:
     assert ml.runs.get("a").params["h"] == "<Hostile>"
 
 
+def test_what_a_run_lost_stays_with_it_and_is_no_other_runs(tmp_path: Path) -> None:
+    """Losses of a run add up over its resumptions, count for no other run, and stand in lists that have any."""
+    out = answer("""
+import errno, warnings
+import modellab_jupyter as ml
+from modellab_jupyter import journal, session
+warnings.simplefilter("ignore")
+journal.KEPT_RECORDS = 3
+class Full(journal.Journal):
+    full = False
+    def _write(self, line):
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space")
+        super()._write(line)
+session.current().journal.__class__ = Full
+def lose(run, count):
+    if run._describing is not None:
+        run._ending.set()
+        run._describing.join()
+    session.current().journal.full = True
+    for step in range(count + 3):
+        run.log_metrics({"m": step})
+    session.current().journal.full = False
+ml.start_run("whole").end()
+print("lost" in ml.runs.list().columns)
+with ml.start_run("outer") as outer:
+    with ml.start_run("inner") as inner:
+        lose(inner, 2)
+with ml.start_run("later"):
+    pass
+for _ in range(2):
+    with ml.start_run(resume="inner") as inner:
+        lose(inner, 1)
+ml.start_run(resume="inner").end()
+print(ml.runs.list(order_by="name")[["name", "lost"]].values.tolist())
+print(ml.runs.list(where="lost > 0")["name"].tolist(), ml.runs.get("inner").lost)
+""")
+    assert out.splitlines() == [
+        "False",
+        "[['inner', 4], ['later', 0], ['outer', 0], ['whole', 0]]",
+        "['inner'] 4",
+    ]
+
+
 def test_where_warnings_are_errors_tracking_still_raises_nothing() -> None:
     """What ModelLab has to say goes to stderr then, and the records arrive."""
     out = answer("""

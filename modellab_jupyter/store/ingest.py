@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -295,17 +296,21 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
         {"run": list(lives), "us": [micros(life["beat"]) for life in lives.values()]},
     )
     ended: list[schema.RunEnded] = [life["ended"] for life in lives.values() if "ended" in life]
+    missing = Counter[str]()
+    for event in events:
+        if isinstance(event, schema.RunEnded):
+            missing[event.run_id] += event.lost
     _load(
         con,
-        """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds, lost = fresh.missing,
-        ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
+        """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds,
+        lost = runs.lost + fresh.missing, ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
         FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": [e.run_id for e in ended],
             "ending": [e.status for e in ended],
             "message": [e.error for e in ended],
             "seconds": [e.duration for e in ended],
-            "missing": [e.lost for e in ended],
+            "missing": [missing[e.run_id] for e in ended],
             "us": [micros(e.time) for e in ended],
         },
     )
