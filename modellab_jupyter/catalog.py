@@ -137,7 +137,8 @@ class Runs(Collection[schema.RunRecord]):
         """Return runs, one row each, the newest first.
 
         Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
-        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown.
+        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown. Where a
+        run of the list could not record everything, there is a column ``lost`` that counts what is missing.
 
         Parameters
         ----------
@@ -149,11 +150,12 @@ class Runs(Collection[schema.RunRecord]):
             At most so many, after sorting.
         where : str, optional
             Only runs of which this is true: comparisons of ``metrics.KEY``, ``params.KEY``, ``tags.KEY`` and fields
-            (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, …) with ``AND``, ``OR``,
-            ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT tags.draft``.
-            ``metrics.KEY.min``, ``.max``, ``.last`` and ``.best`` (the least of a loss or an error, the most of a
-            score) are of what was logged, ``.low``, ``.high`` and ``.n`` of the interval. Names with other signs stand
-            in double quotes. A comparison with a missing value, or with NaN, is neither true nor false. Times are UTC.
+            (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, ``lost``, …) with ``AND``,
+            ``OR``, ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT
+            tags.draft``. ``metrics.KEY.min``, ``.max``, ``.last`` and ``.best`` (the least of a loss or an error, the
+            most of a score) are of what was logged, ``.low``, ``.high`` and ``.n`` of the interval. Names with other
+            signs stand in double quotes. A comparison with a missing value, or with NaN, is neither true nor false.
+            Times are UTC.
         order_by : str, optional
             Names with ``asc`` or ``desc``, separated by commas; missing values come last.
             Takes the place of `sort`.

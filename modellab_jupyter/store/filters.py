@@ -33,7 +33,7 @@ FIELDS: dict[str, tuple[str, Kind]] = {
     "started_at": ("r.started_at", "time"), "ended_at": ("r.ended_at", "time"), "duration": ("{duration}", "number"),
     "project": ("q.name", "text"), "project_id": ("r.project_id", "text"), "dataset": ("d.name", "text"),
     "error": ("r.error", "text"), "host": ("r.host", "text"), "notebook": ("r.notebook", "text"),
-    "git_commit": ("r.git_commit", "text"), "git_dirty": ("r.git_dirty", "truth"),
+    "git_commit": ("r.git_commit", "text"), "git_dirty": ("r.git_dirty", "truth"), "lost": ("r.lost", "number"),
 }  # fmt: skip
 
 
