@@ -137,8 +137,8 @@ class Runs(Collection[schema.RunRecord]):
         """Return runs, one row each, the newest first.
 
         Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
-        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown. Where a
-        run of the list could not record everything, there is a column ``lost`` that counts what is missing.
+        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown.
+        Where a run of the list could not record everything, there is a column ``lost`` that counts what is missing.
 
         Parameters
         ----------
