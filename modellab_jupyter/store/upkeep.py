@@ -397,9 +397,15 @@ def _mend(
             at = event.time // 1000
             if isinstance(event, schema.MetricsLogged):
                 con.execute(
-                    "DELETE FROM metrics WHERE run_id = ? AND step = ? AND time = make_timestamp(?) "
-                    "AND list_contains(?::VARCHAR[], key)",
-                    [event.run_id, event.step, at, [*event.values, *(event.odd or {})]],
+                    "DELETE FROM metrics WHERE run_id = $run AND list_contains($keys::VARCHAR[], key) AND "
+                    "(step = $step AND coalesce(time = make_timestamp($at), true) "
+                    "OR step IS NULL AND time = make_timestamp($at))",
+                    {
+                        "run": event.run_id,
+                        "step": event.step,
+                        "at": at,
+                        "keys": [*event.values, *(event.odd or {})],
+                    },
                 )
             elif isinstance(event, schema.LatencyLogged):
                 con.execute(

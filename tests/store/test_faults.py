@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 import modellab_jupyter as ml
-from modellab_jupyter import session
+from modellab_jupyter import schema, session
 from modellab_jupyter.cli import main
 from modellab_jupyter.journal import segments
 from modellab_jupyter.store import Store, picture, upkeep
@@ -410,6 +410,24 @@ def test_a_column_that_cannot_be_read_costs_no_other(column: str, capsys: pytest
         assert ml.runs.metrics(run.id, "a")["step"].tolist() == list(range(4000))
         assert ml.runs.get(run.id).metrics["a"] == 3999 / 7
     assert ml.runs.list()["metrics.a"].tolist() == [3999 / 7] * 2
+
+
+@pytest.mark.parametrize("column", ["time", "step"])
+def test_what_is_given_again_is_there_once_also_without_a_column(column: str) -> None:
+    """Where nobody knows what was taken in, the journals' word counts, though a column of the file cannot be read."""
+    run = log("one", 4000)
+    chosen = "SELECT step, epoch_us(time) AS us FROM metrics WHERE key = 'a' AND step >= 3990"
+    sent = ml.sql(chosen).to_dict("records")
+    with duckdb.connect("modellab.duckdb") as con:
+        con.execute("DROP TABLE segments")
+    harm_column("metrics", column)
+    session.reset()
+    events = [
+        schema.MetricsLogged(time=row["us"] * 1000, run_id=run.id, step=row["step"], values={"a": 1.0}) for row in sent
+    ]
+    place = Path("modellab.duckdb")
+    assert upkeep.salvage(FileBackend(place), place, lambda: events).lost == {"segments": -1}
+    assert len(ml.runs.metrics(run.id, "a")) == 4000 - len(events)
 
 
 def test_a_repair_saves_what_stands_behind_deleted_rows() -> None:
