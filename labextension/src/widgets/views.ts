@@ -2,8 +2,10 @@
 import { clip } from '../core/format.ts';
 import type { Connector } from '../core/protocol.ts';
 import { mountDashboard } from './dashboard.ts';
+import { mountDatasets } from './datasets.ts';
 import { words } from '../core/safe.ts';
 import { h } from './dom.ts';
+import { mountProjects } from './projects.ts';
 import { mountReport } from './report.ts';
 import css from './style.css';
 
@@ -15,6 +17,8 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
   let unmount = (): void => {};
   let gone = false;
   if (view === 'dashboard') unmount = mountDashboard(el, connector);
+  else if (view === 'datasets') unmount = mountDatasets(el, connector);
+  else if (view === 'projects') unmount = mountProjects(el, connector);
   else if (view === 'report') {
     const fail = (error: unknown): void => el.append(h('p', { class: 'modellab', role: 'alert' }, `This page could not be drawn: ${error instanceof Error ? error.message : 'no reason is known.'}`));
     connector.call('open').then(({ payload }) => {
