@@ -179,12 +179,21 @@ class Datasets {
     const other = id !== this.#id;
     this.#id = id;
     this.#known = this.#signature(row);
-    this.#detail.hidden = false;
-    this.#heading.replaceChildren(h('bdi', {}, format.clip(t.text('name', row) || id, 300)));
-    const description = t.text('description', row);
-    this.#about.replaceChildren(description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '', quiet(format.clip(id, 80)));
     if (other) this.#apply();
     const turn = ++this.#turn;
+    const head = (): void => {
+      const description = t.text('description', row);
+      this.#detail.hidden = false;
+      this.#heading.replaceChildren(h('bdi', {}, format.clip(t.text('name', row) || id, 300)));
+      this.#about.replaceChildren(description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '', quiet(format.clip(id, 80)));
+    };
+    // Head and versions change together: what is on the screen is of one dataset.
+    const waiting = setTimeout(() => {
+      if (turn !== this.#turn) return;
+      head();
+      this.#versionList.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+      this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
+    }, 250);
     try {
       const { payload, buffers } = await this.#connector.call('dataset', { dataset_id: id });
       if (turn !== this.#turn) return;
@@ -194,6 +203,7 @@ class Datasets {
       const numbers = this.#versions.column('version');
       const known = Array.from({ length: this.#versions.rows }, (_, i) => numbers?.number(i) ?? null);
       this.#version = known.includes(version) ? version : (known[0] ?? null);
+      head();
       this.#tabs.title('runs', `Runs (${format.number(this.#runsTotal)})`);
       this.#drawVersions();
       this.#tabs.el.hidden = this.#tabs.panel.hidden = false;
@@ -201,8 +211,11 @@ class Datasets {
     } catch (error) {
       if (turn !== this.#turn) return;
       this.#clear();
+      head();
       this.#versionList.replaceChildren(this.#told(error, () => void this.#choose(id, version)));
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
+    } finally {
+      clearTimeout(waiting);
     }
   }
 
@@ -237,7 +250,7 @@ class Datasets {
     const heads = ['version', 'rows', 'columns', 'size', 'runs', 'registered', 'source', 'digest'].map((text, i) => h('th', { scope: 'col', class: i > 0 && i < 5 ? 'ml-num' : null }, text));
     this.#versionList.replaceChildren(
       h('div', { class: 'ml-scroll ml-versions', tabindex: 0, role: 'region', 'aria-label': 'Versions' },
-        h('table', { class: 'ml-table' }, h('caption', { class: 'ml-sr' }, 'Versions, the newest first; choose which one is shown'), h('thead', {}, h('tr', {}, ...heads)), h('tbody', { 'data-lm-suppress-shortcuts': 'true' }, ...lines))),
+        h('table', { class: 'ml-table' }, h('caption', { class: 'ml-sr' }, 'Versions, the newest first; choose which one is shown'), h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...lines))),
       shown < t.rows ? quiet(`The newest ${shown} of ${format.count(t.rows, 'version')} are shown.`) : '');
   }
 
@@ -399,7 +412,7 @@ class Datasets {
     from.addEventListener('change', compare);
     to.addEventListener('change', compare);
     queueMicrotask(compare);
-    return [h('div', { class: 'ml-choose', 'data-lm-suppress-shortcuts': 'true' }, h('label', {}, 'from', from), h('label', {}, 'to', to)), result];
+    return [h('div', { class: 'ml-choose' }, h('label', {}, 'from', from), h('label', {}, 'to', to)), result];
   }
 
   #driftResult({ payload, buffers }: Answer): (Node | string)[] {

@@ -237,6 +237,9 @@ class Projects {
     const days = this.#days.get(id) ?? [];
     this.#own.replaceChildren(days.length > 0 ? activity(days) : '');
     const turn = ++this.#turn;
+    const waiting = setTimeout(() => {
+      if (turn === this.#turn) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+    }, 250);
     try {
       const { payload, buffers } = await this.#connector.call('project', { project_id: id });
       if (turn !== this.#turn) return;
@@ -252,6 +255,8 @@ class Projects {
       if (turn !== this.#turn) return;
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
       this.#fail(error, () => void this.#choose(id));
+    } finally {
+      clearTimeout(waiting);
     }
   }
 

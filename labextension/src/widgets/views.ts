@@ -14,6 +14,11 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
   // Inside the element, for hosts that draw in a shadow root.
   const style = h('style', {}, css);
   el.append(style);
+  // JupyterLab's shortcuts are one letter or an arrow, and it looks at the focused element alone to leave them out.
+  const keepKeys = (event: FocusEvent): void => {
+    if (event.target instanceof Element) event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
+  };
+  el.addEventListener('focusin', keepKeys);
   let unmount = (): void => {};
   let gone = false;
   if (view === 'dashboard') unmount = mountDashboard(el, connector);
@@ -29,6 +34,7 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
     gone = true;
     unmount();
     connector.dispose();
+    el.removeEventListener('focusin', keepKeys);
     style.remove();
   };
 }
