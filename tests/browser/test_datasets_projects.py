@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pages import open_notebook, run_all, save, shut_down, theme, write_notebook
 from test_dashboard import BOARD, quiet
+from test_exported import offline  # noqa: F401 - a fixture
 from test_stranger import LINK, ODD, harmless, polluted, stranger
 
 pytestmark = pytest.mark.browser
@@ -302,3 +303,20 @@ def test_lists_follow_the_theme_and_narrow_outputs(lab, page):
         assert board.evaluate("b => b.scrollWidth - b.clientWidth") <= 0
     theme(page, "JupyterLab Light")
     quiet(page)
+
+
+def test_exported_lists_are_interactive_without_a_network(lab, offline):  # noqa: F811 - the fixture
+    """From the page alone: choose a dataset and a version, look at rows and runs, choose a project."""
+    cells = [SHOW_DATASETS + "DatasetList(MemoryDatasets(3))", SHOW_PROJECTS + "ProjectList(MemoryProjects(3))"]
+    page, _ = offline("lists-offline", *cells)
+    boards = page.locator(".modellab")
+    boards.nth(1).locator(".ml-body .ml-row >> text=prices").click()
+    boards.nth(1).locator(".ml-detail h3 >> text=prices").wait_for()
+    boards.first.locator(".ml-versions input").nth(2).check()
+    boards.first.locator("p >> text=300 rows, 5 columns").wait_for()
+    boards.first.locator("[data-tab=runs]").click()
+    boards.first.locator(".ml-row >> text=forest-1").wait_for()
+
+    assert page.locator(".modellab-html").count() == 0
+    assert page.outside == []
+    assert page.errors == []

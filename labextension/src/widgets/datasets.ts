@@ -3,12 +3,11 @@ import { shares } from '../core/bars.ts';
 import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { Answer, Connector, JsonObject } from '../core/protocol.ts';
-import { isObject } from '../core/protocol.ts';
-import { Unreadable, finite, words } from '../core/safe.ts';
-import { Table, readTable } from '../core/table.ts';
+import { finite, words } from '../core/safe.ts';
+import { Table } from '../core/table.ts';
 import { choices, h, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { facts, filterBox, quiet, runSpecs } from './parts.ts';
+import { facts, filterBox, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { histogram, lanes, meter, mirrored } from './svg.ts';
@@ -25,13 +24,6 @@ const TABS = [['columns', 'Columns'], ['rows', 'First rows'], ['drift', 'What ch
 export function mountDatasets(el: HTMLElement, connector: Connector): () => void {
   const view = new Datasets(el, connector);
   return () => view.dispose();
-}
-
-/** The table under a name in an answer; the blocks of bytes come in the order of the tables. */
-function part(payload: JsonObject, buffers: DataView[], name: string, place: number): Table {
-  const found = payload[name];
-  if (!isObject(found)) throw new Unreadable('This list is damaged; run the cell again.');
-  return readTable(found, buffers.slice(place, place + 1));
 }
 
 class Datasets {

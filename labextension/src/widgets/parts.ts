@@ -1,6 +1,10 @@
 // Small parts that the lists of datasets and of projects share.
 import * as format from '../core/format.ts';
+import type { JsonObject } from '../core/protocol.ts';
+import { isObject } from '../core/protocol.ts';
+import { Unreadable } from '../core/safe.ts';
 import type { Table } from '../core/table.ts';
+import { readTable } from '../core/table.ts';
 import { h, uniqueId } from './dom.ts';
 import type { Spec } from './sheet.ts';
 
@@ -8,6 +12,13 @@ import type { Spec } from './sheet.ts';
 export const STATUS = new Map(Object.entries({ running: '▶', finished: '✓', failed: '✕', interrupted: '■', stale: '◌' }));
 
 export const quiet = (text: string): HTMLElement => h('p', { class: 'ml-quiet' }, text);
+
+/** The table under a name in an answer; the blocks of bytes come in the order of the tables. */
+export function part(payload: JsonObject, buffers: DataView[], name: string, place: number): Table {
+  const found = payload[name];
+  if (!isObject(found)) throw new Unreadable('This list is damaged; run the cell again.');
+  return readTable(found, buffers.slice(place, place + 1));
+}
 
 /** Numbers with their names, as terms and descriptions; a third text stands beside, small. */
 export function facts(items: readonly (readonly [string, string, string?])[]): HTMLElement[] {

@@ -4,14 +4,14 @@ import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import { loadAsset } from '../core/assets.ts';
 import * as format from '../core/format.ts';
 import type { Connector, JsonObject } from '../core/protocol.ts';
-import { isObject, readSnapshot } from '../core/protocol.ts';
+import { readSnapshot } from '../core/protocol.ts';
 import { Unreadable, finite, words } from '../core/safe.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
-import { Table, readTable } from '../core/table.ts';
+import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
 import { h, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { STATUS, facts, filterBox, quiet, runSpecs } from './parts.ts';
+import { STATUS, facts, filterBox, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { activity, sparkline } from './svg.ts';
@@ -23,12 +23,6 @@ const TABS = [['runs', 'Newest runs'], ['datasets', 'Datasets']] as const;
 export function mountProjects(el: HTMLElement, connector: Connector): () => void {
   const view = new Projects(el, connector);
   return () => view.dispose();
-}
-
-function part(payload: JsonObject, buffers: DataView[], name: string, place: number): Table {
-  const found = payload[name];
-  if (!isObject(found)) throw new Unreadable('This list is damaged; run the cell again.');
-  return readTable(found, buffers.slice(place, place + 1));
 }
 
 class Projects {

@@ -61,7 +61,7 @@ export function sparkline(days: readonly Period[], first: number, last: number):
   const shown = all.slice(-SPARKS);
   const total = shown.reduce((sum, bar) => sum + bar.runs, 0);
   const top = Math.max(1, ...shown.map(bar => bar.runs));
-  const each = Math.min(8, 116 / shown.length);
+  const each = Math.min(14, 116 / shown.length);
   const path = shown.map((bar, i) => {
     const x = i * each;
     return bar.runs > 0 ? `M${x.toFixed(1)} 21v${(-Math.max(1.5, (19 * bar.runs) / top)).toFixed(1)}h${Math.max(0.8, each - 0.7).toFixed(1)}V21z` : '';
