@@ -333,6 +333,12 @@ def statistics(store: Store, project_id: str) -> dict[str, Any]:
 
 def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
     """Return the best of the runs that were judged on the labels most of them share; see `Projects.stats`."""
+    found = best_score(scored)
+    return None if found is None else found[0]
+
+
+def best_score(scored: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
+    """Return the best run, as `best_run` does, and the metric that it is best by."""
     shared = Counter(digest for digest, _ in {(row["labels_digest"], row["run_id"]) for row in scored})
     if not shared:
         return None
@@ -341,7 +347,7 @@ def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
     for metric, sign in (("roc_auc", 1), ("accuracy", 1), ("root_mean_squared_error", -1)):
         found = [row for row in scored if row["labels_digest"] == labels and row["metric"] == metric]
         if len(found) == shared[labels]:
-            return str(max(found, key=lambda row: sign * row["estimate"])["run_id"])
+            return str(max(found, key=lambda row: sign * row["estimate"])["run_id"]), metric
     return None
 
 
@@ -372,6 +378,7 @@ __all__ = [
     "Trash",
     "artifacts",
     "best_run",
+    "best_score",
     "datasets",
     "evaluations",
     "frame",

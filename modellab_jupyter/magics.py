@@ -136,7 +136,11 @@ class ModelLabMagics(Magics):
     @_verb(_TRASH)
     def projects(self, args: argparse.Namespace) -> Any:
         """List projects with their statistics."""
-        return catalog.projects.list(trash=args.trash)
+        if args.trash or not self._is_notebook():
+            return catalog.projects.list(trash=args.trash)
+        from modellab_jupyter import views
+
+        return views.project_list()
 
     @_verb(
         _argument("source", help="a variable that holds a frame, a file, or the name of a dataset to show"),
@@ -172,7 +176,12 @@ class ModelLabMagics(Magics):
     @_verb(_PROJECT, _TRASH)
     def datasets(self, args: argparse.Namespace) -> Any:
         """List datasets with their newest version."""
-        return catalog.datasets.list(self._text(args.project), trash=args.trash)
+        project = self._text(args.project)
+        if args.trash or not self._is_notebook():
+            return catalog.datasets.list(project, trash=args.trash)
+        from modellab_jupyter import views
+
+        return views.dataset_list(project)
 
     @_verb(
         _argument("name", nargs="?", help="for people; need not be unique"),
@@ -448,6 +457,10 @@ class ModelLabMagics(Magics):
         return cast("InteractiveShell", self.shell)
 
     # -- parts -----------------------------------------------------------------------------------
+
+    def _is_notebook(self) -> bool:
+        """Say whether outputs are drawn; a terminal's are letters."""
+        return getattr(self._ip, "kernel", None) is not None
 
     def _overview(self) -> str:
         owner = session.current()

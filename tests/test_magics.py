@@ -293,3 +293,13 @@ def test_a_cell_that_awaits_is_told(ip):
 def test_a_place_that_cannot_be_a_store_is_one_line(ip):
     """A path below a file is refused in one line."""
     assert "'/dev/null' is none" in slip(ip, "init /dev/null/x.duckdb")
+
+
+def test_lists_are_letters_in_a_terminal(ip):
+    """Without a kernel `datasets` and `projects` give the frames of the collections."""
+    import pandas as pd
+
+    ml.datasets.add(pd.DataFrame({"x": [1]}), "small", project_id="p")
+
+    assert ip.run_line_magic("modellab", "datasets --project p")["name"].tolist() == ["small"]
+    assert ip.run_line_magic("modellab", "projects")["name"].tolist() == ["p"]
