@@ -22,11 +22,6 @@ EVIDENCE = ("better", "worse", "different", "no evidence of a difference", UNTES
 WANTED = (
     "run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence",
 )  # fmt: skip
-_LOOKS = {
-    "better": (figures.PALETTE[2], "triangle-up"),
-    "worse": (figures.PALETTE[1], "triangle-down"),
-    "different": (figures.PALETTE[3], "diamond"),
-}
 _ENVIRONMENT = 200
 """Parts of the environment that are listed."""
 
@@ -196,8 +191,8 @@ def _forests(rows: Sequence[Mapping[str, Any]]) -> list[saved.Picture]:
                 "value": r["difference"],
                 "low": r["low"],
                 "high": r["high"],
-                "color": _LOOKS.get(r["evidence"], (figures.QUIET, ""))[0],
-                "symbol": _LOOKS.get(r["evidence"], ("", "circle-open"))[1],
+                "color": figures.LOOKS.get(r["evidence"], (figures.QUIET, ""))[0],
+                "symbol": figures.LOOKS.get(r["evidence"], ("", "circle-open"))[1],
             }
             for r in mine
         ]

@@ -18,8 +18,9 @@ LINES, LONGEST_LINE = 400, 300
 """Lines of one difference that are kept, and letters of one line."""
 STAYED = 60
 """Lines of unchanged cells that are kept, to be unfolded."""
-ALIKE = 0.5
-"""Cells are versions of each other from this share of common letters on."""
+ALIKE, NEAR = 0.5, 0.6
+"""Common letters from which on a cell is a version of one that is gone, or of one that is still there."""
+_READ, _LOOKED_AT = 1500, 60  # letters of a cell that are compared, and cells that a new one is compared with
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -53,15 +54,15 @@ class Piece:
 def cells(rows: Iterable[Mapping[str, Any]]) -> list[Cell]:
     """Return the cells that a run's kernel executed, each as it was executed last, in the order of that.
 
-    `rows` have ``source``, ``cell_id`` and ``execution_count``; without an id every execution is a cell.
+    `rows` have ``source``, ``cell_id`` and ``execution_count``; without an id a cell is known by its source.
     """
-    found: dict[object, Cell] = {}
-    for place, row in enumerate(rows):
-        key = row.get("cell_id")
-        count = row.get("execution_count")
-        name = place if key is None else key
+    found: dict[tuple[str, str], Cell] = {}
+    for row in rows:
+        key, count, source = row.get("cell_id"), row.get("execution_count"), str(row["source"]).rstrip()
+        found.pop(("source", source), None)
+        name = ("source", source) if key is None else ("id", key)
         found.pop(name, None)
-        found[name] = Cell(str(row["source"]).rstrip(), key, f"cell [{count}]" if count is not None else "cell")
+        found[name] = Cell(source, key, f"cell [{count}]" if count is not None else "cell")
     return list(found.values())
 
 
@@ -82,7 +83,7 @@ def of_cells(old: Sequence[Cell], new: Sequence[Cell]) -> tuple[Piece, ...]:
         for j in range(c, d):
             other = partner.get(j)
             if other is None:
-                pieces.append(_whole("added", "+", new[j]))
+                pieces.append(_added(new[j], old))
             elif old[other].source == new[j].source:
                 pieces.append(Piece("moved", f"{new[j].title}: the same code, run at another place"))
             else:
@@ -114,9 +115,22 @@ def _partners(old: Sequence[Cell], new: Sequence[Cell], codes: Sequence[Any], go
     return partner
 
 
-def _alike(one: str, other: str) -> bool:
-    matcher = difflib.SequenceMatcher(None, one[:4000], other[:4000])
-    return matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE
+def _alike(one: str, other: str) -> float:
+    """Return the share of common letters; 0 where it is too small for a version."""
+    matcher = difflib.SequenceMatcher(None, one[:_READ], other[:_READ], autojunk=False)
+    if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
+        return 0.0
+    share = matcher.ratio()
+    return share if share >= ALIKE else 0.0
+
+
+def _added(cell: Cell, old: Sequence[Cell]) -> Piece:
+    """Return a new cell: beside the old one that it is a version of, though that one is still there, or whole."""
+    share, i = max(((_alike(one.source, cell.source), i) for i, one in enumerate(old[-_LOOKED_AT:])), default=(0.0, 0))
+    if share < NEAR:
+        return _whole("added", "+", cell)
+    before = old[-_LOOKED_AT:][i]
+    return Piece("changed", f"{before.title} ran again as {cell.title}", _lines(before.source, cell.source))
 
 
 def _lines(old: str, new: str) -> tuple[str, ...]:

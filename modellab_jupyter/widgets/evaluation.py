@@ -22,7 +22,7 @@ KEYS = (
     "failures", "categories", "stress", "notes",
 )  # fmt: skip
 FIRST = (
-    "accuracy", "roc_auc", "average_precision", "f1", "balanced_accuracy", "macro_f1", "log_loss",
+    "accuracy", "roc_auc", "roc_auc_ovr", "average_precision", "f1", "f1_macro", "balanced_accuracy", "log_loss",
     "root_mean_squared_error", "mean_absolute_error", "median_absolute_error", "r2",
 )  # fmt: skip
 """Metrics that a headline shows before others."""
@@ -200,6 +200,11 @@ def _errors(errors: Mapping[str, Any]) -> list[saved.Section]:
 # Slices, failures, stress ---------------------------------------------------------------------------------
 
 
+def _look(row: Mapping[str, Any]) -> dict[str, str]:
+    color, symbol = figures.LOOKS.get(str(row.get("evidence")), ("", ""))
+    return {"color": color, "symbol": symbol}
+
+
 def _slices(given: Any) -> list[saved.Section]:
     if given is None:
         return []
@@ -217,7 +222,7 @@ def _slices(given: Any) -> list[saved.Section]:
             "value": r["estimate"],
             "low": r["low"],
             "high": r["high"],
-            "color": figures.PALETTE[1] if r.get("significant") else None,
+            **_look(r),
         }
         for r in mine[:10]
     ]

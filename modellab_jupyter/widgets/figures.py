@@ -23,13 +23,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "DASHES", "PALETTE", "QUIET", "Figure", "axis", "band", "bars", "calibration", "curves", "describe", "estimates",
-    "guide", "label", "numbers", "precision_recall", "rate", "roc", "svg",
+    "DASHES", "LOOKS", "PALETTE", "QUIET", "Figure", "axis", "band", "bars", "calibration", "curves", "describe",
+    "estimates", "guide", "label", "numbers", "precision_recall", "rate", "roc", "svg",
 ]  # fmt: skip
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#F0E442")
 DASHES = ("solid", "dash", "dot", "dashdot")
 QUIET = "#808080"
+LOOKS = {
+    "better": (PALETTE[2], "triangle-up"),
+    "worse": (PALETTE[1], "triangle-down"),
+    "different": (PALETTE[3], "diamond"),
+}
+"""Colour and shape of what was judged."""
 
 Figure = dict[str, Any]
 

@@ -504,14 +504,17 @@ def test_code_is_compared_cell_by_cell():
     assert kinds([cell("lr = 1\nfit(lr)")], [cell("lr = 2\nfit(lr)")]) == ["changed"]
     assert kinds([cell("a = 1")], [cell("import torch as t")]) == ["removed", "added"]
     assert sorted(kinds([stays, old], [old, stays])) == ["moved", "same"]
+    again = diff.of_cells([stays, old], [stays, old, cell(new.source, "c", 7)])[1]
+    assert (again.kind, again.lines[:2]) == ("changed", ("-lr = 1", "+lr = 2"))
 
 
 def test_the_code_of_a_run_is_each_cell_as_it_ran_last():
-    """A cell that ran twice before the run ended counts once, at its last place; cells without id stand alone."""
+    """A cell that ran twice before the run ended counts once, at its last place; without id it is known by its code."""
     rows = [
         {"source": "x = 1", "cell_id": "a", "execution_count": 1},
         {"source": "fit(x)", "cell_id": "b", "execution_count": 2},
         {"source": "x = 2", "cell_id": "a", "execution_count": 3},
+        {"source": "x = 3", "cell_id": None, "execution_count": 4},
         {"source": "x = 3", "cell_id": None, "execution_count": None},
     ]
 

@@ -30,7 +30,7 @@ export function diffSection(section: JsonObject): HTMLElement {
   const block = (title: string, lines: Json | undefined): HTMLElement | null => {
     const texts = (Array.isArray(lines) ? lines : []).slice(0, left).map(words);
     left -= texts.length;
-    return texts.length > 0 ? h('pre', { tabindex: 0, role: 'region', 'aria-label': title }, ...texts.map(line)) : null;
+    return texts.length > 0 ? h('pre', { tabindex: 0, role: 'group', 'aria-label': title }, ...texts.map(line)) : null;
   };
   const given = Array.isArray(section.cells) ? section.cells.filter(isObject) : [];
   const cells = given.slice(0, MOST_CELLS).map(cell => {

@@ -45,7 +45,7 @@ export function listing(section: JsonObject): HTMLElement {
   const table = h('table', { class: 'ml-table' }, h('thead', {}, h('tr', {}, ...heads)), body);
   return h('div', { class: 'ml-listing' },
     title,
-    h('div', { class: 'ml-scroll', tabindex: 0, role: 'region', 'aria-label': caption || 'Table' }, table),
+    h('div', { class: 'ml-scroll', tabindex: 0, role: 'group', 'aria-label': caption || 'Table' }, table),
     data.rows > FOLDED + SPARE ? folding(table, body, Math.min(data.rows, MOST_ROWS)) : null,
     cut ? quiet(cut) : null,
     note ? quiet(note) : null);

@@ -33,6 +33,6 @@ export function matrixSection(section: JsonObject): HTMLElement {
   const caption = format.clip(words(section.caption), 300), note = format.clip(words(section.note), 1000);
   return h('div', {},
     caption ? h('h3', {}, caption) : null,
-    h('div', { class: 'ml-scroll', tabindex: 0, role: 'region', 'aria-label': caption || 'Confusion matrix' }, matrix(names, counts as number[][])),
+    h('div', { class: 'ml-scroll', tabindex: 0, role: 'group', 'aria-label': caption || 'Confusion matrix' }, matrix(names, counts as number[][])),
     note ? h('p', { class: 'ml-quiet' }, note) : null);
 }

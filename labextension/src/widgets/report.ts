@@ -67,6 +67,8 @@ export function mountReport(el: HTMLElement, connector: Connector, data: JsonObj
   const sections = list(data.sections);
   fill(root, sections, 0);
   if (sections.length === 0) root.append(quiet('This page has nothing to show; run the cell again.'));
+  // JupyterLab takes arrow keys and Enter from whatever has the focus, unless that itself says that they are its own.
+  for (const own of root.querySelectorAll('button, input, select, summary, [tabindex]')) own.setAttribute('data-lm-suppress-shortcuts', 'true');
   el.append(root);
   // Paper cannot be unfolded.
   let opened: HTMLDetailsElement[] = [];
