@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
+import gallery
 import host
 import pytest
-from pages import watched
+from pages import open_notebook, output, run_all, save, watched, write_notebook
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,4 +39,27 @@ def page(browser):
     made = watched(context.new_page())
     made.set_default_timeout(30_000)
     yield made
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def shown(lab):
+    """Make the runs once, and write a notebook with each widget in a cell of its own."""
+    found = gallery.make(lab.work / gallery.FOLDER)
+    cells = ["import modellab_jupyter as ml", *[widget.code for widget in gallery.WIDGETS]]
+    path = write_notebook(lab, f"{gallery.FOLDER}/all.ipynb", *cells)
+    return SimpleNamespace(found=found, path=path, name=f"{gallery.FOLDER}/all.ipynb")
+
+
+@pytest.fixture(scope="session")
+def left(lab, browser, shown):
+    """Run the notebook in JupyterLab and save it: what a person leaves behind, and the page where it happened."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = watched(context.new_page())
+    page.set_default_timeout(30_000)
+    open_notebook(page, lab, shown.name)
+    run_all(page)
+    output(page, 1).locator(".modellab .ml-body .ml-row").first.wait_for()
+    save(page)
+    yield SimpleNamespace(page=page, path=shown.path)
     context.close()
