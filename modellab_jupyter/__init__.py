@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         set_note,
         set_tags,
     )
-    from modellab_jupyter.catalog import artifacts, datasets, evaluations, projects, runs, sql, storage, trash
+    from modellab_jupyter.catalog import artifacts, evaluations, runs, sql, storage, trash
     from modellab_jupyter.errors import (
         DamagedError,
         InputError,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
     from modellab_jupyter.transfer import export, import_
-    from modellab_jupyter.views import compare, dashboard, evaluation
+    from modellab_jupyter.views import compare, dashboard, datasets, evaluation, projects
 
 __version__ = "0.1.0"
 
@@ -56,7 +56,7 @@ _HOMES = {
         "active_run", "end_run", "log_artifact", "log_dataset", "log_latency",
         "log_metric", "log_metrics", "log_model", "log_param", "log_params", "set_note", "set_tags",
     ),
-    "catalog": ("artifacts", "datasets", "evaluations", "projects", "runs", "sql", "storage", "trash"),
+    "catalog": ("artifacts", "evaluations", "runs", "sql", "storage", "trash"),
     "errors": (
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
@@ -65,7 +65,7 @@ _HOMES = {
     "templates": ("train",),
     "tracking": ("Run", "start_run"),
     "transfer": ("export", "import_"),
-    "views": ("compare", "dashboard", "evaluation"),
+    "views": ("compare", "dashboard", "datasets", "evaluation", "projects"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from modellab_jupyter import summary as summary_
 from modellab_jupyter.blobs import Check, Damage, fault, file_digest
 from modellab_jupyter.collection import Collection, frame, restore
 from modellab_jupyter.errors import InputError, NotFoundError, hint
+from modellab_jupyter.store import queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,16 +53,12 @@ class Datasets(Collection[schema.DatasetRecord]):
 
     def list(self, project_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return datasets with their newest version, the most recent first."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         project = None if project_id is None else store.resolve("project", project_id)
         return frame(store.read(queries.datasets, project_id=project, trash=trash))
 
     def get(self, id: str) -> schema.DatasetRecord:  # noqa: A002
         """Return one dataset with all its versions and the runs that used each."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.resolve(self.kind, id, trash=True)
         row = store.read(
@@ -76,8 +74,6 @@ class Datasets(Collection[schema.DatasetRecord]):
 
     def preview(self, id: str, rows: int = 100, version: int | None = None) -> pd.DataFrame:  # noqa: A002
         """Return the first rows of a dataset, at most 100, as they were when it was registered."""
-        import io
-
         import pandas as pd
 
         if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
@@ -146,30 +142,44 @@ class Datasets(Collection[schema.DatasetRecord]):
         return Check(check.files + files, check.size + size, (*damaged, *check.damaged))
 
     def verify(self, id: str, data: Any = None, version: int | None = None) -> dict[str, Any]:  # noqa: A002
-        """Tell whether a dataset's file, or a frame given as `data`, is still the content that was registered.
+        """Tell whether a dataset's file, or what is given as `data`, is the content that was registered.
+
+        Parameters
+        ----------
+        data : DataFrame, or path of a file, optional
+            A file that was registered is compared with a file by its bytes, and with a frame by the rows that it has.
 
         Returns
         -------
         dict
-            ``intact`` (bool), ``found`` (digest or None), ``registered`` (digest), ``reason`` (a sentence).
+            ``intact`` (bool, or None where the rows of a file are gone, so that nobody knows whether a frame is the
+            same), ``found`` (digest or None) and ``registered`` (digest), both of bytes or both of the table's content
+            where that is known, ``reason`` (a sentence).
         """
         chosen = self._version(id, version)
-        if data is not None:
-            found: str | None = data_.frame_digest(data)
-        elif chosen["path"] is None:
+        title = f"version {chosen['version']}"
+        given = data_.given_file(data)
+        if data is None and chosen["path"] is None:
             raise InputError(f"data must be given for {id!r}, which was registered from a frame and not from a file.")
-        else:
-            path = Path(chosen["path"])
+        intact: bool | None
+        if data is None or (given is not None and chosen["source"] != "frame"):
+            path, registered = given or Path(chosen["path"]), chosen["digest"]
             found = file_digest(path) if path.is_file() else None
-        intact = found == chosen["digest"]
+            intact = found == registered
+        else:
+            blobs = session.current().store.blobs
+            old, new = (drift_.side(id, one, [chosen], blobs) for one in (chosen["version"], data))
+            found, registered, intact = new.digest, old.digest, drift_.is_same(old, new)
         reason = (
-            f"the content is that of version {chosen['version']}"
-            if intact
-            else f"{chosen['path']} is not there any more"
+            f"{chosen['path']} is not there any more"
             if found is None
-            else f"the content differs from version {chosen['version']}"
+            else f"whether this is the content of {title} is not known: its rows are gone, and their summary agrees"
+            if intact is None
+            else f"the content is that of {title}"
+            if intact
+            else f"the content differs from {title}"
         )
-        return {"intact": intact, "found": found, "registered": chosen["digest"], "reason": reason + "."}
+        return {"intact": intact, "found": found, "registered": registered, "reason": reason + "."}
 
     def _version(self, ref: str, version: int | None) -> dict[str, Any]:
         record = self.get(ref)
@@ -194,16 +204,12 @@ class Artifacts(Collection[schema.ArtifactRecord]):
 
     def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return artifacts, the newest first."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         run = None if run_id is None else store.resolve("run", run_id)
         return frame(store.read(queries.artifacts, run_id=run, trash=trash))
 
     def get(self, id: str) -> schema.ArtifactRecord:  # noqa: A002
         """Return one artifact."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.read(
             queries.rows,
@@ -257,8 +263,6 @@ class Trash:
 
     def list(self) -> pd.DataFrame:
         """Return what is in the trash: ``kind``, ``id``, ``name``, ``deleted_at``."""
-        from modellab_jupyter.store import queries
-
         return frame(session.current().store.read(queries.trash))
 
     def restore(self, ref: str) -> None:

@@ -6,6 +6,7 @@ An id, the beginning or end of one (at least six characters), or a name says whi
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -18,6 +19,8 @@ from modellab_jupyter import environment, schema, session, tracking
 from modellab_jupyter.assets import Artifacts, Datasets, Trash, artifacts, datasets, trash
 from modellab_jupyter.collection import Collection, frame
 from modellab_jupyter.errors import InputError, NotFoundError, hint
+from modellab_jupyter.store import queries
+from modellab_jupyter.store.wide import SUMMARIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +67,6 @@ class Projects(Collection[schema.ProjectRecord]):
 
     def get(self, id: str) -> schema.ProjectRecord:  # noqa: A002
         """Return one project."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.read(
             queries.rows,
@@ -88,8 +89,6 @@ class Projects(Collection[schema.ProjectRecord]):
     def datasets(self, id: str) -> pd.DataFrame:  # noqa: A002
         """Return the datasets of a project and those that its runs used."""
         store = session.current().store
-        from modellab_jupyter.store import queries
-
         return frame(store.read(queries.datasets, project_id=store.resolve(self.kind, id)))
 
     def runs(self, id: str) -> pd.DataFrame:  # noqa: A002
@@ -133,11 +132,13 @@ class Runs(Collection[schema.RunRecord]):
         trash: bool = False,
         where: str | None = None,
         order_by: str | None = None,
+        summary: str = "last",
     ) -> pd.DataFrame:
         """Return runs, one row each, the newest first.
 
         Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
-        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it.
+        with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown.
+        Where a run of the list could not record everything, there is a column ``lost`` that counts what is missing.
 
         Parameters
         ----------
@@ -149,14 +150,19 @@ class Runs(Collection[schema.RunRecord]):
             At most so many, after sorting.
         where : str, optional
             Only runs of which this is true: comparisons of ``metrics.KEY``, ``params.KEY``, ``tags.KEY`` and fields
-            (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, …) with ``AND``, ``OR``,
-            ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT tags.draft``.
-            ``metrics.KEY.min``, ``.max``, ``.last`` and ``.best`` (the least of a loss or an error, the most of a
-            score) are of what was logged, ``.low``, ``.high`` and ``.n`` of the interval. Names with other signs stand
-            in double quotes. A comparison with a missing value, or with NaN, is neither true nor false. Times are UTC.
+            (``name``, ``status``, ``started_at``, ``duration``, ``project``, ``dataset``, ``lost``, …) with ``AND``,
+            ``OR``, ``NOT``, ``IN``, ``BETWEEN``, ``LIKE`` and ``IS NULL``, as in ``metrics.roc_auc > 0.8 AND NOT
+            tags.draft``. ``metrics.KEY.min``, ``.max``, ``.last`` and ``.best`` (the least of a loss or an error, the
+            most of a score) are of what was logged, ``.low``, ``.high`` and ``.n`` of the interval. Names with other
+            signs stand in double quotes. A comparison with a missing value, or with NaN, is neither true nor false.
+            Times are UTC.
         order_by : str, optional
             Names with ``asc`` or ``desc``, separated by commas; missing values come last.
             Takes the place of `sort`.
+        summary : {"last", "min", "max", "best"}
+            What columns of metrics show: the latest estimate, or else the last value; or of what was logged the lowest
+            or highest finite value, or the best, which is the lowest of a loss or an error, the highest of a score,
+            and the last where nobody knows whether more is better.
 
         Raises
         ------
@@ -169,8 +175,10 @@ class Runs(Collection[schema.RunRecord]):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
         if sort is not None and order_by is not None:
             raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
+        if summary not in SUMMARIES:
+            raise InputError(f"summary must be one of {', '.join(SUMMARIES)}, found {summary!r:.80}.")
         cut = None if limit is None or sort is not None else min(limit, sys.maxsize)
-        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by))
+        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by, summary=summary))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]
             column = next((name for name in names if name in found.columns), None)
@@ -213,7 +221,6 @@ class Runs(Collection[schema.RunRecord]):
         import pandas as pd
 
         from modellab_jupyter.latency import quantiles
-        from modellab_jupyter.store import queries
 
         store = session.current().store
         rows = [
@@ -244,8 +251,6 @@ class Runs(Collection[schema.RunRecord]):
 
     def cells(self, id: str) -> pd.DataFrame:  # noqa: A002
         """Return the cells that a run's kernel executed up to the run's end; ``during`` marks the run's own."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         return frame(store.read(queries.cells, store.resolve(self.kind, id)))
 
@@ -257,16 +262,12 @@ class Evaluations(Collection[schema.EvaluationRecord]):
 
     def list(self, run_id: str | None = None, *, trash: bool = False) -> pd.DataFrame:
         """Return evaluations, the newest first; equal ``labels_digest`` and ``rows_digest`` can be compared."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         runs = None if run_id is None else [store.resolve("run", run_id)]
         return frame(store.read(queries.evaluations, run_ids=runs, trash=trash))
 
     def get(self, id: str) -> schema.EvaluationRecord:  # noqa: A002
         """Return one evaluation with its estimates and intervals."""
-        from modellab_jupyter.store import queries
-
         store = session.current().store
         found = store.resolve(self.kind, id, trash=True)
         row = store.read(queries.rows, "SELECT * FROM evaluations WHERE evaluation_id = ?", [found])[0]
@@ -275,8 +276,6 @@ class Evaluations(Collection[schema.EvaluationRecord]):
 
     def predictions(self, id: str) -> pd.DataFrame:  # noqa: A002
         """Return the rows that were judged: label, prediction, probabilities."""
-        import io
-
         import pandas as pd
 
         return pd.read_parquet(io.BytesIO(session.current().store.blobs.get(self.get(id).predictions)))
@@ -326,8 +325,6 @@ def storage() -> pd.DataFrame:
 
 def statistics(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project; see `Projects.stats`."""
-    from modellab_jupyter.store import queries
-
     row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
     status = store.runs(project_id).column("status").to_pylist()
     best = best_run(store.read(queries.headlines, project_id))
@@ -336,6 +333,12 @@ def statistics(store: Store, project_id: str) -> dict[str, Any]:
 
 def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
     """Return the best of the runs that were judged on the labels most of them share; see `Projects.stats`."""
+    found = best_score(scored)
+    return None if found is None else found[0]
+
+
+def best_score(scored: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
+    """Return the best run, as `best_run` does, and the metric that it is best by."""
     shared = Counter(digest for digest, _ in {(row["labels_digest"], row["run_id"]) for row in scored})
     if not shared:
         return None
@@ -344,7 +347,7 @@ def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
     for metric, sign in (("roc_auc", 1), ("accuracy", 1), ("root_mean_squared_error", -1)):
         found = [row for row in scored if row["labels_digest"] == labels and row["metric"] == metric]
         if len(found) == shared[labels]:
-            return str(max(found, key=lambda row: sign * row["estimate"])["run_id"])
+            return str(max(found, key=lambda row: sign * row["estimate"])["run_id"]), metric
     return None
 
 
@@ -375,6 +378,7 @@ __all__ = [
     "Trash",
     "artifacts",
     "best_run",
+    "best_score",
     "datasets",
     "evaluations",
     "frame",

@@ -92,6 +92,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--sort", metavar="COLUMN", help="metrics. and params. may be left out")
     p.add_argument("--where", metavar="TEXT", help='only those, as in "metrics.roc_auc > 0.8 AND NOT baseline"')
     p.add_argument("--order-by", metavar="TEXT", help="in place of --sort, as in 'metrics.roc_auc desc, name'")
+    p.add_argument("--summary", default="last", metavar="WHICH", help="of metrics: last, min, max or best of each run")
     p.add_argument("--limit", type=int, metavar="N", help="at most so many")
     p.add_argument("--all", action="store_true", help="every column")
     command("projects", _projects)
@@ -169,7 +170,7 @@ def _runs(args: argparse.Namespace) -> int:
 
     _configure(args, reads=True)
     if args.run is None:
-        chosen = {"where": args.where, "order_by": args.order_by}
+        chosen = {"where": args.where, "order_by": args.order_by, "summary": args.summary}
         found = catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit, **chosen)
         return _print(found.drop(columns="note") if args.all else _brief(found))
     record = catalog.runs.get(args.run)

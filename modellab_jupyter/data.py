@@ -55,14 +55,8 @@ def describe(
     table: pa.Table | None
     size: int | None = None
     place: str | None = None
-    if isinstance(data, str | os.PathLike):
-        path = Path(os.path.expanduser(data))  # noqa: PTH111 - no error for a user that is not there
-        if not os.path.isfile(path):  # noqa: PTH113 - false, and no error, for a name that is too long
-            raise InputError(
-                f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r:.200}, "
-                "which is none; "
-                f"the current folder is {str(Path.cwd())!r}."
-            )
+    path = given_file(data)
+    if path is not None:
         before = path.stat()
         first, source = read_file(path)
         table = None if first is None else as_table(first)
@@ -92,6 +86,25 @@ def describe(
         summary=None if table is None else blobs.put(summarise(table).encode()),
         description=description,
     )
+
+
+def given_file(data: Any) -> Path | None:
+    """Return the path of a file that was given as data; None where the data are no path.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    """
+    if not isinstance(data, str | os.PathLike):
+        return None
+    path = Path(os.path.expanduser(data))  # noqa: PTH111 - no error for a user that is not there
+    if not os.path.isfile(path):  # noqa: PTH113 - false, and no error, for a name that is too long
+        raise InputError(
+            f"data must be a frame, a file or a dataset of the store, found {os.fspath(data)!r:.200}, which is none; "
+            f"the current folder is {str(Path.cwd())!r}."
+        )
+    return path
 
 
 def read_file(path: Path) -> tuple[pd.DataFrame | None, Literal["csv", "parquet", "file"]]:
@@ -303,9 +316,13 @@ def _head(data: Any, table: pa.Table) -> pd.DataFrame:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
+    import pandas as pd
+
     buffer = io.BytesIO()
     shown = frame.reset_index(drop=True)
     shown.columns = _unique([str(c) for c in frame.columns])
+    sparse = [name for name, kind in shown.dtypes.items() if isinstance(kind, pd.SparseDtype)]
+    shown = shown.assign(**{name: shown[name].sparse.to_dense() for name in sparse})  # Parquet has none
     try:
         shown.to_parquet(buffer)
     except (ValueError, TypeError, OverflowError, NotImplementedError):  # columns of mixed types: Parquet has none

@@ -69,6 +69,9 @@ def repair(owner: Session) -> str:
             f"! {'all' if count < 0 else count} rows of table {table} could not be read"
             for table, count in done.lost.items()
         ]
+        for place, count in done.blank.items():
+            table, _, column = place.rpartition(".")
+            lost.append(f"! column {column} of {count} rows of table {table} could not be read; the rows were saved")
     return "\n".join(
         [
             f"{done.rows} rows were saved into a new {owner.settings.store.name}, and the journals were taken in.",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modellab_jupyter.blobs import Blobs, file_digest
-from modellab_jupyter.data import as_table, read_file, table_digest, token
+from modellab_jupyter.data import as_table, given_file, read_file, table_digest, token
 from modellab_jupyter.errors import InputError, NotFoundError
 from modellab_jupyter.summary import POINTS, Column, Summary, decode, seconds, summarise, type_name
 
@@ -75,8 +75,8 @@ class Drift:
     ----------
     old, new : str
         Which versions.
-    same : bool
-        The content is the same, byte for byte.
+    same : bool or None
+        The content is the same: names, types and values in their order; None where that is not known any more.
     rows_old, rows_new : int
     rows_added, rows_removed : int or None
         By content of the columns that both have with one type; None where the rows are not there any more.
@@ -88,7 +88,7 @@ class Drift:
     dataset: str
     old: str
     new: str
-    same: bool
+    same: bool | None
     rows_old: int
     rows_new: int
     rows_added: int | None
@@ -143,19 +143,25 @@ class Drift:
 
 @dataclass(frozen=True)
 class Side:
-    """A version: its name, digest, and its rows or what was kept of them."""
+    """A version: its name, the digest of its content, and its rows or what was kept of them.
+
+    Of a file whose rows are gone, `digest` is that of its bytes (`of_bytes`), which tells nothing about other bytes.
+    """
 
     title: str
     digest: str
     table: pa.Table | None
     kept: Summary | None
+    of_bytes: bool = False
 
+    @cached_property
     def summary(self) -> Summary:
-        """Return everything about the rows where they are there, else what was kept."""
-        if self.table is None:
-            assert self.kept is not None
-            return self.kept
-        return summarise(self.table, points=len(self.table) + POINTS + 1, labels=_LABELS)
+        """Everything about the rows where they are there, else what was kept."""
+        if self.table is not None:
+            return summarise(self.table, points=len(self.table) + POINTS + 1, labels=_LABELS)
+        if self.kept is None:
+            raise InputError(f"{self.title} has neither rows nor a summary any more; give its data in its place.")
+        return self.kept
 
 
 def side(dataset: str, chosen: Any, versions: Sequence[dict[str, Any]], blobs: Blobs) -> Side:
@@ -166,12 +172,12 @@ def side(dataset: str, chosen: Any, versions: Sequence[dict[str, Any]], blobs: B
     NotFoundError
         There is no version of that number.
     InputError
-        It is a file without rows, or neither its rows nor a summary are there any more.
+        It is a file without rows, or no data at all.
     """
     if isinstance(chosen, bool) or not isinstance(chosen, int):
-        name = os.fspath(chosen) if isinstance(chosen, str | os.PathLike) else "the data given"
-        table = _rows(Path(name).expanduser()) if isinstance(chosen, str | os.PathLike) else as_table(chosen)
-        return Side(str(name), table_digest(table), table, None)
+        given = given_file(chosen)
+        table = as_table(chosen) if given is None else _rows(given)
+        return Side("the data given" if given is None else str(chosen), table_digest(table), table, None)
     version = next((one for one in versions if one["version"] == chosen), None)
     if version is None:
         known = sorted(one["version"] for one in versions)
@@ -181,19 +187,33 @@ def side(dataset: str, chosen: Any, versions: Sequence[dict[str, Any]], blobs: B
         raise InputError(f"{title} is no table, so its distribution cannot be compared; compare digests instead.")
     path = None if version["path"] is None else Path(version["path"])
     if path is not None and path.is_file() and file_digest(path) == version["digest"]:
-        return Side(title, version["digest"], _rows(path), None)
-    if version["summary"] is None:
-        raise InputError(f"{title} has neither rows nor a summary any more; give its data in place of {chosen}.")
-    return Side(title, version["digest"], None, decode(blobs.get(version["summary"])))
+        table = _rows(path)
+        return Side(title, table_digest(table), table, None)
+    kept = None if version["summary"] is None else decode(blobs.get(version["summary"]))
+    return Side(title, version["digest"], None, kept, of_bytes=version["source"] != "frame")
 
 
 def _rows(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(f"old and new must be numbers of versions, frames or files, found {str(path)!r:.200}.")
     found, _ = read_file(path)
     if found is None:
-        raise InputError(f"old and new must be tables, found {str(path)!r:.200}, which is none.")
+        raise InputError(f"data must be a table, found {str(path)!r:.200}, which is none; give a CSV or Parquet file.")
     return as_table(found)
+
+
+def is_same(old: Side, new: Side) -> bool | None:
+    """Tell whether two sides have one content; None where rows are gone and what was kept of them is the same."""
+    if old.digest == new.digest:
+        return True
+    if not (old.of_bytes or new.of_bytes):
+        return False
+    if any(side.table is None and side.kept is None for side in (old, new)):
+        return None
+    known = [
+        [(side.summary.rows, c.name, c.type, c.missing, c.distinct) for c in side.summary.columns]
+        for side in (old, new)
+    ]
+    pairs = zip(old.summary.columns, new.summary.columns, strict=False)
+    return False if known[0] != known[1] or any(_column(a, b).get("distance") for a, b in pairs) else None
 
 
 def compare(dataset: str, old: Side, new: Side, *, confidence_level: float = 0.95) -> Drift:
@@ -210,7 +230,7 @@ def compare(dataset: str, old: Side, new: Side, *, confidence_level: float = 0.9
     """
     from scipy.stats import false_discovery_control
 
-    a, b = old.summary(), new.summary()
+    a, b = old.summary, new.summary
     pairs = _pairs(a, b)
     found = [_column(x, y) for x, y in pairs]
     places = [(i, name) for i, one in enumerate(found) for name in ("p", "missing_p") if one[name] is not None]
@@ -227,7 +247,7 @@ def compare(dataset: str, old: Side, new: Side, *, confidence_level: float = 0.9
         added, removed = _moved(old.table, new.table, pairs)
     gone = [side.title for side in (old, new) if side.table is None]
     return Drift(
-        dataset=dataset, old=old.title, new=new.title, same=old.digest == new.digest, rows_old=a.rows, rows_new=b.rows,
+        dataset=dataset, old=old.title, new=new.title, same=is_same(old, new), rows_old=a.rows, rows_new=b.rows,
         rows_added=added, rows_removed=removed, columns=columns, confidence_level=confidence_level,
         basis=f"the kept summary of {' and of '.join(gone)} (its rows are gone)" if gone else "the data",
     )  # fmt: skip

@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -101,7 +101,7 @@ class Journal:
         self._fd = -1
         self._size = 0
         self._waiting: deque[bytes] = deque()
-        self._dropped = 0
+        self._dropped: Counter[str] = Counter()
         self._looked = 0
         self._lock = threading.RLock()
         _journals.add(self)
@@ -111,10 +111,9 @@ class Journal:
         """How many accepted records the disk has not taken yet."""
         return len(self._waiting)
 
-    @property
-    def dropped(self) -> int:
-        """How many records were lost because the disk refused for too long."""
-        return self._dropped
+    def dropped(self, run_id: str) -> int:
+        """Return how many records of a run, or of nobody knows which, were lost since the disk refused for too long."""
+        return self._dropped[run_id] + self._dropped[""]
 
     def append(self, event: schema.Event) -> None:
         """Hand one record to the operating system.
@@ -127,14 +126,16 @@ class Journal:
         body = schema.encode(event)
         line = b"%08x %b\n" % (zlib.crc32(body), body)
         with self._lock:
-            if self._waiting:
-                self._retry(line)
-            else:
-                try:
-                    self._write(line)
-                except OSError:
-                    self._keep(line)
-                    raise
+            try:
+                if self._waiting:
+                    self.flush()
+                self._write(line)
+            except OSError:
+                if len(self._waiting) < KEPT_RECORDS:
+                    self._waiting.append(line)
+                else:
+                    self._dropped[getattr(event, "run_id", "")] += 1
+                raise
             if event.time - self._looked > LOOK_EVERY:  # after it was written, which a warning as error cannot undo
                 self._look(event.time)
             if self._size >= self._segment_bytes:
@@ -199,21 +200,11 @@ class Journal:
             fd, size = os.open(path, os.O_RDWR | os.O_APPEND), self._size
         except OSError as error:
             self._leave()
-            self._dropped += 1
+            self._dropped[""] += 1
             return f"what was logged in the moments before may be lost ({error.strerror or error})"
         self._leave()
         self._fd, self._size, self.path = fd, size, path
         return "it was written again, with all it held"
-
-    def _retry(self, line: bytes) -> None:
-        self._keep(line)
-        self.flush()
-
-    def _keep(self, line: bytes) -> None:
-        if len(self._waiting) < KEPT_RECORDS:
-            self._waiting.append(line)
-        else:
-            self._dropped += 1
 
     def _write(self, line: bytes) -> None:
         if self._fd < 0:

@@ -136,7 +136,11 @@ class ModelLabMagics(Magics):
     @_verb(_TRASH)
     def projects(self, args: argparse.Namespace) -> Any:
         """List projects with their statistics."""
-        return catalog.projects.list(trash=args.trash)
+        if args.trash or not self._is_notebook():
+            return catalog.projects.list(trash=args.trash)
+        from modellab_jupyter import views
+
+        return views.project_list()
 
     @_verb(
         _argument("source", help="a variable that holds a frame, a file, or the name of a dataset to show"),
@@ -172,7 +176,12 @@ class ModelLabMagics(Magics):
     @_verb(_PROJECT, _TRASH)
     def datasets(self, args: argparse.Namespace) -> Any:
         """List datasets with their newest version."""
-        return catalog.datasets.list(self._text(args.project), trash=args.trash)
+        project = self._text(args.project)
+        if args.trash or not self._is_notebook():
+            return catalog.datasets.list(project, trash=args.trash)
+        from modellab_jupyter import views
+
+        return views.dataset_list(project)
 
     @_verb(
         _argument("name", nargs="?", help="for people; need not be unique"),
@@ -239,6 +248,7 @@ class ModelLabMagics(Magics):
         _argument("--limit", type=int, metavar="N", help="at most so many"),
         _argument("--where", metavar="TEXT", help="only those, as in \"metrics.auc > 0.8 AND params.model = 'rf'\""),
         _argument("--order-by", metavar="TEXT", help='as in "metrics.auc desc, name"'),
+        _argument("--summary", default="last", metavar="WHICH", help="of metrics: last, min, max or best of each run"),
         _TRASH,
     )
     def runs(self, args: argparse.Namespace) -> Any:
@@ -246,6 +256,7 @@ class ModelLabMagics(Magics):
         return catalog.runs.list(
             self._text(args.project), sort=self._text(args.sort), ascending=args.ascending, limit=args.limit,
             trash=args.trash, where=self._text(args.where), order_by=self._text(args.order_by),
+            summary=self._text(args.summary),
         )  # fmt: skip
 
     @_verb(
@@ -446,6 +457,10 @@ class ModelLabMagics(Magics):
         return cast("InteractiveShell", self.shell)
 
     # -- parts -----------------------------------------------------------------------------------
+
+    def _is_notebook(self) -> bool:
+        """Say whether outputs are drawn; a terminal's are letters."""
+        return getattr(self._ip, "kernel", None) is not None
 
     def _overview(self) -> str:
         owner = session.current()

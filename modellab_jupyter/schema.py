@@ -162,7 +162,7 @@ class RunDescribed(Event, frozen=True, kw_only=True, tag="described"):
 
 
 class RunEnded(Event, frozen=True, kw_only=True, tag="ended"):
-    """A run ends; `lost` counts records that could not be written anywhere."""
+    """A run ends; `lost` counts records since it was started or resumed that could not be written anywhere."""
 
     run_id: str
     status: Status

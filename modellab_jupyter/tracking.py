@@ -50,6 +50,7 @@ class Run:
         self.seed = seed
         self.status: schema.Status = "running"
         self.lost = 0
+        self._dropped = owner.journal.dropped(run_id)
         self._project_id = project_id
         self._session = owner
         self._record: Callable[[schema.Event], None] = owner.record
@@ -407,7 +408,7 @@ class Run:
             schema.RunEnded(
                 time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
                 error=error, session_id=owner.recorder.session_id,
-                last_cell=owner.recorder.position, lost=owner.journal.dropped + self.lost,
+                last_cell=owner.recorder.position, lost=owner.journal.dropped(self.id) - self._dropped + self.lost,
             )
         )  # fmt: skip
 
@@ -425,7 +426,8 @@ class Run:
 
     def _begin(self, params: dict[str, str]) -> None:
         """Log the params that were given with the start and look at the surroundings meanwhile."""
-        self._describing = threading.Thread(target=self._describe, name="modellab-describe", daemon=True)
+        # No daemon: cut off in DuckDB's C++ at the end of the process, a thread would take the process down with it.
+        self._describing = threading.Thread(target=self._describe, name="modellab-describe")
         self._describing.start()
         if params:
             self._params |= params

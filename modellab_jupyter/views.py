@@ -1,17 +1,20 @@
-"""What the widgets show, read from the store: the dashboard of a project, runs side by side, one evaluation."""
+"""What the widgets show, read from the store: dashboard, runs side by side, one evaluation, datasets, projects."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import catalog, judge, schema, session
+from modellab_jupyter import summary as summary_
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreError, hint
 from modellab_jupyter.schema import RunRecord, greater_is_better
-from modellab_jupyter.store import queries
+from modellab_jupyter.store import overview, queries
 from modellab_jupyter.tracking import Run
 from modellab_jupyter.widgets.base import Source, Widget
 
@@ -19,7 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from evalharness import Report
+    from modellab_jupyter.drift import Drift
     from modellab_jupyter.widgets.dashboard import Dashboard
+    from modellab_jupyter.widgets.datasets import DatasetList
+    from modellab_jupyter.widgets.projects import ProjectList
     from modellab_jupyter.widgets.saved import Page, Thresholds
 
 NAME_LENGTH = 200  # characters of the name of a view
@@ -337,3 +343,305 @@ def _id(run: str | Run | RunRecord) -> str:
     if isinstance(run, RunRecord):
         return run.run_id
     return session.current().store.resolve("run", run)
+
+
+# Datasets and projects
+# ------------------------------------------------------------------------------------------------------
+
+HEADLINES = ("roc_auc", "accuracy", "root_mean_squared_error", "r2", "val_loss", "loss")
+MOST_SUMMARIES = 300  # datasets whose missing values a list tells
+
+
+class DatasetStore:
+    """Datasets of one store as their list reads them; it stays with the store of its making."""
+
+    def __init__(self) -> None:
+        self._owner = session.current()
+        self._missing: dict[str, float | None] = {}  # by the digest of a summary, so it stays true
+
+    def title(self, project_id: str | None) -> str:
+        """Return the heading."""
+        if project_id is None:
+            return "Datasets"
+        return f"Datasets of {self._owner.store.projects(project_id=project_id).column('name')[0].as_py()}"
+
+    def changes(self, project_id: str | None) -> str:
+        """Return a short text that differs whenever something to show has changed."""
+        return self._owner.store.token(project_id)
+
+    def datasets(self, project_id: str | None) -> pa.Table:
+        """Return datasets with their newest version, the most recent first."""
+        import pyarrow as pa
+
+        table = self._owner.store.read(overview.datasets, project_id=project_id)
+        digests = table.column("summary").to_pylist()
+        shares = [None if d is None else self._share(d) for d in digests[:MOST_SUMMARIES]]
+        shares += [None] * (len(digests) - len(shares))
+        return table.drop_columns(["summary"]).append_column("missing", pa.array(shares, pa.float64()))
+
+    def _share(self, digest: str) -> float | None:
+        """Return the share of missing values; None where it cannot be read, which choosing the dataset tells."""
+        if digest not in self._missing:
+            try:
+                columns = summary_.decode(self._owner.store.blobs.get(digest)).columns
+            except (DamagedError, NotFoundError):
+                return None
+            cells = sum(column.n for column in columns)
+            self._missing[digest] = sum(column.missing for column in columns) / cells if cells else None
+        return self._missing[digest]
+
+    def versions(self, dataset_id: str) -> pa.Table:
+        """Return the versions of a dataset, the newest first."""
+        import pyarrow as pa
+
+        kinds = {
+            "version": pa.int64(), "digest": pa.string(), "source": pa.string(), "path": pa.string(),
+            "rows": pa.int64(), "columns": pa.int64(), "size": pa.int64(), "created_at": pa.timestamp("us", "UTC"),
+            "registered_at": pa.timestamp("us", "UTC"),
+        }  # fmt: skip
+        found = self._owner.store.read(queries.versions, dataset_id)[::-1]
+        rows = [{name: one[name] for name in kinds} for one in found]
+        rows = [row | {name: _utc(row[name]) for name in ("created_at", "registered_at")} for row in rows]
+        return pa.Table.from_pylist(rows, pa.schema(kinds))
+
+    def runs(self, dataset_id: str) -> pa.Table:
+        """Return the runs that used a dataset, the latest first, each with its headline metric."""
+        import pyarrow as pa
+
+        used = self._owner.store.read(overview.lineage, dataset_id)
+        told = headlined(self._owner.store.runs(run_ids=[row["run_id"] for row in used]))
+        known = {row["run_id"]: row for row in told.to_pylist()}
+        rows = [
+            known[row["run_id"]] | row | {"used_at": _utc(row["used_at"])} for row in used if row["run_id"] in known
+        ]
+        texts = pa.string()
+        more = [("version", pa.int64()), ("split", texts), ("project", texts), ("used_at", pa.timestamp("us", "UTC"))]
+        return pa.Table.from_pylist(rows, pa.schema([*told.schema, *(pa.field(*one) for one in more)]))
+
+    def summary(self, dataset_id: str, version: int) -> summary_.Summary | None:
+        """Return what was kept of a version's columns; None where it is no table."""
+        digest = self._version(dataset_id, version)["summary"]
+        return None if digest is None else summary_.decode(self._owner.store.blobs.get(digest))
+
+    def preview(self, dataset_id: str, version: int) -> pa.Table | None:
+        """Return the first rows of a version; None where it is no table."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        digest = self._version(dataset_id, version)["preview"]
+        return None if digest is None else pq.read_table(pa.BufferReader(self._owner.store.blobs.get(digest)))
+
+    def drift(self, dataset_id: str, old: int, new: int) -> Drift:
+        """Return what changed from one version to another."""
+        from modellab_jupyter import drift as drift_
+
+        versions = self._owner.store.read(queries.versions, dataset_id)
+        sides = [drift_.side(dataset_id, one, versions, self._owner.store.blobs) for one in (old, new)]
+        return drift_.compare(dataset_id, *sides)
+
+    def _version(self, dataset_id: str, version: int) -> dict[str, Any]:
+        found = self._owner.store.read(queries.versions, dataset_id)
+        for one in found:
+            if one["version"] == version:
+                return dict(one)
+        raise NotFoundError(f"dataset {dataset_id!r:.80} has no version {version}; it has {len(found)}.")
+
+
+class ProjectStore:
+    """Projects of one store as their list reads them; it stays with the store of its making."""
+
+    def __init__(self) -> None:
+        self._owner = session.current()
+
+    def changes(self, project_id: str | None) -> str:
+        """Return a short text that differs whenever something to show has changed."""
+        return self._owner.store.token(project_id)
+
+    def projects(self) -> pa.Table:
+        """Return projects with their statistics, the most recent first."""
+        import pyarrow as pa
+
+        from modellab_jupyter.widgets.projects import STATUSES
+
+        table = self._owner.store.projects()
+        runs, owners = self._runs()
+        counts: Counter[tuple[str | None, str]] = Counter(zip(owners, runs.column("status").to_pylist(), strict=True))
+        ids = table.column("project_id").to_pylist()
+        scored = self._owner.store.read(overview.scores)
+        best = {id_: catalog.best_score(scored.get(id_, ())) for id_ in ids}
+        shown = _scored(runs, {found[0]: found[1] for found in best.values() if found is not None})
+        rows = [
+            {status: counts[id_, status] for status in STATUSES} | ({} if found is None else shown.get(found[0], {}))
+            for id_, found in best.items()
+        ]
+        counted = [(status, pa.int64()) for status in STATUSES]
+        more = [*counted, ("best_run", pa.string()), ("best_run_id", pa.string()), *_metric_fields()]
+        beside = pa.Table.from_pylist(rows, pa.schema(more))
+        kept = table.select(["project_id", "name", "description", "runs", "datasets", "last_activity", "created_at"])
+        for name in beside.column_names:
+            kept = kept.append_column(name, beside.column(name))
+        return kept
+
+    def _runs(self) -> tuple[pa.Table, list[str | None]]:
+        """Return all runs, and the project of each."""
+        runs = self._owner.store.runs()
+        owners = self._owner.store.read(overview.owners)
+        known = dict(zip(*(owners.column(name).to_pylist() for name in ("run_id", "project_id")), strict=True))
+        return runs, [known.get(run_id) for run_id in runs.column("run_id").to_pylist()]
+
+    def activity(self) -> pa.Table:
+        """Return runs by project and day, the latest day first."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        runs, owners = self._runs()
+        ended = pc.is_in(runs.column("status"), pa.array(["finished", "running"]))
+        table = pa.table({
+            "project_id": pa.array(owners, pa.string()),
+            "day": pc.floor_temporal(runs.column("started_at"), unit="day"),
+            "failed": pc.cast(pc.invert(ended), pa.int64()),
+        })  # fmt: skip
+        found = table.group_by(["project_id", "day"]).aggregate([("failed", "count"), ("failed", "sum")])
+        names = {"failed_count": "runs", "failed_sum": "failed"}
+        found = found.rename_columns([names.get(name, name) for name in found.column_names])
+        order = [("day", "descending"), ("project_id", "ascending")]
+        return found.select(["project_id", "day", "runs", "failed"]).sort_by(order)
+
+    def runs(self, project_id: str, most: int) -> pa.Table:
+        """Return at most so many runs of a project, the newest first, each with its headline metric."""
+        return headlined(self._owner.store.runs(project_id).slice(0, most))
+
+    def datasets(self, project_id: str) -> pa.Table:
+        """Return the datasets of a project and those that its runs used."""
+        table = self._owner.store.read(overview.datasets, project_id=project_id)
+        return table.select(["dataset_id", "name", "version", "rows", "columns", "runs", "last_used"])
+
+    def dashboard(self, project_id: str) -> Dashboard:
+        """Return the dashboard of a project as it is now."""
+        from modellab_jupyter.widgets.dashboard import Dashboard
+
+        if session.current() is not self._owner:
+            raise InputError("this list shows another store than the notebook uses now; run its cell again.")
+        return Dashboard(StoreSource(), self._owner.store.resolve("project", project_id), live=False)
+
+
+def headlined(runs: pa.Table) -> pa.Table:
+    """Return runs with the one metric that says most about each, and whether it is the best of those that have it.
+
+    That is ROC-AUC, accuracy or RMSE where a run has one of them, else one that was evaluated, else one of which it is
+    known what is better, else any.
+    """
+    import pyarrow as pa
+
+    from modellab_jupyter.widgets.saved import metric_parts
+
+    heads = ["run_id", "name", "status", "started_at", "duration"]
+    names = metric_names(runs)
+    parts = metric_parts(runs)
+    better = {name: greater_is_better(name) for name in names}
+    ranked = sorted(names, key=lambda n: (_place(n), "n" not in parts.get(f"metrics.{n}", {}), better[n] is None))
+    columns = {name: runs.column(f"metrics.{name}").to_pylist() for name in ranked}
+    ids = runs.column("run_id").to_pylist()
+    chosen = {
+        run_id: name
+        for row, run_id in enumerate(ids)
+        if (name := next((n for n in ranked if columns[n][row] is not None), None)) is not None
+    }
+    told = _scored(runs, chosen)
+    best: dict[str, float] = {}
+    for run_id, name in chosen.items():
+        if better[name] is not None:
+            pick = max if better[name] else min
+            best[name] = pick(best.get(name, told[run_id]["value"]), told[run_id]["value"])
+    alone = {name for name, n in Counter(chosen.values()).items() if n < 2}  # one run is not the best of anything
+    fields = _metric_fields()
+    rows = [
+        row
+        | {name: found[name] for name, _ in fields if name in found}
+        | {"best": bool(found) and found["metric"] not in alone and best.get(found["metric"]) == found["value"]}
+        for row in runs.select(heads).to_pylist()
+        for found in [told.get(row["run_id"], {})]
+    ]
+    schema = [*(runs.schema.field(name) for name in heads), *(pa.field(*one) for one in fields)]
+    return pa.Table.from_pylist(rows, pa.schema([*schema, pa.field("best", pa.bool_())]))
+
+
+def _place(metric: str) -> int:
+    return HEADLINES.index(metric) if metric in HEADLINES else len(HEADLINES)
+
+
+def _scored(runs: pa.Table, metrics: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return of each run that is named its name and the metric that is named, with interval and n."""
+    from modellab_jupyter.widgets.saved import metric_parts
+
+    parts = metric_parts(runs)
+    place = {run_id: row for row, run_id in enumerate(runs.column("run_id").to_pylist())}
+    found = {}
+    for run_id, metric in metrics.items():
+        row = place.get(run_id)
+        if row is None or f"metrics.{metric}" not in runs.column_names:
+            continue
+        ends = {end: runs.column(name)[row].as_py() for end, name in parts.get(f"metrics.{metric}", {}).items()}
+        value = runs.column(f"metrics.{metric}")[row].as_py()
+        name = runs.column("name")[row].as_py()
+        found[run_id] = {"best_run": name, "best_run_id": run_id, "metric": metric, "value": value, **ends}
+    return found
+
+
+def _metric_fields() -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    numbers = [(name, pa.float64()) for name in ("value", "low", "high")]
+    return [("metric", pa.string()), *numbers, ("n", pa.int64())]
+
+
+def _utc(moment: Any) -> Any:
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def dataset_list(project_id: str | None = None, *, live: bool | None = None) -> DatasetList:
+    """Show datasets: their versions, columns, first rows, what changed, and which runs used them.
+
+    Parameters
+    ----------
+    project_id : str, optional
+        Id or name; default: all projects.
+    live : bool, optional
+        Whether the output stays connected to the kernel; default: where a person's front end listens.
+    """
+    from modellab_jupyter.widgets.datasets import DatasetList
+
+    source = DatasetStore()
+    found = None if project_id is None else session.current().store.resolve("project", project_id)
+    return DatasetList(source, found, live=live)
+
+
+def project_list(*, live: bool | None = None) -> ProjectList:
+    """Show projects: their statistics, what happened when, and the newest runs and the datasets of each.
+
+    Parameters
+    ----------
+    live : bool, optional
+        Whether the output stays connected to the kernel; default: where a person's front end listens.
+    """
+    from modellab_jupyter.widgets.projects import ProjectList
+
+    return ProjectList(ProjectStore(), live=live)
+
+
+class Datasets(catalog.Datasets):
+    """Named sources and their exact contents; in a notebook they show themselves as a list to look into."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return dataset_list()._repr_mimebundle_(include, exclude)
+
+
+class Projects(catalog.Projects):
+    """Named collections of runs; in a notebook they show themselves as a list to look into."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return project_list()._repr_mimebundle_(include, exclude)
+
+
+datasets = Datasets()
+projects = Projects()

@@ -221,6 +221,40 @@ def test_runs_sort_and_filter() -> None:
     assert ml.runs.list(limit=0).empty
 
 
+def test_what_a_list_shows_of_a_metric_can_be_chosen() -> None:
+    """Last, least, most and best value of each metric are those that pandas finds among the raw ones."""
+    rng = np.random.default_rng(3)
+    for name in ("a", "b", "c"):
+        with ml.start_run(name) as run:
+            for step in range(7):
+                run.log_metrics({"val_loss": rng.normal(), "f1": rng.normal(), "size": rng.normal()}, step=step)
+            if name != "a":
+                run.log_metrics({"val_loss": float("inf"), "f1": float("nan"), "only": 1.0}, step=7)
+    with ml.start_run("evaluated") as run:
+        run.log_metrics({"accuracy": 0.25}, step=0)
+        run.evaluate([0, 1] * 20, [0, 1] * 20, config={"plots": False})
+    raw = ml.sql("SELECT r.name, key, value FROM metrics m JOIN runs r USING (run_id) ORDER BY step")
+    shown = {summary: ml.runs.list(summary=summary).set_index("name") for summary in ("last", "min", "max", "best")}
+    ways = {"val_loss": "min", "f1": "max", "accuracy": "max"}
+    least = {}
+    for (name, key), values in raw.groupby(["name", "key"])["value"]:
+        finite = values[np.isfinite(values)]
+        expected = {"last": values.iloc[-1], "min": finite.min(), "max": finite.max()}
+        expected["best"] = expected[ways.get(key, "last")]
+        if name == "evaluated":
+            expected["last"] = 1.0  # as it was judged
+        for summary, value in expected.items():
+            np.testing.assert_array_equal(shown[summary].loc[name, f"metrics.{key}"], value)
+        least |= {name: expected["min"]} if key == "val_loss" else {}
+    for summary in ("min", "max", "best"):
+        metrics = [name for name in shown[summary].columns if name.startswith("metrics.")]
+        assert sorted(metrics) == sorted(f"metrics.{key}" for key in raw["key"].unique())
+    first = ml.runs.list(summary="min", sort="val_loss", ascending=True, limit=1)
+    assert first["name"].tolist() == [min(least, key=least.get)]
+    with pytest.raises(ml.InputError, match="summary must be one of last, min, max, best, found 'mean'"):
+        ml.runs.list(summary="mean")
+
+
 def test_an_evaluated_metric_carries_its_interval() -> None:
     """Estimate, limits and support stand side by side; what is undefined says why."""
     run = run_with_everything()

@@ -62,6 +62,7 @@ def test_train_with_a_project_logs_three_runs(capsys, table):
         (["train", "classification", "no.csv", "--target", "y"], 1, "no.csv"),
         (["runs", "nope"], 1, "no run goes by 'nope'"),
         (["runs", "--project-id", "nope"], 1, "no project goes by 'nope'"),
+        (["runs", "--summary", "mean"], 1, "summary must be one of last, min, max, best"),
         (["evaluate", "no.csv", "--labels", "a", "--predictions", "b"], 1, "no.csv"),
         (["--store", "s3://bucket/x", "runs"], 1, "store must be a path, quack:HOST:PORT"),
         (["lab", "nowhere"], 1, "folder must be there, found 'nowhere'"),

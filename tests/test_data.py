@@ -329,6 +329,10 @@ def test_a_preview_shows_the_first_hundred_rows() -> None:
     ml.datasets.add(pd.DataFrame(np.arange(500).reshape(250, 2), columns=["a", "a"]), "twice")
     assert ml.datasets.preview("twice").shape == (100, 2)
     assert ml.datasets.preview("twice", rows=3).values.tolist() == [[0, 1], [2, 3], [4, 5]]
+    sparse = pd.DataFrame({"s": pd.arrays.SparseArray([0, 0, 7]), "a": [1.5, None, 2.5]})
+    ml.datasets.add(sparse.assign(c=pd.arrays.SparseArray(["x", "", "x"], fill_value="")), "sparse")
+    assert ml.datasets.preview("sparse")["s"].tolist() == [0, 0, 7]
+    assert ml.datasets.preview("sparse")["c"].tolist() == ["x", "", "x"]
     ml.datasets.add(pd.DataFrame({("x", 1): [1], 3: ["a"]}), "odd names")
     assert ml.datasets.preview("odd names").shape == (1, 2)
 
@@ -358,6 +362,40 @@ def test_files_are_read_as_what_they_are(name: str, text: str, shape: tuple[int,
     assert not ml.datasets.verify(record.dataset_id)["intact"]
     path.unlink()
     assert "is not there any more" in ml.datasets.verify(record.dataset_id)["reason"]
+
+
+def test_like_is_compared_with_like() -> None:
+    """A file is verified by bytes against a file, by rows against a frame, and says what nobody can know any more."""
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    other = frame.assign(a=[1, 2, 4])
+    frame.to_csv("x.csv", index=False)
+    other.to_csv("y.csv", index=False)
+    ml.datasets.add("x.csv")
+    ml.datasets.add(frame, "frame")
+
+    def intact(name: str, data: Any) -> bool | None:
+        found = ml.datasets.verify(name, data=data)
+        assert (found["found"] == found["registered"]) is (found["intact"] is True)
+        return found["intact"]
+
+    for name in ("x", "frame"):
+        assert [intact(name, data) for data in (frame, "x.csv", Path("x.csv"))] == [True] * 3
+        assert [intact(name, data) for data in (other, "y.csv", Path("y.csv"))] == [False] * 3
+    for new in (frame, "x.csv", Path("x.csv")):
+        assert ml.datasets.drift("x", old=1, new=new).same is True
+    assert ml.datasets.drift("x", old=1, new=other).same is False
+    Path("x.csv").unlink()
+    assert intact("x", other) is False
+    assert "not known" in ml.datasets.verify("x", data=frame)["reason"]
+    assert intact("x", frame) is None
+    assert ml.datasets.drift("x", old=1, new=frame).same is None
+    with pytest.raises(ml.InputError, match="data must be a frame, a file"):
+        ml.datasets.verify("x", data="x.csv")
+    Path("n.bin").write_bytes(b"x")
+    ml.datasets.add("n.bin")
+    with pytest.raises(ml.InputError, match="is no table"):
+        ml.datasets.verify("n", data=frame)
+    assert intact("n", "n.bin")
 
 
 def test_a_parquet_file_and_a_file_of_another_kind() -> None:

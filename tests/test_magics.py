@@ -130,6 +130,16 @@ def test_a_verb_that_is_no_cell_magic_says_so(ip):
     )
 
 
+def test_a_list_shows_the_best_of_each_run(ip):
+    """%modellab runs --summary best shows of each metric the best value in place of the last."""
+    with ml.start_run("one") as run:
+        for value in (3.0, 1.0, 2.0):
+            run.log_metrics({"loss": value})
+
+    assert ip.run_line_magic("modellab", "runs --summary best")["metrics.loss"].tolist() == [1.0]
+    assert ip.run_line_magic("modellab", "runs")["metrics.loss"].tolist() == [2.0]
+
+
 def test_sql_into_a_variable(ip):
     """%%modellab sql --into keeps the frame under that name."""
     with ml.start_run("one"):
@@ -283,3 +293,13 @@ def test_a_cell_that_awaits_is_told(ip):
 def test_a_place_that_cannot_be_a_store_is_one_line(ip):
     """A path below a file is refused in one line."""
     assert "'/dev/null' is none" in slip(ip, "init /dev/null/x.duckdb")
+
+
+def test_lists_are_letters_in_a_terminal(ip):
+    """Without a kernel `datasets` and `projects` give the frames of the collections."""
+    import pandas as pd
+
+    ml.datasets.add(pd.DataFrame({"x": [1]}), "small", project_id="p")
+
+    assert ip.run_line_magic("modellab", "datasets --project p")["name"].tolist() == ["small"]
+    assert ip.run_line_magic("modellab", "projects")["name"].tolist() == ["p"]

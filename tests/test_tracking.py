@@ -670,6 +670,50 @@ def test_a_value_whose_methods_raise_is_told_or_kept_by_its_type() -> None:
     assert ml.runs.get("a").params["h"] == "<Hostile>"
 
 
+def test_what_a_run_lost_stays_with_it_and_is_no_other_runs(tmp_path: Path) -> None:
+    """Losses of a run add up over its resumptions, count for no other run, and stand in lists that have any."""
+    out = answer("""
+import errno, warnings
+import modellab_jupyter as ml
+from modellab_jupyter import journal, session
+warnings.simplefilter("ignore")
+journal.KEPT_RECORDS = 3
+class Full(journal.Journal):
+    full = False
+    def _write(self, line):
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space")
+        super()._write(line)
+session.current().journal.__class__ = Full
+def lose(run, count):
+    if run._describing is not None:
+        run._ending.set()
+        run._describing.join()
+    session.current().journal.full = True
+    for step in range(count + 3):
+        run.log_metrics({"m": step})
+    session.current().journal.full = False
+ml.start_run("whole").end()
+print("lost" in ml.runs.list().columns)
+with ml.start_run("outer") as outer:
+    with ml.start_run("inner") as inner:
+        lose(inner, 2)
+with ml.start_run("later"):
+    pass
+for _ in range(2):
+    with ml.start_run(resume="inner") as inner:
+        lose(inner, 1)
+ml.start_run(resume="inner").end()
+print(ml.runs.list(order_by="name")[["name", "lost"]].values.tolist())
+print(ml.runs.list(where="lost > 0")["name"].tolist(), ml.runs.get("inner").lost)
+""")
+    assert out.splitlines() == [
+        "False",
+        "[['inner', 4], ['later', 0], ['outer', 0], ['whole', 0]]",
+        "['inner'] 4",
+    ]
+
+
 def test_where_warnings_are_errors_tracking_still_raises_nothing() -> None:
     """What ModelLab has to say goes to stderr then, and the records arrive."""
     out = answer("""
@@ -687,3 +731,28 @@ run.end()
 print(len(ml.runs.metrics("a", "m")))
 """)
     assert out.split() == ["2"]
+
+
+def test_where_warnings_are_errors_damaged_journals_and_held_stores_stop_no_run() -> None:
+    """A line that cannot be read, and a store of which a copy is shown, raise nothing in what is logged or ended."""
+    out = answer("""
+import sys, subprocess, warnings, pathlib
+import modellab_jupyter as ml
+warnings.simplefilter("error")
+import pandas as pd
+ml.datasets.add(pd.DataFrame({"a": [1]}), "known")
+hold = "import duckdb, sys; c = duckdb.connect('modellab.duckdb'); print(1, flush=True); sys.stdin.readline()"
+run = ml.start_run("a")
+folder = pathlib.Path("modellab.files/journal")
+(folder / "seg_0.jsonl").write_bytes(b"rubbish\\n")
+run.log_dataset("known")
+(folder / "seg_1.jsonl").write_bytes(b"rubbish\\n")
+holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+holder.stdout.readline()
+run.log_dataset("known", split="test")
+run.log_metrics({"m": 1.0})
+holder.communicate(b"\\n")
+run.end()
+print(len(ml.sql("FROM unreadable")), ml.runs.get("a").status, len(ml.runs.get("a").datasets), ml.runs.get("a").lost)
+""")
+    assert out.split() == ["2", "finished", "2", "0"]

@@ -308,3 +308,150 @@ def test_a_model_that_predicts_one_more_class_is_compared_where_that_means_the_s
             run.evaluate(predictions, labels, config=CONFIG)
 
     assert "accuracy" in views.differences(views.StoreSource().runs(None))["metric"].tolist()
+
+
+def table(version=1, rows=60):
+    """Return customers; a later version is older and has missing incomes."""
+    import pandas as pd
+
+    rng = np.random.default_rng(version)
+    income = np.where(rng.random(rows) < 0.2 * (version - 1), np.nan, rng.lognormal(10, 1, rows))
+    return pd.DataFrame({"age": rng.normal(40 + 12 * version, 5, rows), "income": income, "plan": ["a", "b", "c"] * 20})
+
+
+def used(name, data, *, project="p", right=40, dataset="customers"):
+    """Record a run that used a dataset and was judged."""
+    labels = np.arange(60) % 2
+    with ml.start_run(name, project_id=project) as run:
+        ml.log_dataset(data, dataset, split="train")
+        run.evaluate(np.where(np.arange(60) < right, labels, 1 - labels), labels, config=CONFIG)
+    return run
+
+
+def test_datasets_are_told_with_versions_missing_values_and_use():
+    """The list has a row for each dataset: versions, missing share of the newest, runs that are not in the trash."""
+    used("first", table(1), right=40)
+    used("second", table(2), right=50)
+    gone = used("gone", table(2), right=50)
+    ml.runs.delete(gone.id)
+    ml.datasets.add(table(1), "other", project_id="q")
+    source = views.DatasetStore()
+
+    found = {row["name"]: row for row in source.datasets(None).to_pylist()}
+
+    assert (found["customers"]["versions"], found["customers"]["version"], found["customers"]["runs"]) == (2, 2, 2)
+    assert found["customers"]["missing"] == pytest.approx(table(2).isna().to_numpy().mean())
+    assert found["customers"]["last_used"] is not None
+    assert (found["other"]["project"], found["other"]["runs"], found["other"]["last_used"]) == ("q", 0, None)
+    project = ml.projects.get("p").project_id
+    assert source.datasets(project).column("name").to_pylist() == ["customers"]
+    assert source.title(project) == "Datasets of p"
+
+
+def test_a_dataset_knows_its_versions_and_who_used_which():
+    """Versions come newest first; each run stands beside the version it used, with its metric, the best marked."""
+    used("first", table(1), right=40)
+    best = used("second", table(2), right=50)
+    source = views.DatasetStore()
+    id_ = ml.datasets.get("customers").dataset_id
+
+    versions, runs = source.versions(id_), source.runs(id_).to_pylist()
+
+    assert versions.column("version").to_pylist() == [2, 1]
+    assert [(r["name"], r["version"], r["split"], r["metric"]) for r in runs] == [
+        ("second", 2, "train", "accuracy"),
+        ("first", 1, "train", "accuracy"),
+    ]
+    assert [r["run_id"] for r in runs if r["best"]] == [best.id]
+    assert runs[0]["low"] < runs[0]["value"] < runs[0]["high"]
+    assert source.summary(id_, 1).rows == source.preview(id_, 1).num_rows == 60
+    changed = {column.column for column in source.drift(id_, 1, 2).changed}
+    assert "age" in changed
+    assert "plan" not in changed
+    with pytest.raises(ml.NotFoundError, match="has no version 9; it has 2"):
+        source.summary(id_, 9)
+
+
+def test_a_damaged_summary_costs_its_own_number_alone(files):
+    """The list stands where the kept summary of one dataset cannot be read, and choosing that one says why."""
+    from pathlib import Path
+
+    ml.datasets.add(table(1), "broken")
+    ml.datasets.add(table(2), "whole")
+    digest = ml.datasets.get("broken").versions[0]["summary"]
+    (path,) = [name for name in files() if name.endswith(digest[2:])]
+    Path(path).write_bytes(b"{}")
+    source = views.DatasetStore()
+
+    found = {row["name"]: row["missing"] for row in source.datasets(None).to_pylist()}
+
+    assert found["broken"] is None
+    assert found["whole"] is not None
+    with pytest.raises(ml.DamagedError):
+        source.summary(ml.datasets.get("broken").dataset_id, 1)
+    assert "were changed or damaged" in views.dataset_list(live=False).saved()["text/html"]
+
+
+def test_projects_are_told_with_status_activity_and_best_run():
+    """The list has runs by status, what happened when, and the best run with the metric it is best by."""
+    used("a", table(1), project="p", right=40)
+    best = used("b", table(1), project="p", right=50)
+    with pytest.raises(ZeroDivisionError), ml.start_run("broken", project_id="q"):
+        1 / 0  # noqa: B018
+    source = views.ProjectStore()
+
+    found = {row["name"]: row for row in source.projects().to_pylist()}
+    days = source.activity().to_pylist()
+
+    assert (found["p"]["runs"], found["p"]["finished"], found["p"]["failed"], found["p"]["datasets"]) == (2, 2, 0, 1)
+    assert (found["p"]["best_run_id"], found["p"]["metric"]) == (best.id, "accuracy")
+    assert found["p"]["best_run_id"] == ml.projects.stats("p")["best_run"]
+    assert found["p"]["value"] == pytest.approx(50 / 60)
+    assert (found["q"]["failed"], found["q"]["best_run"]) == (1, None)
+    counted = {d["project_id"]: (d["runs"], d["failed"]) for d in days}
+    assert counted == {found["p"]["project_id"]: (2, 0), found["q"]["project_id"]: (1, 1)}
+    assert [r["name"] for r in source.runs(found["p"]["project_id"], 1).to_pylist()] == ["b"]
+    assert source.dashboard(found["p"]["project_id"]).saved()["text/plain"].startswith("p: 2 runs")
+
+
+def test_a_list_of_projects_stays_with_its_store(tmp_path):
+    """After the notebook chooses another store the old list opens no dashboard of the new one."""
+    used("a", table(1))
+    source = views.ProjectStore()
+    project = ml.projects.get("p").project_id
+    ml.configure(tmp_path / "other.duckdb")
+
+    assert source.projects().num_rows == 1
+    with pytest.raises(ml.InputError, match="shows another store"):
+        source.dashboard(project)
+
+
+def test_collections_show_themselves_as_lists():
+    """`ml.datasets` and `ml.projects` alone in a cell are widgets; what they do stays as it was."""
+    used("a", table(1))
+    for thing, view in ((ml.datasets, "datasets"), (ml.projects, "projects")):
+        bundle = thing._repr_mimebundle_()
+        assert bundle["application/vnd.modellab.v1+json"]["view"] == view
+        assert len(thing.list()) == 1
+
+
+def test_lists_of_an_empty_store_say_what_to_do():
+    """Before anything was logged each list says how the first one comes."""
+    assert "none yet" in ml.datasets._repr_mimebundle_()["text/plain"]
+    assert "none yet" in ml.projects._repr_mimebundle_()["text/plain"]
+
+
+def test_the_metric_of_a_run_is_the_one_that_says_most():
+    """ROC-AUC, accuracy or RMSE before others, evaluated before logged, known directions before unknown ones."""
+    with ml.start_run("logged", project_id="p"):
+        ml.log_metrics({"zeta": 1.0, "my_score": 0.4, "alpha": 2.0})
+    used("judged", table(1))
+    with ml.start_run("bare", project_id="p"):
+        pass
+
+    found = {row["name"]: row for row in views.headlined(views.StoreSource().runs(None)).to_pylist()}
+
+    assert found["logged"]["metric"] == "my_score"
+    assert found["judged"]["metric"] == "accuracy"
+    assert found["bare"]["metric"] is None
+    assert not any(row["best"] for row in found.values())

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Channel, NoAnswer } from '../src/core/channel.ts';
 import type { Comm } from '../src/core/channel.ts';
-import { readSnapshot } from '../src/core/protocol.ts';
+import { PROTOCOL, readSnapshot } from '../src/core/protocol.ts';
 import { SnapshotConnector } from '../src/core/snapshot.ts';
 
 /** A comm whose other end is a function. */
@@ -72,4 +72,17 @@ test('a saved view answers what was saved and refuses to act', async () => {
 
   assert.deepEqual((await saved.call('series', { key: 'acc' })).payload, { rows: 0, columns: [] });
   await assert.rejects(saved.call('act', { verb: 'trash' }), /run the cell again/u);
+});
+
+test('a saved view finds answers by verb and by what was asked, and says what was not saved', async () => {
+  const table = { rows: 1, columns: [] };
+  const saved = new SnapshotConnector({
+    protocol: PROTOCOL, view: 'datasets', title: '', data: { summary: { 'ds 2': table, 'ds 3': { error: 'the stored bytes were changed' } }, preview: 3, dataset: { ds: [] } },
+  });
+
+  assert.deepEqual((await saved.call('summary', { dataset_id: 'ds', version: 2 })).payload, table);
+  await assert.rejects(saved.call('summary', { dataset_id: 'ds', version: 3 }), { name: 'NotSaved', message: 'the stored bytes were changed' });
+  for (const [verb, payload] of [['summary', { dataset_id: 'ds', version: 1 }], ['preview', { dataset_id: 'ds' }], ['dataset', { dataset_id: 'ds' }], ['constructor', { key: 'name' }], ['summary', { key: '__proto__' }]] as const) {
+    await assert.rejects(saved.call(verb, payload), { name: 'NotSaved', message: /run the cell again/u });
+  }
 });

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from modellab_jupyter.errors import (
     StoreNewerError,
     StoreUnreadableError,
     hint,
+    tell,
 )
 from modellab_jupyter.store import backends, kept, migrations, queries, upkeep
 from modellab_jupyter.store.backends import Backend, FileBackend
@@ -110,14 +110,8 @@ class Store:
         """
         if not journals.segments(self.journals):
             return 0
-        import duckdb
-
-        try:
-            with self._backend.connect(write=True, wait=wait) as con:
-                return self._intake.take(con)
-        except duckdb.Error as error:  # none of those that speak of the file: the backend names them itself
-            said = str(error).partition("\n")[0]
-            raise StoreError(f"the journals cannot be taken into the store ({said}); see modellab doctor.") from error
+        with self._backend.connect(write=True, wait=wait) as con:
+            return self._intake.take(con)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -193,9 +187,8 @@ class Store:
             self._told = True
             age = self._picture.age
             made = "as it stands" if age == 0 else f"as it was {age:.0f} s ago"
-            warnings.warn(
+            tell(
                 f"{str(error).partition(';')[0]}; meanwhile a copy is shown, {made}, with what the journals hold.",
-                RuntimeWarning,
                 stacklevel=6,
             )
         return con
@@ -242,11 +235,12 @@ class Store:
         limit: int | None = None,
         where: str | None = None,
         order_by: str | None = None,
+        summary: str = "last",
     ) -> pa.Table:
         """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
         chosen: dict[str, Any] = {
             "project_id": project_id, "run_ids": run_ids, "trash": trash, "limit": limit, "where": where,
-            "order_by": order_by,
+            "order_by": order_by, "summary": summary,
         }  # fmt: skip
 
         def query(con: duckdb.DuckDBPyConnection) -> tuple[pa.Table, bool]:
@@ -427,9 +421,8 @@ class Store:
             for (digest,) in kinds:
                 digests |= {str(member["digest"]) for member in self.blobs.members(digest)}
         except (DamagedError, NotFoundError) as error:
-            warnings.warn(
+            tell(
                 f"stored bytes were kept, since nobody can tell which belong to a folder whose list is lost: {error}",
-                RuntimeWarning,
                 stacklevel=3,
             )
         else:

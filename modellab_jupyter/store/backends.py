@@ -129,9 +129,7 @@ class FileBackend:
                 yield con
             except BaseException as error:
                 clean = False
-                if not isinstance(error, StoreError) and (
-                    isinstance(error, _faults()) or "Corrupt database" in str(error)
-                ):
+                if is_of_file(error):
                     raise _translated(error, self.path) from error
                 raise
             finally:
@@ -281,16 +279,23 @@ def _empty() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    """Return the errors of DuckDB that speak of the file or the disk, not of a query."""
+def is_of_file(error: BaseException) -> bool:
+    """Tell whether an error speaks of the file or the disk, not of a query or of what an event holds."""
     import duckdb
 
-    return (
-        OSError,
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.SerializationException,
-        duckdb.TransactionException,  # a commit for which the disk has no room
+    return not isinstance(error, StoreError) and (
+        isinstance(
+            error,
+            (
+                OSError,
+                duckdb.IOException,
+                duckdb.FatalException,
+                duckdb.PermissionException,
+                duckdb.SerializationException,
+                duckdb.TransactionException,  # a commit for which the disk has no room
+            ),
+        )
+        or "Corrupt database" in str(error)
     )
 
 

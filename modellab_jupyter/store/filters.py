@@ -33,7 +33,7 @@ FIELDS: dict[str, tuple[str, Kind]] = {
     "started_at": ("r.started_at", "time"), "ended_at": ("r.ended_at", "time"), "duration": ("{duration}", "number"),
     "project": ("q.name", "text"), "project_id": ("r.project_id", "text"), "dataset": ("d.name", "text"),
     "error": ("r.error", "text"), "host": ("r.host", "text"), "notebook": ("r.notebook", "text"),
-    "git_commit": ("r.git_commit", "text"), "git_dirty": ("r.git_dirty", "truth"),
+    "git_commit": ("r.git_commit", "text"), "git_dirty": ("r.git_dirty", "truth"), "lost": ("r.lost", "number"),
 }  # fmt: skip
 
 
@@ -319,11 +319,14 @@ def _number(node: Any) -> float | None:
 
 
 def _time(node: Any, said: str) -> datetime:
-    """Return a time in UTC: one written out, or ``now() - INTERVAL 7 DAY``."""
+    """Return a time in UTC: one written out, ``now() - INTERVAL 7 DAY``, or ``current_date``, when today began."""
     kind = type(node).__name__
     text = _text(node)
-    if kind in {"CurrentTimestamp", "CurrentDate"} or (kind == "Anonymous" and str(node.this).lower() == "now"):
-        return datetime.now(UTC).replace(tzinfo=None)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if kind == "CurrentDate":
+        return datetime(now.year, now.month, now.day)  # noqa: DTZ001 - of UTC, as the store has it
+    if kind == "CurrentTimestamp" or (kind == "Anonymous" and str(node.this).lower() == "now"):
+        return now
     if kind == "Sub" and type(node.right).__name__ == "Interval":
         count, unit = _interval(node.right)
         if count is not None and unit in _UNITS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -298,17 +299,21 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
         {"run": list(lives), "us": [micros(life["beat"]) for life in lives.values()]},
     )
     ended: list[schema.RunEnded] = [life["ended"] for life in lives.values() if "ended" in life]
+    missing = Counter[str]()
+    for event in events:
+        if isinstance(event, schema.RunEnded):
+            missing[event.run_id] += event.lost
     _load(
         con,
-        """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds, lost = fresh.missing,
-        ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
+        """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds,
+        lost = runs.lost + fresh.missing, ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
         FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": [e.run_id for e in ended],
             "ending": [e.status for e in ended],
             "message": [e.error for e in ended],
             "seconds": [e.duration for e in ended],
-            "missing": [e.lost for e in ended],
+            "missing": [missing[e.run_id] for e in ended],
             "us": [micros(e.time) for e in ended],
         },
     )
@@ -409,42 +414,45 @@ def _metrics(con: duckdb.DuckDBPyConnection, events: Sequence[schema.MetricsLogg
     counts = np.array([len(one) for one in values], dtype=np.int64)
     if not counts.sum():
         return
+    position = np.arange(counts.sum())
+    step = np.array([e.step for e in events], dtype=np.int64).repeat(counts)
+    us = np.array([micros(e.time) for e in events], dtype=np.int64).repeat(counts)
+    rank = np.empty_like(position)
+    rank[np.lexsort((us, step))] = position
     each: dict[str, Any] = {
         "run": _coded([e.run_id for e in events], counts),
         "metric": _coded([key for one in values for key in one]),
-        "step": np.array([e.step for e in events], dtype=np.int64).repeat(counts),
+        "step": step,
         "number": np.array([number for one in values for number in one.values()], dtype=np.float64),
-        "us": np.array([micros(e.time) for e in events], dtype=np.int64).repeat(counts),
-        "position": np.arange(counts.sum()),
+        "us": us,
+        "position": position,
+        "rank": rank,  # by a number: DuckDB's arg_max by a tuple takes the sign off -0.0
     }
     fresh = {name: _numbers(array) if isinstance(array, np.ndarray) else array for name, array in each.items()}
     con.register("fresh", pa.table(fresh))
     con.execute("INSERT INTO metrics SELECT run, metric, step, number, make_timestamp(us) FROM fresh ORDER BY position")
+    # No UPDATE: DuckDB leaves what compares equal as it is, so that -0.0 would never become 0.0.
     con.execute(
         """CREATE OR REPLACE TEMP TABLE changed AS
-        SELECT run, metric, count(*) AS n, arg_max(number, (step, us, position)) AS last, max(step) AS last_step,
-               make_timestamp(arg_max(us, (step, us, position))) AS last_time,
-               min(number) FILTER (isfinite(number)) AS lowest,
-               max(number) FILTER (isfinite(number)) AS highest,
-               make_timestamp(min(us)) AS first_at, make_timestamp(max(us)) AS last_at
-        FROM fresh GROUP BY run, metric"""
+        WITH c AS (
+          SELECT run, metric, count(*) AS n, arg_max(number, rank) AS last, max(step) AS last_step,
+                 make_timestamp(arg_max(us, rank)) AS last_time,
+                 min(number) FILTER (isfinite(number)) AS lowest,
+                 max(number) FILTER (isfinite(number)) AS highest,
+                 make_timestamp(min(us)) AS first_at, make_timestamp(max(us)) AS last_at
+          FROM fresh GROUP BY run, metric)
+        SELECT run, metric, c.n + coalesce(s.n, 0),
+          CASE WHEN s.n IS NULL OR (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last ELSE s.last END,
+          greatest(c.last_step, s.last_step),
+          CASE WHEN s.n IS NULL OR (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last_time
+            ELSE s.last_time END,
+          least(c.lowest, s.lowest), greatest(c.highest, s.highest),
+          least(c.first_at, s.first_at), greatest(c.last_at, s.last_at)
+        FROM c LEFT JOIN metric_summary s ON s.run_id = c.run AND s.key = c.metric"""
     )
     con.unregister("fresh")
-    con.execute(
-        """UPDATE metric_summary s SET n = s.n + c.n,
-             last = CASE WHEN (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last ELSE s.last END,
-             last_time = CASE WHEN (c.last_step, c.last_time) >= (s.last_step, s.last_time) THEN c.last_time
-               ELSE s.last_time END,
-             last_step = greatest(s.last_step, c.last_step),
-             lowest = least(s.lowest, c.lowest), highest = greatest(s.highest, c.highest),
-             first_at = least(s.first_at, c.first_at), last_at = greatest(s.last_at, c.last_at)
-        FROM changed c WHERE s.run_id = c.run AND s.key = c.metric"""
-    )
-    con.execute(
-        """INSERT INTO metric_summary
-        SELECT run, metric, n, last, last_step, last_time, lowest, highest, first_at, last_at FROM changed c
-        WHERE NOT EXISTS (SELECT 1 FROM metric_summary s WHERE s.run_id = c.run AND s.key = c.metric)"""
-    )
+    con.execute("DELETE FROM metric_summary s USING changed c WHERE s.run_id = c.run AND s.key = c.metric")
+    con.execute("INSERT INTO metric_summary FROM changed")
     con.execute("DROP TABLE changed")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from modellab_jupyter import journal as journals
 from modellab_jupyter import schema
-from modellab_jupyter.store import ingest
+from modellab_jupyter.errors import StoreError, tell
+from modellab_jupyter.store import backends, ingest
 
 if TYPE_CHECKING:
     import duckdb
@@ -105,29 +105,33 @@ class Intake:
         self._torn |= torn
         self.sweep(taken)
         for name, line in unreadable:
-            warnings.warn(
+            tell(
                 f"a line of the journal {name} cannot be read ({line.reason}, position {line.start}); "
                 "it is kept in the store's table `unreadable`, and everything else was taken in.",
-                RuntimeWarning,
                 stacklevel=4,
             )
         return count
 
     def _save(self, con: duckdb.DuckDBPyConnection, portion: list[_Placed], present: Sequence[Path]) -> list[_Placed]:
         """Take a portion in; return those of its lines that could not be."""
+        import duckdb
+
         good = [one for one in portion if one[2].event is not None]
         bad = [one for one in portion if one[2].event is None]
         ends = {present[writer].name: line.end for _, writer, line in portion}
+        faults: tuple[type[Exception], ...] = (duckdb.Error, *ingest.faults())
         try:
             self._commit(con, good, bad, ends, present)
-        except ingest.faults():
-            more = _culprits(con, good)
-            if not more or len(more) > max(8, len(good) // 2):  # no matter of single events
+        except faults as error:
+            if backends.is_of_file(error):
                 raise
-            places = {(writer, line.start) for _, writer, line in more}
-            good = [one for one in good if (one[1], one[2].start) not in places]
-            bad += more
-            self._commit(con, good, bad, ends, present)
+            more = _culprits(con, good) if isinstance(error, ingest.faults()) else []
+            if not more:
+                said = str(error).partition("\n")[0]
+                told = f"the journals cannot be taken into the store ({said}); see modellab doctor."
+                raise StoreError(told) from error
+            refused = {(writer, line.start): (order, writer, line) for order, writer, line in more}
+            return self._save(con, [refused.get((one[1], one[2].start), one) for one in portion], present)
         return bad
 
     def _commit(

@@ -130,11 +130,13 @@ def runs(
     limit: int | None = None,
     where: str | None = None,
     order_by: str | None = None,
+    summary: str = "last",
 ) -> pa.Table:
     """Return runs, the newest first or as `order_by` says, one row each with its params and metrics as columns.
 
     Metric columns hold the estimate of the latest evaluation of a name, or else the last value logged; where the
     metric has an interval, ``.low``, ``.high`` and ``.n`` stand beside it, marked as its parts by their metadata.
+    ``lost`` counts what a run could not record; the column is there where a run of the list lost something.
 
     Parameters
     ----------
@@ -162,12 +164,14 @@ def runs(
             LEFT JOIN projects q ON q.project_id = r.project_id"""
     heads = table(
         con,
-        f"""SELECT r.run_id, r.name, {status} AS status, r.baseline, r.started_at, {duration} AS duration, r.note
-        FROM runs r {joined} WHERE {" AND ".join(conditions)}
+        f"""SELECT r.run_id, r.name, {status} AS status, r.baseline, r.started_at, {duration} AS duration, r.note,
+          r.lost FROM runs r {joined} WHERE {" AND ".join(conditions)}
         ORDER BY {order} {"" if limit is None else f"LIMIT {int(limit)}"}""",
         params,
     )
-    return wide.beside(con, heads, scattered=len(conditions) > 1 or order_by is not None)
+    if not any(heads.column("lost").to_pylist()):
+        heads = heads.drop_columns(["lost"])
+    return wide.beside(con, heads, scattered=len(conditions) > 1 or order_by is not None, summary=summary)
 
 
 def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now: int) -> dict[str, Any] | None:

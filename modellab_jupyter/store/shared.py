@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.blobs import Blobs, fault
-from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, tell
 from modellab_jupyter.store import Health, Store, queries, upkeep
 from modellab_jupyter.store import bin as bin_
 from modellab_jupyter.store.intake import Intake
@@ -79,7 +78,7 @@ def _is_sound(blobs: Blobs, digest: str) -> bool:
     reason = fault(path, digest)
     if reason is not None:
         told = f"stored bytes were not sent along: {path} {reason}; restore them from a copy and log them again."
-        warnings.warn(told, RuntimeWarning, stacklevel=6)
+        tell(told, stacklevel=6)
     return reason is None
 
 

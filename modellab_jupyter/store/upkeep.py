@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _ROWS = 2048  # rows that are given up together where some of them cannot be read
 _TRIES = 5
+# Columns of ours without which a row says nothing, or another thing.
+_NEEDED = re.compile(
+    r".*_id|.*digest|id|proposed|segment|taken|name|kind|source|status|baseline|key|tag|value|seconds|warmup|metric|"
+    r"estimate|version|fields|predictions|folder|settings|task_type|n|position"
+)
 _MADE_ANEW = {"migrations", "metric_summary", "run_wide"}  # they follow from the schema and from the other tables
 
 _TRASHED = """SELECT sum(size) AS bytes FROM (
@@ -42,11 +48,14 @@ class Salvage:
         Rows that were saved.
     lost : dict of str to int
         Table to rows that could not be read; -1 where nobody knows how many there were.
+    blank : dict of str to int
+        ``table.column`` to rows that were saved without what the column had.
     """
 
     kept: Path
     rows: int
     lost: dict[str, int]
+    blank: dict[str, int]
 
 
 def rewrite(backend: FileBackend, path: Path) -> tuple[int, int]:
@@ -196,6 +205,7 @@ def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Iterable[sch
     kept, fresh = _name_to_keep(path), path.with_name(f".{path.name}.{os.getpid()}.new")
     _discard(fresh)
     lost: dict[str, int] = {}
+    blank: dict[str, int] = {}
     with duckdb.connect(":memory:") as con:
         try:
             source = _attached(con, path)  # and held until the new file has its place, so that nobody takes journals in
@@ -204,11 +214,11 @@ def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Iterable[sch
             con.execute(f"ATTACH '{_quoted(fresh)}' AS store ({_options()})")
             con.execute("USE store")
             migrations.apply(con, version)
-            saved = sum(_rescued(con, lost).values()) if source is not None else 0
+            saved = _rescued(con, lost, blank) if source is not None else 0
             if source is None:
                 lost = dict.fromkeys(sorted(migrations.tables() - _MADE_ANEW), -1)
             migrations.apply(con)
-            _mend(con, lost, waiting())
+            _mend(con, lost, blank, waiting())
             con.execute("USE memory")
             con.execute("DETACH store")  # writes all of it
             shutil.copymode(path, fresh)
@@ -219,7 +229,7 @@ def salvage(backend: FileBackend, path: Path, waiting: Callable[[], Iterable[sch
             con.close()
             _discard(fresh)
             _discard(_bare(path))
-    return Salvage(kept, saved, lost)
+    return Salvage(kept, saved, lost, blank)
 
 
 def _name_to_keep(path: Path) -> Path:
@@ -291,10 +301,10 @@ def _attached(con: duckdb.DuckDBPyConnection, path: Path) -> Path | None:
     return None
 
 
-def _rescued(con: duckdb.DuckDBPyConnection, lost: dict[str, int]) -> dict[str, int]:
-    """Copy what can be read of every table, also of those that are the user's own; count what cannot in `lost`."""
+def _rescued(con: duckdb.DuckDBPyConnection, lost: dict[str, int], blank: dict[str, int]) -> int:
+    """Copy what can be read of every table, also of those that are the user's own; return how many rows there are."""
     ours = {f'"main"."{name}"' for name in migrations.tables()}
-    found: dict[str, int] = {}
+    saved = 0
     there = _tables(con, "damaged")
     for table in sorted({*there, *_tables(con, "store")}):
         name = _shown(table)
@@ -306,58 +316,118 @@ def _rescued(con: duckdb.DuckDBPyConnection, lost: dict[str, int]) -> dict[str, 
         if table not in ours:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS store.{table.partition('.')[0]}")
             con.execute(f"CREATE TABLE store.{table} AS FROM damaged.{table} LIMIT 0")
-        found[name], missing = _rescue(con, table)
-        if missing:
-            lost[name] = missing
-    return found
+        rows, missing, without = _rescue(con, table, needed=table in ours)
+        saved += rows
+        lost |= {name: missing} if missing else {}
+        blank |= {f"{name}.{column}": count for column, count in without.items()}
+    return saved
 
 
-def _rescue(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
-    """Copy the rows of a table that can be read; return how many there are and how many are missing."""
+def _rescue(con: duckdb.DuckDBPyConnection, table: str, *, needed: bool) -> tuple[int, int, Counter[str]]:
+    """Copy what can be read of a table; return its rows, how many are missing, and those without a column's value.
+
+    Parameters
+    ----------
+    needed : bool
+        Whether a row is given up where one of the columns that it says nothing without cannot be read.
+    """
     import duckdb
 
     try:
-        count = int(con.execute(f"SELECT count(*) FROM damaged.{table}").fetchall()[0][0])
+        found = con.execute(f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM damaged.{table}").fetchall()
     except duckdb.Error:
-        return 0, -1
-    lost = 0
-    parts = [(0, count)]
+        return 0, -1, Counter()
+    count, last = map(int, found[0])  # there are gaps where rows were deleted
+    columns = [str(column[0]) for column in con.execute(f"FROM damaged.{table} LIMIT 0").description or ()]
+    blank: Counter[str] = Counter()
+    saved = 0
+    parts = [(0, last)]
     while parts:
         start, end = parts.pop()
-        try:
+        copied = _copied(con, table, columns, start, end)
+        if copied is None and end - start > _ROWS:
+            middle = start + (end - start) // 2
+            parts += [(middle, end), (start, middle)]
+            continue
+        if copied is None:
+            readable = [column for column in columns if _is_readable(con, table, column, start, end)]
+            without = [column for column in columns if column not in readable]
+            if readable and not (needed and any(_NEEDED.fullmatch(column) for column in without)):
+                copied = _copied(con, table, readable, start, end)
+                blank.update(dict.fromkeys(without, copied or 0))
+        saved += copied or 0
+    return saved, count - saved, blank
+
+
+def _copied(con: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], start: int, end: int) -> int | None:
+    """Copy some columns of some rows; return how many rows, or None where they cannot be read."""
+    import duckdb
+
+    chosen = ", ".join(map(_name, columns))
+    try:
+        return int(
             con.execute(
-                f"INSERT INTO store.{table} BY NAME FROM damaged.{table} WHERE rowid >= ? AND rowid < ?", [start, end]
-            )
-        except duckdb.Error:
-            if end - start <= _ROWS:
-                lost += end - start
-            else:
-                middle = start + (end - start) // 2
-                parts += [(middle, end), (start, middle)]
-    there = int(con.execute(f"SELECT count(*) FROM store.{table}").fetchall()[0][0])
-    return there, max(lost, count - there)
+                f"INSERT INTO store.{table} BY NAME SELECT {chosen} FROM damaged.{table} "
+                "WHERE rowid >= ? AND rowid < ?",
+                [start, end],
+            ).fetchall()[0][0]
+        )
+    except duckdb.Error:
+        return None
 
 
-def _mend(con: duckdb.DuckDBPyConnection, lost: dict[str, int], waiting: Iterable[schema.AnyEvent]) -> None:
-    """Take out what the journals will give again, and compute anew what follows from other tables."""
+def _is_readable(con: duckdb.DuckDBPyConnection, table: str, column: str, start: int, end: int) -> bool:
+    import duckdb
+
+    try:
+        con.execute(
+            f"SELECT max(hash({_name(column)})) FROM damaged.{table} WHERE rowid >= ? AND rowid < ?", [start, end]
+        ).fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _mend(
+    con: duckdb.DuckDBPyConnection, lost: dict[str, int], blank: dict[str, int], waiting: Iterable[schema.AnyEvent]
+) -> None:
+    """Take out what the journals will give again, and compute anew what follows from other values."""
     if "segments" in lost:
         for event in waiting:
             at = event.time // 1000
             if isinstance(event, schema.MetricsLogged):
                 con.execute(
-                    "DELETE FROM metrics WHERE run_id = ? AND step = ? AND time = make_timestamp(?) "
-                    "AND list_contains(?::VARCHAR[], key)",
-                    [event.run_id, event.step, at, [*event.values, *(event.odd or {})]],
+                    "DELETE FROM metrics WHERE run_id = $run AND list_contains($keys::VARCHAR[], key) AND "
+                    "(step = $step AND coalesce(time = make_timestamp($at), true) "
+                    "OR step IS NULL AND time = make_timestamp($at))",
+                    {
+                        "run": event.run_id,
+                        "step": event.step,
+                        "at": at,
+                        "keys": [*event.values, *(event.odd or {})],
+                    },
                 )
             elif isinstance(event, schema.LatencyLogged):
                 con.execute(
                     "DELETE FROM latencies WHERE run_id = ? AND name = ? AND time = make_timestamp(?)",
                     [event.run_id, event.name, at],
                 )
+    if "metrics.time" in blank:  # no series is found without; the start of the run is the nearest that is known
+        con.execute(
+            """UPDATE metrics m SET time = coalesce(
+              (SELECT min(started_at) FROM runs r WHERE r.run_id = m.run_id), TIMESTAMP '1970-01-01')
+            WHERE time IS NULL"""
+        )
+    if "metrics.step" in blank:  # as they are counted where none is given
+        con.execute(
+            """UPDATE metrics m SET step = p.place FROM (
+              SELECT rowid AS at, row_number() OVER (PARTITION BY run_id, key ORDER BY time, rowid) - 1 AS place
+              FROM metrics) p WHERE m.rowid = p.at AND m.step IS NULL"""
+        )
     con.execute("DELETE FROM metric_summary")
-    con.execute(
+    con.execute(  # arg_max would make 0.0 of -0.0
         """INSERT INTO metric_summary
-        SELECT run_id, key, count(*), arg_max(value, (step, time)), max(step), max((step, time))[2],
+        SELECT run_id, key, count(*), last(value ORDER BY step, time, rowid), max(step), max((step, time))[2],
           min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value)), min(time), max(time)
         FROM metrics GROUP BY run_id, key"""
     )
@@ -371,7 +441,12 @@ def _tables(con: duckdb.DuckDBPyConnection, database: str) -> Sequence[str]:
         "WHERE database_name = ? AND NOT internal AND NOT temporary ORDER BY ALL",
         [database],
     ).fetchall()
-    return [".".join('"' + part.replace('"', '""') + '"' for part in row) for row in rows]
+    return [".".join(map(_name, row)) for row in rows]
+
+
+def _name(text: str) -> str:
+    """Return a name as SQL has it."""
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _shown(table: str) -> str:

@@ -6,15 +6,21 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.schema import greater_is_better
+
 if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pyarrow as pa
 
-LISTS = (
-    "tags", "param_keys", "param_texts", "param_numbers", "metric_keys", "metric_values", "metric_lows",
-    "metric_highs", "metric_ns",
-)  # fmt: skip
+_KEYED = ("param_keys", "param_texts", "param_numbers", "metric_keys")
+# What a list shows of metrics, and the lists that it reads for it.
+SUMMARIES = {
+    "last": ("metric_values", "metric_lows", "metric_highs", "metric_ns"),
+    "min": ("metric_lasts", "metric_lowests"),
+    "max": ("metric_lasts", "metric_highests"),
+    "best": ("metric_lasts", "metric_lowests", "metric_highests"),
+}
 
 # What a run scored: of each name of evaluation the latest, else what was logged last. Evaluations named "test" have the
 # metric's own name, others stand under "NAME_metric", so that a score on training rows is never taken for a test's.
@@ -71,7 +77,7 @@ def refresh(con: duckdb.DuckDBPyConnection, runs: pa.Table | None) -> None:
             con.unregister("fresh")
 
 
-def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool) -> pa.Table:
+def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool, summary: str) -> pa.Table:
     """Return runs in their order with what was kept of each beside them, one column for each param and metric.
 
     Two queries and a lookup cost half of one query with a join, whose planning is most of what twenty rows cost.
@@ -80,6 +86,8 @@ def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool) -
     ----------
     scattered : bool
         Whether many others may lie between them; else what lies from the oldest on is read.
+    summary : str
+        Of `SUMMARIES`.
     """
     import pyarrow.compute as pc
 
@@ -89,24 +97,26 @@ def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool) -
     if scattered:
         chosen += " AND w.run_id IN (SELECT unnest($ids))"
         params["ids"] = ids.to_pylist()
+    lists = ", ".join(f"w.{name}" for name in (*_KEYED, *SUMMARIES[summary]))
     kept = con.sql(
-        f"""SELECT w.run_id, w.tags, d.name AS dataset, {", ".join(f"w.{name}" for name in LISTS if name != "tags")}
+        f"""SELECT w.run_id, w.tags, d.name AS dataset, {lists}
         FROM run_wide w LEFT JOIN datasets d ON d.dataset_id = w.dataset_id WHERE {chosen}""",
         params=params,
     ).to_arrow_table()
     places = pc.index_in(ids, value_set=kept.column("run_id"))
     for name, column in zip(kept.column_names[1:], kept.columns[1:], strict=True):
         runs = runs.append_column(name, column.take(places))
-    return columns(runs)
+    return _columns(runs, summary)
 
 
-def columns(table: pa.Table) -> pa.Table:
-    """Return a table of runs whose columns `LISTS` became one column for each param and metric.
+def _columns(table: pa.Table, summary: str) -> pa.Table:
+    """Return a table of runs whose lists became one column for each param and metric.
 
     Metrics that have an interval get ``.low``, ``.high`` and ``.n`` beside them, marked as parts by their metadata.
     """
-    head = table.drop_columns([name for name in LISTS if name != "tags"])
-    lists = {name: table.column(name).combine_chunks() for name in LISTS if name != "tags"}
+    names = (*_KEYED, *SUMMARIES[summary])
+    head = table.drop_columns(list(names))
+    lists = {name: table.column(name).combine_chunks() for name in names}
     count = table.num_rows
     for key, rows, where in _keyed(lists["param_keys"]):
         numbers = lists["param_numbers"].flatten().take(where)
@@ -114,14 +124,16 @@ def columns(table: pa.Table) -> pa.Table:
             head = head.append_column(f"params.{key}", _texts(lists["param_texts"].flatten().take(where), rows, count))
         else:
             head = head.append_column(f"params.{key}", _numbers(numbers, rows, count))
-    flat = {name: lists[f"metric_{name}s"].flatten() for name in ("value", "low", "high", "n")}
+    flat = {name: lists[name].flatten() for name in SUMMARIES[summary]}
     found: list[tuple[str, pa.Array]] = []
     parts: dict[str, pa.Array] = {}
     for key, rows, where in _keyed(lists["metric_keys"]):
+        if summary != "last" and flat["metric_lasts"].take(where).null_count == len(where):
+            continue  # it was judged and never logged
         column = f"metrics.{key}"
-        found.append((column, _numbers(flat["value"].take(where), rows, count)))
-        for part in ("low", "high", "n"):
-            values = flat[part].take(where)
+        found.append((column, _numbers(flat[_shown(key, summary)].take(where), rows, count)))
+        for part in ("low", "high", "n") if summary == "last" else ():
+            values = flat[f"metric_{part}s"].take(where)
             if (part == "high" and f"{column}.low" in parts) or values.null_count < len(values):
                 parts[f"{column}.{part}"] = _numbers(values, rows, count)
     for column, values in found:
@@ -132,6 +144,15 @@ def columns(table: pa.Table) -> pa.Table:
                 beside = parts[f"{column}.{part}"]
                 head = head.append_column(_part(f"{column}.{part}", beside, part), beside)
     return head
+
+
+def _shown(metric: str, summary: str) -> str:
+    """Return the list that has what is shown of a metric."""
+    if summary == "best":
+        summary = {True: "max", False: "min", None: "logged"}[greater_is_better(metric)]
+    return {"last": "metric_values", "logged": "metric_lasts", "min": "metric_lowests", "max": "metric_highests"}[
+        summary
+    ]
 
 
 def keys(con: duckdb.DuckDBPyConnection, kind: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Widgets: live while there is a kernel, readable for ever after.
 
 ``base`` is the channel to the browser, ``saved`` what stays in the notebook, ``figures`` turns tables into
-pictures; ``dashboard``, ``compare`` and ``evaluation`` are what people see.
+pictures; ``dashboard``, ``compare``, ``evaluation``, ``datasets`` and ``projects`` are what people see, the last two
+of them as a ``listing`` with small ``bars``.
 """

@@ -266,6 +266,28 @@ def test_damaged_bytes_keep_nothing_else_back(place: str, tmp_path: Path) -> Non
     assert found.to_dict() == {"harmed": "finished", "after": "finished"}
 
 
+@shared
+def test_damaged_bytes_raise_nothing_where_warnings_are_errors(place: str) -> None:
+    """A run whose stored bytes were damaged ends and arrives, also where every warning is an error."""
+    code = """
+import sys, warnings
+import modellab_jupyter as ml
+from modellab_jupyter import session
+warnings.simplefilter("error")
+ml.configure(sys.argv[1])
+run = ml.start_run("harmed")
+run.log_artifact(b"hello", "a.bin")
+for blob in session.current().store.blobs.folder.glob("??/*"):
+    blob.chmod(0o644)
+    blob.write_bytes(b"[")
+run.end()
+print(ml.runs.list()["status"].tolist())
+"""
+    out, err = (process := python(code, place)).communicate(timeout=120)
+    assert (process.returncode, out.strip()) == (0, "['finished']"), err
+    assert "stored bytes were not sent along" in err
+
+
 @every
 def test_a_segment_that_comes_back_changes_nothing(place: str, tmp_path: Path) -> None:
     """What was taken once is known, also when its journal returns from a copy."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ import duckdb
 import pytest
 
 import modellab_jupyter as ml
-from modellab_jupyter import session
+from modellab_jupyter import schema, session
 from modellab_jupyter.cli import main
 from modellab_jupyter.journal import segments
 from modellab_jupyter.store import Store, picture, upkeep
@@ -372,6 +373,86 @@ def test_a_damaged_store_is_explained_repaired_and_kept(place: str, capsys: pyte
     assert series["n"].tolist() == series["once"].tolist()
     assert main(["doctor", "--repair"]) == 0
     assert "is sound" in capsys.readouterr().out
+
+
+def harm_column(table: str, column: str) -> None:
+    """Overwrite the blocks of the store that hold nothing but values of one column."""
+    with duckdb.connect("modellab.duckdb", read_only=True) as con:
+        size = con.execute("SELECT block_size FROM pragma_database_size()").fetchall()[0][0]
+        blocks = con.execute(
+            """SELECT block_id FROM pragma_storage_info(?) WHERE block_id >= 0 GROUP BY block_id
+            HAVING bool_and(column_name = ?)""",
+            [table, column],
+        ).fetchall()
+    assert blocks
+    with Path("modellab.duckdb").open("r+b") as file:
+        for (block,) in blocks:
+            file.seek(3 * 4096 + block * size)  # behind three headers
+            file.write(b"x" * size)
+
+
+@pytest.mark.parametrize("column", ["time", "step", "value"])
+def test_a_column_that_cannot_be_read_costs_no_other(column: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a row what can be read is saved, a series stays whole and in order, and the repair says what is missing."""
+    runs = [log(name, 4000) for name in ("one", "two")]
+    before = {run.id: ml.runs.metrics(run.id, "a") for run in runs}
+    harm_column("metrics", column)
+    session.reset()
+    assert main(["doctor", "--repair"]) == 1
+    said = capsys.readouterr().out
+    if column == "value":  # without it a row says nothing
+        assert "rows of table metrics could not be read" in said
+        return
+    assert f"column {column} of 16000 rows of table metrics could not be read" in said
+    assert "! 16000 rows" not in said
+    for run in runs:
+        assert ml.runs.metrics(run.id, "a")["value"].tolist() == before[run.id]["value"].tolist()
+        assert ml.runs.metrics(run.id, "a")["step"].tolist() == list(range(4000))
+        assert ml.runs.get(run.id).metrics["a"] == 3999 / 7
+    assert ml.runs.list()["metrics.a"].tolist() == [3999 / 7] * 2
+
+
+@pytest.mark.parametrize("column", ["time", "step"])
+def test_what_is_given_again_is_there_once_also_without_a_column(column: str) -> None:
+    """Where nobody knows what was taken in, the journals' word counts, though a column of the file cannot be read."""
+    run = log("one", 4000)
+    chosen = "SELECT step, epoch_us(time) AS us FROM metrics WHERE key = 'a' AND step >= 3990"
+    sent = ml.sql(chosen).to_dict("records")
+    with duckdb.connect("modellab.duckdb") as con:
+        con.execute("DROP TABLE segments")
+    harm_column("metrics", column)
+    session.reset()
+    events = [
+        schema.MetricsLogged(time=row["us"] * 1000, run_id=run.id, step=row["step"], values={"a": 1.0}) for row in sent
+    ]
+    place = Path("modellab.duckdb")
+    assert upkeep.salvage(FileBackend(place), place, lambda: events).lost == {"segments": -1}
+    assert len(ml.runs.metrics(run.id, "a")) == 4000 - len(events)
+
+
+def test_a_repair_saves_what_stands_behind_deleted_rows() -> None:
+    """Rows that were destroyed before leave gaps, and no row behind them is forgotten."""
+    for name in ("one", "two", "three"):
+        log(name, 500)
+    ml.runs.delete("one")
+    ml.trash.empty()
+    place = Path("modellab.duckdb")
+    assert not upkeep.salvage(FileBackend(place), place, list).lost
+    assert names() == {"two", "three"}
+    assert ml.sql("SELECT count(*) AS n FROM metrics")["n"].tolist() == [2000]
+
+
+def test_a_repair_keeps_the_sign_of_the_last_value() -> None:
+    """What is computed anew of a series that ends in -0.0 ends in -0.0."""
+    with ml.start_run("one"):
+        for step, value in enumerate([1.0, 2.0, -0.0]):
+            ml.log_metrics({"a": value}, step=step)
+    ml.runs.list()
+    place = Path("modellab.duckdb")
+    upkeep.salvage(FileBackend(place), place, list)
+    last = ml.sql("SELECT last FROM metric_summary")["last"].tolist()
+    shown = [*last, *ml.runs.list()["metrics.a"], ml.runs.get("one").metrics["a"]]
+    assert [math.copysign(1, value) for value in shown] == [-1.0] * 3
 
 
 def test_every_damaged_file_is_kept() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,25 @@ def test_any_text_is_a_filter_or_refused(store: Store, text: str) -> None:
     for given_ in ({"where": text}, {"order_by": text}):
         with suppress(InputError):
             store.runs(**given_)
+
+
+@pytest.mark.parametrize("today", ["current_date", "today()", "current_date()"])
+def test_a_day_begins_at_midnight(tmp_path: Path, today: str) -> None:
+    """Today is what began at 00:00 UTC, and a day before it begins a day before that."""
+    store = Store(tmp_path / "a.duckdb", tmp_path / "files")
+    midnight = datetime.combine(datetime.now(UTC), datetime.min.time(), UTC)
+    journal = Journal(store.journals)
+    started = {"project_id": "proj_1", "host": "h", "pid": 1, "started": 1.0, "session_id": "s"}
+    for hours in (-25, -1, 0):
+        at = int((midnight + timedelta(hours=hours)).timestamp()) * 10**9
+        journal.append(schema.RunStarted(time=at, run_id=f"run_{hours}", name=f"{hours}", **started))
+
+    def names(where: str) -> set[str]:
+        return set(store.runs(where=where).column("name").to_pylist())
+
+    assert names(f"started_at >= {today}") == {"0"}
+    assert names(f"started_at < {today}") == {"-1", "-25"}
+    assert names(f"started_at >= {today} - INTERVAL 1 DAY") == {"0", "-1"}
 
 
 def test_keys_with_any_sign_can_be_asked_for(tmp_path: Path) -> None:

@@ -307,6 +307,44 @@ def test_an_event_that_cannot_be_applied_is_set_aside_and_the_others_are_not(sto
     assert store.ingest() == 0
 
 
+@pytest.mark.filterwarnings("ignore:a line of the journal:RuntimeWarning")
+@pytest.mark.parametrize("others", [0, 3, 200])
+def test_however_many_events_cannot_be_applied_the_others_are(others: int) -> None:
+    """Twenty events that no table holds are set aside each, be they all there is; reading, ending and doctor go on."""
+    run = ml.start_run("a")
+    run._describing.join()
+    bad = [schema.MetricsLogged(time=9, run_id=run.id, step=2**70 + i, values={"m": 1.0}) for i in range(20)]
+    good = [schema.MetricsLogged(time=9, run_id=run.id, step=i, values={"m": 1.0}) for i in range(others)]
+    path = put(session.current().journal.folder, *bad[:10], *good, *bad[10:])
+    run.end()
+    assert ml.runs.list()["status"].tolist() == ["finished"]
+    assert len(ml.sql("FROM metrics")) == others
+    kept = ml.sql("SELECT position, line, reason FROM unreadable WHERE segment = ? ORDER BY 1", [path.name])
+    assert [bytes(line)[9:] for line in kept["line"]] == [schema.encode(one) for one in bad]
+    assert all("do not fit the tables" in reason for reason in kept["reason"])
+    assert len(session.current().store.health().unreadable) == 20
+
+
+def test_what_cannot_be_taken_at_all_is_told_and_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault that is no single event's is an error of the store in one sentence, and the journal keeps its lines."""
+    from modellab_jupyter.store import ingest
+
+    path = put(store.journals, begun("run_1", "proj_1", 1), begun("run_2", "proj_1", 2))
+    good = ingest.apply
+
+    def together(con: object, events: object) -> None:
+        if len(list(events)) > 1:
+            raise OverflowError("too much together")
+
+    monkeypatch.setattr(ingest, "apply", together)
+    for use in (store.ingest, store.runs):
+        with pytest.raises(ml.StoreError, match=r"^the journals cannot be taken into the store \(too much together\)"):
+            use()
+    monkeypatch.setattr(ingest, "apply", good)
+    assert path.exists()
+    assert store.runs().num_rows == 2
+
+
 def test_an_event_of_a_later_version_is_set_aside_as_such(store: Store) -> None:
     """A kind of event that is not known says in its reason that a later version wrote it."""
     body = b'{"event":"sung","time":1}'

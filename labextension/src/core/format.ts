@@ -55,6 +55,13 @@ export function clock(ms: number, now = Date.now()): string {
   return full.slice(0, 10) === time(now).slice(0, 10) ? full.slice(11) : full;
 }
 
+/** Date and time of the data, which know no zone but UTC; the date alone at midnight. */
+export function utc(ms: number | null): string {
+  if (ms === null || !(Math.abs(ms) <= 8.64e15)) return MISSING;
+  const text = new Date(ms).toISOString().replace('T', ' ');
+  return text.endsWith(' 00:00:00.000Z') ? text.slice(0, -14) : text.slice(0, -8);
+}
+
 /** How long ago, in words. */
 export function ago(ms: number, now: number): string {
   const s = Math.max(0, (now - ms) / 1000);
@@ -64,6 +71,32 @@ export function ago(ms: number, now: number): string {
   if (s < 86400) return say(Math.floor(s / 3600), 'hour');
   if (s < 86400 * 60) return say(Math.floor(s / 86400), 'day');
   return time(ms).slice(0, 10);
+}
+
+/** A part of a whole in percent: what is there is never said to be 0 %, what lacks never 100 %. */
+export function share(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return MISSING;
+  if (value <= 0 || value >= 1) return `${value * 100} %`;
+  if (value < 0.001) return '< 0.1 %';
+  return value > 0.999 ? '> 99.9 %' : `${(value * 100).toFixed(1)} %`;
+}
+
+/** A number of bytes. */
+export function bytes(size: number | null): string {
+  if (size === null || !Number.isFinite(size)) return MISSING;
+  if (size < 1000) return `${size} B`;
+  let [value, unit] = [size, 'B'];
+  for (unit of ['kB', 'MB', 'GB', 'TB']) {
+    value /= 1000;
+    if (value < 999.5) break;
+  }
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
+/** A value of the data as it stands there: no commas in years, seven digits at most. */
+export function value(given: number | null, digits = 7): string {
+  if (given === null || !Number.isFinite(given)) return MISSING;
+  return Number.isSafeInteger(given) ? String(given) : String(Number(given.toPrecision(digits)));
 }
 
 export function count(n: number, word: string): string {

@@ -16,6 +16,9 @@ export interface GridEvents {
   select(rows: ReadonlySet<number>): void;
 }
 
+/** How many rows can be chosen: any number by ticks, the one whose row was pressed, or none. */
+export type Choice = 'many' | 'one' | 'none';
+
 const ROW = 28;
 const HEAD = 44;
 const SPARE = 8;
@@ -35,17 +38,19 @@ export class Grid {
   #active = { row: 0, column: 1 };
   #anchor = 0;
   #size: ResizeObserver;
+  #choice: Choice;
 
-  constructor(label: string, events: GridEvents) {
+  constructor(label: string, events: GridEvents, choice: Choice = 'many') {
     this.#events = events;
+    this.#choice = choice;
     this.el = h(
       'div',
       {
-        class: 'ml-grid',
+        class: choice === 'many' ? 'ml-grid' : `ml-grid ml-unticked ml-${choice}`,
         role: 'grid',
         tabindex: 0,
         'aria-label': label,
-        'aria-multiselectable': 'true',
+        'aria-multiselectable': choice === 'many' ? 'true' : null,
         // JupyterLab's one-letter shortcuts must not act on cells while a key is meant for this table.
         'data-lm-suppress-shortcuts': 'true',
         onscroll: () => this.#draw(),
@@ -64,6 +69,15 @@ export class Grid {
     this.#size.disconnect();
   }
 
+  /** The first column that can be reached: the ticks, where there are any. */
+  get #least(): number {
+    return this.#choice === 'many' ? 0 : 1;
+  }
+
+  get #tick(): number {
+    return this.#choice === 'many' ? TICK : 0;
+  }
+
   set(columns: GridColumn[], order: Int32Array, selected: ReadonlySet<number>, sort: { name: string; descending: boolean }): void {
     this.#columns = columns;
     this.#order = order;
@@ -71,9 +85,9 @@ export class Grid {
     this.#sort = sort;
     this.#active.row = Math.min(this.#active.row, order.length - 1);
     this.#active.column = Math.min(this.#active.column, columns.length);
-    const width = TICK + columns.reduce((sum, c) => sum + c.width, 0);
+    const width = this.#tick + columns.reduce((sum, c) => sum + c.width, 0);
     this.el.setAttribute('aria-rowcount', String(order.length + 1));
-    this.el.setAttribute('aria-colcount', String(columns.length + 1));
+    this.el.setAttribute('aria-colcount', String(columns.length + 1 - this.#least));
     this.#body.style.height = `${order.length * ROW}px`;
     this.#body.style.width = this.#head.style.width = `${width}px`;
     this.el.style.setProperty('--ml-rows', String(order.length));
@@ -98,7 +112,7 @@ export class Grid {
           class: `ml-cell${column.numeric ? ' ml-num' : ''}${i === 0 ? ' ml-first' : ''}`,
           role: 'columnheader',
           id: `${this.#id}-h-${i + 1}`,
-          'aria-colindex': i + 2,
+          'aria-colindex': i + 2 - this.#least,
           'aria-sort': sorted ? (this.#sort.descending ? 'descending' : 'ascending') : 'none',
           'data-c': i + 1,
           title: column.title.length > 300 ? `${column.title.slice(0, 300)}…` : column.title,
@@ -109,7 +123,7 @@ export class Grid {
       cell.style.width = `${column.width}px`;
       return cell;
     });
-    this.#head.replaceChildren(tick, ...cells);
+    this.#head.replaceChildren(...(this.#choice === 'many' ? [tick] : []), ...cells);
   }
 
   #draw(): void {
@@ -137,21 +151,20 @@ export class Grid {
   #row(i: number): HTMLElement {
     const row = this.#order[i]!;
     const on = this.#selected.has(row);
-    const el = h('div', { class: `ml-row${on ? ' ml-on' : ''}${i % 2 ? ' ml-odd' : ''}`, role: 'row', 'aria-rowindex': i + 2, 'aria-selected': String(on), 'data-r': i });
+    const el = h('div', { class: `ml-row${on ? ' ml-on' : ''}${i % 2 ? ' ml-odd' : ''}`, role: 'row', 'aria-rowindex': i + 2, 'aria-selected': this.#choice === 'none' ? null : String(on), 'data-r': i });
     el.style.transform = `translateY(${i * ROW}px)`;
-    el.append(
-      h(
-        'div',
-        { class: 'ml-cell ml-tick', role: 'gridcell', id: `${this.#id}-${i}-0`, 'aria-colindex': 1, 'data-c': 0, 'aria-label': on ? 'selected' : 'not selected' },
-        h('span', { class: on ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
-      ),
+    const tick = h(
+      'div',
+      { class: 'ml-cell ml-tick', role: 'gridcell', id: `${this.#id}-${i}-0`, 'aria-colindex': 1, 'data-c': 0, 'aria-label': on ? 'selected' : 'not selected' },
+      h('span', { class: on ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
     );
+    if (this.#choice === 'many') el.append(tick);
     this.#columns.forEach((column, c) => {
       const cell = h('div', {
         class: `ml-cell${column.numeric ? ' ml-num' : ''}${c === 0 ? ' ml-first' : ''}`,
         role: c === 0 ? 'rowheader' : 'gridcell',
         id: `${this.#id}-${i}-${c + 1}`,
-        'aria-colindex': c + 2,
+        'aria-colindex': c + 2 - this.#least,
         'data-c': c + 1,
       });
       cell.style.width = `${column.width}px`;
@@ -192,13 +205,15 @@ export class Grid {
 
   #toggle(i: number): void {
     const row = this.#order[i];
-    if (row === undefined) return;
-    if (!this.#selected.delete(row)) this.#selected.add(row);
+    if (row === undefined || this.#choice === 'none') return;
+    if (this.#choice === 'one') this.#selected = new Set([row]);
+    else if (!this.#selected.delete(row)) this.#selected.add(row);
     this.#anchor = i;
     this.#changed();
   }
 
   #range(i: number): void {
+    if (this.#choice !== 'many') return;
     for (let k = Math.min(i, this.#anchor); k <= Math.max(i, this.#anchor); k++) this.#selected.add(this.#order[k]!);
     this.#changed();
   }
@@ -222,12 +237,12 @@ export class Grid {
       ArrowLeft: [row, column - 1],
       PageDown: [row + page, column],
       PageUp: [Math.max(0, row - page), column],
-      Home: event.ctrlKey || event.metaKey ? [0, column] : [row, 0],
+      Home: event.ctrlKey || event.metaKey ? [0, column] : [row, this.#least],
       End: event.ctrlKey || event.metaKey ? [end, column] : [row, this.#columns.length],
     };
     const move = moves[event.key];
     if (move) {
-      this.#active = { row: Math.max(-1, Math.min(end, move[0])), column: Math.max(0, Math.min(this.#columns.length, move[1])) };
+      this.#active = { row: Math.max(-1, Math.min(end, move[0])), column: Math.max(this.#least, Math.min(this.#columns.length, move[1])) };
       if (event.shiftKey && (event.key === 'ArrowDown' || event.key === 'ArrowUp') && this.#active.row >= 0) this.#range(this.#active.row);
       this.#reveal();
       this.#mark();
@@ -235,7 +250,7 @@ export class Grid {
       if (row < 0) this.#pressHead(column);
       else if (event.key === ' ' && event.shiftKey) this.#range(row);
       else this.#toggle(row);
-    } else if (event.key === 'a' && (event.ctrlKey || event.metaKey)) {
+    } else if (event.key === 'a' && (event.ctrlKey || event.metaKey) && this.#choice === 'many') {
       for (const r of this.#order) this.#selected.add(r);
       this.#changed();
     } else return;
@@ -253,8 +268,8 @@ export class Grid {
     }
     if (column <= 1) this.el.scrollLeft = 0;
     else {
-      const left = TICK + this.#columns.slice(0, column - 1).reduce((sum, c) => sum + c.width, 0);
-      const sticky = TICK + (this.#columns[0]?.width ?? 0);
+      const left = this.#tick + this.#columns.slice(0, column - 1).reduce((sum, c) => sum + c.width, 0);
+      const sticky = this.#tick + (this.#columns[0]?.width ?? 0);
       const width = this.#columns[column - 1]?.width ?? 0;
       if (left - sticky < this.el.scrollLeft) this.el.scrollLeft = left - sticky;
       else if (left + width > this.el.scrollLeft + this.el.clientWidth) this.el.scrollLeft = left + width - this.el.clientWidth;
@@ -268,6 +283,6 @@ export class Grid {
     this.el.setAttribute('aria-activedescendant', id);
     for (const old of this.el.querySelectorAll('.ml-active')) old.classList.remove('ml-active');
     const line = row < 0 ? this.#head : this.#shown.get(row);
-    line?.children[column]?.classList.add('ml-active');
+    line?.children[column - this.#least]?.classList.add('ml-active');
   }
 }

@@ -2,8 +2,10 @@
 import { clip } from '../core/format.ts';
 import type { Connector } from '../core/protocol.ts';
 import { mountDashboard } from './dashboard.ts';
+import { mountDatasets } from './datasets.ts';
 import { words } from '../core/safe.ts';
 import { h } from './dom.ts';
+import { mountProjects } from './projects.ts';
 import { mountReport } from './report.ts';
 import css from './style.css';
 
@@ -12,9 +14,16 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
   // Inside the element, for hosts that draw in a shadow root.
   const style = h('style', {}, css);
   el.append(style);
+  // JupyterLab's shortcuts are one letter or an arrow, and it looks at the focused element alone to leave them out.
+  const keepKeys = (event: FocusEvent): void => {
+    if (event.target instanceof Element) event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
+  };
+  el.addEventListener('focusin', keepKeys);
   let unmount = (): void => {};
   let gone = false;
   if (view === 'dashboard') unmount = mountDashboard(el, connector);
+  else if (view === 'datasets') unmount = mountDatasets(el, connector);
+  else if (view === 'projects') unmount = mountProjects(el, connector);
   else if (view === 'report') {
     const fail = (error: unknown): void => el.append(h('p', { class: 'modellab', role: 'alert' }, `This page could not be drawn: ${error instanceof Error ? error.message : 'no reason is known.'}`));
     connector.call('open').then(({ payload }) => {
@@ -25,6 +34,7 @@ export function mount(el: HTMLElement, view: string, connector: Connector): () =
     gone = true;
     unmount();
     connector.dispose();
+    el.removeEventListener('focusin', keepKeys);
     style.remove();
   };
 }

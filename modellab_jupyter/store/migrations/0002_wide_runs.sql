@@ -4,7 +4,7 @@ CREATE TABLE summary_by_step (
   run_id VARCHAR, key VARCHAR, n BIGINT, last DOUBLE, last_step BIGINT, last_time TIMESTAMP,
   lowest DOUBLE, highest DOUBLE, first_at TIMESTAMP, last_at TIMESTAMP);
 INSERT INTO summary_by_step
-SELECT run_id, key, count(*), arg_max(value, (step, time)), max(step), max((step, time))[2],
+SELECT run_id, key, count(*), last(value ORDER BY step, time), max(step), max((step, time))[2],
   min(value) FILTER (isfinite(value)), max(value) FILTER (isfinite(value)), min(time), max(time)
 FROM metrics GROUP BY run_id, key;
 DROP TABLE metric_summary;

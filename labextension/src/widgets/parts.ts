@@ -1,0 +1,88 @@
+// Small parts that the lists of datasets and of projects share.
+import * as format from '../core/format.ts';
+import type { JsonObject } from '../core/protocol.ts';
+import { isObject } from '../core/protocol.ts';
+import { Unreadable } from '../core/safe.ts';
+import type { Table } from '../core/table.ts';
+import { readTable } from '../core/table.ts';
+import { h, uniqueId } from './dom.ts';
+import type { Spec } from './sheet.ts';
+
+/** Status as a shape and a word; colour only repeats them. */
+export const STATUS = new Map(Object.entries({ running: '▶', finished: '✓', failed: '✕', interrupted: '■', stale: '◌' }));
+
+export const quiet = (text: string): HTMLElement => h('p', { class: 'ml-quiet' }, text);
+
+/** The table under a name in an answer; the blocks of bytes come in the order of the tables. */
+export function part(payload: JsonObject, buffers: DataView[], name: string, place: number): Table {
+  const found = payload[name];
+  if (!isObject(found)) throw new Unreadable('This list is damaged; run the cell again.');
+  return readTable(found, buffers.slice(place, place + 1));
+}
+
+/** Numbers with their names, as terms and descriptions; a third text stands beside, small. */
+export function facts(items: readonly (readonly [string, string, string?])[]): HTMLElement[] {
+  return items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, ` ${format.clip(more, 80)}`) : null)));
+}
+
+export interface FilterBox {
+  bar: HTMLElement;
+  slip: HTMLElement;
+  count: HTMLElement;
+  readonly text: string;
+  /** Show what is wrong with what was typed; null where nothing is. */
+  tell(slip: string | null): void;
+}
+
+/** A box to filter a list with, the count beside it and the slip below it. */
+export function filterBox(label: string, placeholder: string, typed: () => void): FilterBox {
+  const slip = h('p', { class: 'ml-slip', id: uniqueId('slip'), role: 'alert', hidden: true });
+  const count = h('span', { class: 'ml-quiet', role: 'status' });
+  const box = h('input', { type: 'search', class: 'ml-filter', placeholder, 'aria-label': label, 'aria-describedby': slip.id, spellcheck: 'false', autocomplete: 'off', 'data-lm-suppress-shortcuts': 'true', oninput: typed });
+  return {
+    bar: h('div', { class: 'ml-bar' }, box, count),
+    slip,
+    count,
+    get text() {
+      return box.value;
+    },
+    tell: text => {
+      slip.hidden = text === null;
+      slip.textContent = text ?? '';
+      box.classList.toggle('ml-wrong', text !== null);
+      box.setAttribute('aria-invalid', String(text !== null));
+    },
+  };
+}
+
+/** The columns of a table of runs that say how a run went: status, and its one metric with interval and star. */
+export function runSpecs(t: Table): Spec[] {
+  const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
+  const around = (row: number): string => {
+    const [low, high] = [number('low', row), number('high', row)];
+    return low === null || high === null ? '' : format.interval(low, high);
+  };
+  return [
+    { name: 'status', title: 'status', width: 112, text: row => t.text('status', row), fill: (cell, row) => cell.append(status(t.text('status', row))) },
+    { name: 'metric', title: 'metric', text: row => t.text('metric', row) || format.MISSING },
+    {
+      name: 'value', title: 'value', group: '[interval]', numeric: true,
+      text: row => `★ ${format.number(number('value', row))} ${around(row)}`,
+      fill: (cell, row) => {
+        const best = t.column('best')?.get(row) === true;
+        if (best) cell.append(h('span', { class: 'ml-star', 'aria-hidden': 'true' }, '★'));
+        cell.append(h('span', best ? { class: 'ml-best' } : {}, format.number(number('value', row))));
+        if (best) cell.append(h('span', { class: 'ml-sr' }, ' best'));
+        if (around(row)) cell.append(h('span', { class: 'ml-ci' }, around(row)));
+        const n = number('n', row);
+        if (n !== null) cell.title = `n = ${format.number(n)}`;
+      },
+    },
+  ];
+}
+
+/** How a run stands, as a shape and a word. */
+export function status(word: string): HTMLElement {
+  const known = STATUS.has(word) ? word : 'unknown';
+  return h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30)));
+}

@@ -1,0 +1,324 @@
+// Projects: which there are, what happened when, and of each its newest runs, its datasets and its dashboard.
+import type { Period } from '../core/bars.ts';
+import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
+import { loadAsset } from '../core/assets.ts';
+import * as format from '../core/format.ts';
+import type { Connector, JsonObject } from '../core/protocol.ts';
+import { readSnapshot } from '../core/protocol.ts';
+import { Unreadable, finite, words } from '../core/safe.ts';
+import { SnapshotConnector } from '../core/snapshot.ts';
+import { Table } from '../core/table.ts';
+import { mountDashboard } from './dashboard.ts';
+import { h, uniqueId } from './dom.ts';
+import { Live } from './live.ts';
+import { STATUS, facts, filterBox, part, quiet, runSpecs } from './parts.ts';
+import { Sheet } from './sheet.ts';
+import type { Spec } from './sheet.ts';
+import { activity, sparkline } from './svg.ts';
+import { Tabs } from './tabs.ts';
+
+type Tab = 'runs' | 'datasets';
+const TABS = [['runs', 'Newest runs'], ['datasets', 'Datasets']] as const;
+
+export function mountProjects(el: HTMLElement, connector: Connector): () => void {
+  const view = new Projects(el, connector);
+  return () => view.dispose();
+}
+
+class Projects {
+  #el: HTMLElement;
+  #connector: Connector;
+  #live: Live;
+  #table = Table.empty;
+  #days = new Map<string, Period[]>();
+  #first = Infinity;
+  #latest = -Infinity;
+  #filter = filterBox('Filter projects', 'Filter: runs > 10 and failed > 0', () => this.#apply());
+  #sheet: Sheet;
+  #id: string | null = null;
+  #known = '';
+  #runs = Table.empty;
+  #datasets = Table.empty;
+  #totals = { runs: 0, datasets: 0 };
+  #turn = 0;
+  #inner: Sheet | null = null;
+  #unmountResult: (() => void) | null = null;
+
+  #stats = h('dl', { class: 'ml-stats' });
+  #notice = h('p', { class: 'ml-quiet', hidden: true });
+  #all = h('div');
+  #empty = h('div', { class: 'ml-message', hidden: true });
+  #main = h('div', { hidden: true });
+  #detail = h('section', { class: 'ml-detail', hidden: true });
+  #heading = h('h3', { id: uniqueId('project') });
+  #about = h('div');
+  #own = h('div');
+  #tabs: Tabs<Tab>;
+  #trouble = h('div');
+  #result = h('div');
+
+  constructor(el: HTMLElement, connector: Connector) {
+    this.#connector = connector;
+    this.#sheet = new Sheet('Projects', 'one', row => void this.#choose(this.#table.text('project_id', row)));
+    this.#tabs = new Tabs<Tab>('About this project', TABS, () => this.#drawPanel());
+    this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
+    this.#detail.setAttribute('aria-labelledby', this.#heading.id);
+    this.#detail.append(this.#heading, this.#about, this.#own, this.#trouble, this.#tabs.el, this.#tabs.panel, this.#result);
+    this.#main.append(this.#all, this.#filter.bar, this.#filter.slip, this.#sheet.el, this.#detail);
+    this.#el = h('section', { class: 'modellab', 'aria-label': 'ModelLab projects' },
+      h('div', { class: 'ml-top' }, h('h2', {}, 'Projects'), this.#live.el), this.#stats, this.#notice, this.#live.trouble, this.#empty, this.#main);
+    el.append(this.#el);
+    void this.#live.open();
+  }
+
+  dispose(): void {
+    this.#turn++;
+    this.#live.dispose();
+    this.#sheet.dispose();
+    this.#inner?.dispose();
+    this.#unmountResult?.();
+    this.#el.remove();
+  }
+
+  // The list --------------------------------------------------------------------------------------------------------
+
+  #take(payload: JsonObject, buffers: DataView[]): void {
+    const t = (this.#table = part(payload, buffers, 'projects', 0));
+    const all = this.#readDays(part(payload, buffers, 'activity', 1));
+    const cut = format.clip(words(payload.notice), 1000);
+    this.#notice.hidden = cut === '';
+    this.#notice.textContent = cut;
+    this.#empty.hidden = t.rows > 0;
+    this.#main.hidden = this.#stats.hidden = t.rows === 0;
+    if (t.rows === 0) {
+      this.#empty.replaceChildren(
+        h('p', {}, this.#connector.live ? 'No projects yet. The first run makes one, and it appears here by itself:' : 'No projects yet.'),
+        h('pre', {}, 'with ml.start_run("first", project_id="churn") as run:\n    ml.log_metrics({"accuracy": 0.9})'),
+      );
+      return;
+    }
+    const sum = (name: string): number => this.#rows().reduce((total, row) => total + (t.column(name)?.number(row) ?? 0), 0);
+    const last = t.column('last_activity')?.extreme(true) ?? null;
+    const when = last === null ? null : t.column('last_activity')!.number(last);
+    const words_ = ['running', 'failed', 'interrupted', 'stale'].filter(word => sum(word) > 0);
+    this.#stats.replaceChildren(...facts([
+      ['projects', format.number(finite(payload.total) ?? t.rows)],
+      ['runs', format.number(sum('runs'))],
+      ...words_.map(word => [word, `${STATUS.get(word)} ${format.number(sum(word))}`] as const),
+      ...(when === null ? [] : [['last activity', this.#connector.live ? format.ago(when, Date.now()) : format.time(when)] as const]),
+    ]));
+    this.#all.replaceChildren(activity(all));
+    this.#apply();
+    const row = this.#rowOf(this.#id);
+    if (row === undefined) void this.#choose(t.text('project_id', this.#sheet.order[0] ?? 0));
+    else if (this.#signature(row) !== this.#known) void this.#choose(this.#id!);
+  }
+
+  #rows(): number[] {
+    return Array.from({ length: this.#table.rows }, (_, row) => row);
+  }
+
+  #rowOf(id: string | null): number | undefined {
+    const ids = this.#table.column('project_id');
+    return this.#rows().find(row => ids?.get(row) === id);
+  }
+
+  #signature(row: number): string {
+    return JSON.stringify([...this.#table.columns.values()].map(column => column.get(row)));
+  }
+
+  /** Keep the days of each project, and give those of all. */
+  #readDays(table: Table): Period[] {
+    const all = new Map<number, Period>();
+    this.#days = new Map();
+    [this.#first, this.#latest] = [Infinity, -Infinity];
+    for (let i = 0; i < table.rows; i++) {
+      const start = table.column('day')?.number(i) ?? null;
+      if (start === null) continue;
+      const day = { start, runs: Math.max(0, table.column('runs')?.number(i) ?? 0), failed: Math.max(0, table.column('failed')?.number(i) ?? 0) };
+      const id = table.text('project_id', i);
+      const mine = this.#days.get(id);
+      if (mine) mine.push(day);
+      else this.#days.set(id, [day]);
+      const known = all.get(start);
+      all.set(start, known ? { start, runs: known.runs + day.runs, failed: known.failed + day.failed } : day);
+      this.#first = Math.min(this.#first, start);
+      this.#latest = Math.max(this.#latest, start);
+    }
+    return [...all.values()];
+  }
+
+  #apply(): void {
+    const t = this.#table;
+    let rows: Int32Array;
+    try {
+      rows = filterRows(t, parseFilter(this.#filter.text, t));
+      this.#filter.tell(null);
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      this.#filter.tell(error.message);
+      return;
+    }
+    this.#filter.count.textContent = rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'project')}` : format.count(t.rows, 'project');
+    this.#sheet.show(t, this.#specs(), rows, this.#rowOf(this.#id) ?? null);
+  }
+
+  #specs(): Spec[] {
+    const t = this.#table;
+    const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
+    const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
+    const around = (row: number): string => {
+      const [low, high] = [number('low', row), number('high', row)];
+      return low === null || high === null ? '' : format.interval(low, high);
+    };
+    const specs: Spec[] = [
+      { name: 'name', title: 'name', text: row => t.text('name', row) || t.text('project_id', row) },
+      {
+        name: 'runs', title: 'activity', group: 'runs over time', width: 138, text: () => '',
+        fill: (cell, row) => {
+          const days = this.#days.get(t.text('project_id', row)) ?? [];
+          cell.append(days.length > 0 ? sparkline(days, this.#first, this.#latest) : h('span', { class: 'ml-quiet' }, format.MISSING));
+        },
+      },
+      plain('runs', 'runs'),
+      ...['finished', 'failed', 'running', 'interrupted', 'stale'].filter(word => word === 'finished' || this.#rows().some(row => (number(word, row) ?? 0) > 0)).map((word): Spec => ({
+        name: word, title: `${STATUS.get(word)} ${word}`, numeric: true, text: row => format.number(number(word, row)),
+        fill: (cell, row) => {
+          const n = number(word, row) ?? 0;
+          cell.append(h('span', { class: n === 0 ? 'ml-quiet' : `ml-status-${word}` }, format.number(n)));
+        },
+      })),
+      plain('datasets', 'datasets'),
+      { name: 'last_activity', title: 'last activity', text: row => format.time(number('last_activity', row)) },
+      { name: 'best_run', title: 'best run', text: row => t.text('best_run', row) || format.MISSING },
+      { name: 'metric', title: 'by', group: 'best run', text: row => t.text('metric', row) || format.MISSING },
+      {
+        name: 'value', title: 'value', group: 'best run', numeric: true, text: row => `${format.number(number('value', row))} ${around(row)}`,
+        fill: (cell, row) => {
+          cell.append(h('span', {}, format.number(number('value', row))));
+          if (around(row)) cell.append(h('span', { class: 'ml-ci' }, around(row)));
+        },
+      },
+      { name: 'description', title: 'description', text: row => t.text('description', row) },
+    ];
+    const judged = this.#rows().some(row => t.text('best_run', row) !== '');
+    const described = this.#rows().some(row => t.text('description', row) !== '');
+    return specs.filter(spec => (judged || !['best_run', 'metric', 'value'].includes(spec.name)) && (described || spec.name !== 'description'));
+  }
+
+  // One of them -----------------------------------------------------------------------------------------------------
+
+  async #choose(id: string): Promise<void> {
+    const row = this.#rowOf(id);
+    if (row === undefined) return;
+    const t = this.#table;
+    const other = id !== this.#id;
+    this.#id = id;
+    this.#known = this.#signature(row);
+    if (other) {
+      this.#closeResult();
+      this.#apply();
+    }
+    const name = t.text('name', row) || id;
+    this.#detail.hidden = false;
+    this.#heading.replaceChildren(h('bdi', {}, format.clip(name, 300)));
+    const description = t.text('description', row);
+    const code = `ml.dashboard(${JSON.stringify(format.clip(name, 80))})`;
+    const open = h('button', { type: 'button', onclick: () => void this.#openDashboard(id) }, 'Show its dashboard here');
+    this.#about.replaceChildren(
+      description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '',
+      h('div', { class: 'ml-bar' }, h('span', {}, 'Open it in a cell: ', h('code', {}, h('bdi', {}, code))), this.#connector.live ? open : ''));
+    const days = this.#days.get(id) ?? [];
+    this.#own.replaceChildren(days.length > 0 ? activity(days) : '');
+    const turn = ++this.#turn;
+    const waiting = setTimeout(() => {
+      if (turn === this.#turn) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+    }, 250);
+    try {
+      const { payload, buffers } = await this.#connector.call('project', { project_id: id });
+      if (turn !== this.#turn) return;
+      this.#runs = part(payload, buffers, 'runs', 0);
+      this.#datasets = part(payload, buffers, 'datasets', 1);
+      this.#totals = { runs: t.column('runs')?.number(row) ?? this.#runs.rows, datasets: finite(payload.datasets_total) ?? this.#datasets.rows };
+      this.#trouble.replaceChildren();
+      this.#tabs.title('runs', `Newest runs (${format.number(this.#totals.runs)})`);
+      this.#tabs.title('datasets', `Datasets (${format.number(this.#totals.datasets)})`);
+      this.#tabs.el.hidden = this.#tabs.panel.hidden = false;
+      this.#drawPanel();
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
+      this.#fail(error, () => void this.#choose(id));
+    } finally {
+      clearTimeout(waiting);
+    }
+  }
+
+  #fail(error: unknown, again: () => void): void {
+    const text = error instanceof Error ? error.message : String(error);
+    const asks = this.#connector.live && !(error instanceof Error && error.name === 'NotSaved');
+    this.#trouble.replaceChildren(asks ? h('div', { class: 'ml-error', role: 'alert' }, h('span', {}, text), h('button', { type: 'button', onclick: again }, 'Try again')) : quiet(text));
+  }
+
+  #drawPanel(): void {
+    this.#inner?.dispose();
+    this.#inner = null;
+    const isRuns = this.#tabs.chosen === 'runs';
+    const t = isRuns ? this.#runs : this.#datasets;
+    const total = isRuns ? this.#totals.runs : this.#totals.datasets;
+    if (t.rows === 0) {
+      this.#tabs.panel.replaceChildren(quiet(isRuns ? 'No runs yet.' : 'No datasets yet; ml.log_dataset(frame, name) in a run, or ml.datasets.add, registers one.'));
+      return;
+    }
+    const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
+    const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
+    const sheet = (this.#inner = new Sheet(isRuns ? 'Newest runs' : 'Datasets'));
+    sheet.show(t, isRuns
+      ? [
+          { name: 'name', title: 'run', text: row => t.text('name', row) || t.text('run_id', row) },
+          ...runSpecs(t),
+          { name: 'started_at', title: 'started', text: row => format.time(number('started_at', row)) },
+          { name: 'duration', title: 'duration', numeric: true, text: row => format.duration(number('duration', row)) },
+        ]
+      : [
+          { name: 'name', title: 'dataset', text: row => t.text('name', row) || t.text('dataset_id', row) },
+          { name: 'version', title: 'version', text: row => `v${format.number(number('version', row))}` },
+          plain('rows', 'rows'),
+          plain('columns', 'columns'),
+          plain('runs', 'runs'),
+          { name: 'last_used', title: 'last used', text: row => format.time(number('last_used', row)) },
+        ]);
+    this.#tabs.panel.replaceChildren(sheet.el, t.rows < total ? quiet(`The newest ${format.number(t.rows)} of ${format.number(total)}.`) : '');
+  }
+
+  // Its dashboard ---------------------------------------------------------------------------------------------------
+
+  async #openDashboard(id: string): Promise<void> {
+    const turn = this.#turn;
+    this.#result.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+    try {
+      const { payload } = await this.#connector.call('dashboard', { project_id: id });
+      if (turn !== this.#turn) return this.#closeResult();
+      const shown = readSnapshot(payload.shown);
+      if (typeof shown === 'string') throw new Unreadable(shown);
+      // What is shown asks no kernel: where no extension has the shared Plotly, it is fetched before.
+      await loadAsset('plotly', __PLOTLY__, async () => (await this.#connector.call('asset', { name: 'plotly', hash: __PLOTLY__ })).buffers[0]!);
+      const place = h('div', { class: 'ml-nested' });
+      const close = h('button', { type: 'button', onclick: () => this.#closeResult(true) }, 'Close');
+      this.#result.replaceChildren(h('div', { class: 'ml-bar' }, quiet('As it is now; a cell of its own stays live.'), h('span', { class: 'ml-spacer' }), close), place);
+      this.#unmountResult?.();
+      this.#unmountResult = mountDashboard(place, new SnapshotConnector(shown));
+      close.focus();
+    } catch (error) {
+      this.#closeResult();
+      this.#fail(error, () => void this.#openDashboard(id));
+    }
+  }
+
+  #closeResult(focus = false): void {
+    this.#unmountResult?.();
+    this.#unmountResult = null;
+    this.#result.replaceChildren();
+    if (focus) this.#about.querySelector('button')?.focus();
+  }
+}
