@@ -40,6 +40,11 @@ def run_all(page, timeout=120_000):
     )
 
 
+def output(page, cell):
+    """Return the output of a cell, in JupyterLab and in an exported page alike."""
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output")
+
+
 def save(page):
     page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
 

@@ -245,7 +245,8 @@ class Dashboard {
     }
     this.#drawColumnsMenu();
     this.#drawViewsMenu();
-    this.#charts.offer(table, this.#pictured, isObject(payload.series) ? payload.series : null);
+    // A saved view asks for its curves as a live one does; what comes unasked is of the runs that are being recorded.
+    this.#charts.offer(table, this.#pictured, this.#connector.live && isObject(payload.series) ? payload.series : null);
     this.#apply();
   }
 
