@@ -488,7 +488,7 @@ def test_runs_that_differ_in_nothing_show_nothing_that_differs():
     text = str(ml.compare("a", "b"))
 
     assert "All params are the same." in text
-    assert "used the same" in text
+    assert "All runs used the same data." in text
     assert "packages, platform and git commit are the same" in text
 
 

@@ -324,8 +324,10 @@ def _metrics(runs: pa.Table, names: Sequence[str]) -> saved.Grid:
 
 def _where_and_on_what(details: Details, names: Sequence[str]) -> list[saved.Section]:
     data = _rows([run.data for run in details.runs])
+    named = any(run.data for run in details.runs)
+    same = "All runs used the same data." if named else "No run named its data; run.log_dataset(...) does."
     sections: list[saved.Section] = [
-        side_by_side("Data that differ", "dataset", names, data, "All runs that named their data used the same."),
+        side_by_side("Data that differ", "dataset", names, data, same),
         *(saved.Text(told) for told in details.drift),
     ]
     rows = _rows([run.environment for run in details.runs])

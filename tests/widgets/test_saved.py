@@ -541,7 +541,7 @@ def test_a_comparison_without_differences_shows_none():
 
     assert "All params are the same." in text
     assert "All metrics are the same." in text
-    assert "used the same" in text
+    assert "All runs used the same data." in text
     assert "git commit are the same" in text
     assert "the executed cells of b are those of the baseline" in text
 
