@@ -233,8 +233,7 @@ class Session:
 
     def _finalize(self) -> None:
         """Have a worker of multiprocessing end its runs: it leaves by ``os._exit``, past atexit."""
-        process = sys.modules.get("multiprocessing.process")
-        if process is None or process.parent_process() is None or self._ends_in == os.getpid():
+        if not _is_worker() or self._ends_in == os.getpid():
             return
         from multiprocessing.util import Finalize
 
@@ -318,7 +317,15 @@ def _ending() -> schema.Status:
     last: Any = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None) or sys.exc_info()[1]
     if sys.modules.get("ipykernel.kernelapp") is not None or isinstance(last, KeyboardInterrupt):
         return "interrupted"
-    return "finished" if last is None or (isinstance(last, SystemExit) and not last.code) else "failed"
+    if last is not None and not (isinstance(last, SystemExit) and not last.code):
+        return "failed"
+    return "interrupted" if _is_worker() else "finished"  # Python 3.13 on tells no worker how its work ended
+
+
+def _is_worker() -> bool:
+    """Tell whether multiprocessing started this process."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 _session: Session | None = None
