@@ -267,6 +267,7 @@ class Trash:
 
     def restore(self, ref: str) -> None:
         """Bring back whatever goes by an id or a name."""
+        ref = schema.text("ref", ref)
         inside = self.list()
         found = inside[(inside["id"] == ref) | (inside["name"] == ref)]
         if not len(found):
@@ -276,13 +277,13 @@ class Trash:
         restore(kind, [id_])
 
     def contents(self) -> Contents:
-        """Return what `empty` would destroy: objects, with all that go along, files and bytes."""
+        """Return what `empty` would destroy, objects with all that go along, files and bytes; and what stays."""
         return session.current().store.in_trash()
 
     def empty(self) -> dict[str, int]:
         """Destroy what is in the trash, which `contents` tells; return how many objects, files and bytes went."""
         owner = session.current()
-        count = len(self.list())
+        count = sum(self.contents().objects.values())
         owner.store.ready()  # or nothing is destroyed at all
         owner.submit(schema.Purged(time=time.time_ns()))
         files, size = owner.store.collect()

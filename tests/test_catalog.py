@@ -87,9 +87,10 @@ def test_emptying_the_trash_destroys_what_is_in_it_alone(kind: str) -> None:
     things.delete(*wanted[ONE_ID[kind]])
     for path in Path("modellab.files/blobs").rglob("*"):
         os.utime(path, (1, 1))
-    emptied = ml.trash.empty()
-    assert emptied["objects"] == len(wanted)
-    assert len(ml.trash.list()) == 0
+    told = ml.trash.contents()
+    assert told.kept == len(ml.trash.list()) * (kind == "datasets")  # runs outside the trash used them
+    assert ml.trash.empty()["objects"] == sum(told.objects.values())
+    assert len(ml.trash.list()) == told.kept
     assert things.list()[ONE_ID[kind]].tolist() == mine[ONE_ID[kind]].tolist()
     assert kept.id in set(ml.runs.list()["run_id"])
     rows = content(Path.cwd())
@@ -104,6 +105,32 @@ def test_emptying_the_trash_destroys_what_is_in_it_alone(kind: str) -> None:
         assert ml.artifacts.open("a.bin") == b"bytes"  # the same content is still used by the other run
 
 
+def test_a_dataset_that_a_run_outside_the_trash_used_stays_in_it() -> None:
+    """Emptying the trash takes no run's data away; the dataset goes when the last run that used it does."""
+    table = pd.DataFrame({"x": [1.0, 2.0]})
+    ml.datasets.add(table, "data", project_id="a")
+    with ml.start_run("r", project_id="b", dataset="data"):
+        pass
+    before = ml.runs.get("r").datasets
+    assert before[0]["name"] == "data"
+    ml.projects.delete("a")
+    told = ml.trash.contents()
+    assert (told.objects["dataset"], told.kept) == (0, 1)
+    assert "1 dataset that runs outside the trash used stay" in str(told)
+    for path in Path("modellab.files/blobs").rglob("*"):
+        os.utime(path, (1, 1))
+    assert ml.trash.empty() == {"objects": 1, "files": 0, "bytes": 0}
+    assert ml.runs.get("r").datasets == before
+    assert ml.trash.list()["name"].tolist() == ["data"]
+    ml.trash.restore("data")
+    assert len(ml.datasets.preview("data")) == 2
+    ml.datasets.delete("data")
+    ml.runs.delete("r")
+    assert (ml.trash.empty()["objects"], ml.trash.contents().kept, len(ml.sql("FROM dataset_versions"))) == (2, 0, 0)
+    with pytest.raises(ml.InputError, match="ref must be a text that is not empty, found 5"):
+        ml.trash.restore(5)
+
+
 def test_files_that_nothing_refers_to_go_with_the_trash() -> None:
     """Blobs of what was destroyed are removed once they are old enough not to be on their way in."""
     with ml.start_run("a"):
@@ -113,7 +140,7 @@ def test_files_that_nothing_refers_to_go_with_the_trash() -> None:
         ml.log_artifact("d")
     ml.runs.delete("a")
     young = ml.trash.empty()
-    assert (young["objects"], young["files"]) == (1, 0)
+    assert (young["objects"], young["files"]) == (3, 0)
     for path in Path("modellab.files/blobs").rglob("*"):
         os.utime(path, (1, 1))
     with ml.start_run("b"):
@@ -134,6 +161,8 @@ def test_the_trash_tells_what_emptying_it_destroys(kind: str) -> None:
         ml.log_artifact(b"bytes", "shared.bin")
     gone = {"projects": "p gone", "datasets": "data", "runs": "gone", "artifacts": "d", "evaluations": "test"}[kind]
     getattr(ml, kind).delete(gone)
+    if kind == "datasets":
+        ml.runs.delete("gone")  # it used the dataset, which would stay for it
     told = ml.trash.contents()
     assert (told.files, told.later > 0) == (0, True)
     for path in Path("modellab.files/blobs").rglob("*"):

@@ -594,10 +594,16 @@ def _bin(con: duckdb.DuckDBPyConnection, kind: str, ids: list[str], at: int | No
 
 
 def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
-    """Delete what was in the trash at that time, and what belongs to it."""
+    """Delete what was in the trash at that time and what belongs to it; a dataset that a live run used stays there."""
     then = f"deleted_at <= make_timestamp({micros(at)})"
     con.execute(f"DELETE FROM runs WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
-    con.execute(f"DELETE FROM datasets WHERE {then} OR project_id IN (SELECT project_id FROM projects WHERE {then})")
+    inside = f"({then} OR project_id IN (SELECT project_id FROM projects WHERE {then}))"
+    used = "dataset_id IN (SELECT dataset_id FROM run_datasets WHERE run_id IN (SELECT run_id FROM runs))"
+    con.execute(f"DELETE FROM datasets WHERE {inside} AND NOT {used}")
+    con.execute(
+        f"""UPDATE datasets SET project_id = NULL, deleted_at = coalesce(deleted_at, make_timestamp({micros(at)}))
+        WHERE project_id IN (SELECT project_id FROM projects WHERE {then})"""
+    )
     con.execute(f"DELETE FROM projects WHERE {then}")
     con.execute(
         "DELETE FROM saved_views WHERE project_id <> '' AND project_id NOT IN (SELECT project_id FROM projects)"

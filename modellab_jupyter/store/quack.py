@@ -264,9 +264,9 @@ class Desk:
 
             return _ipc(pa.table({}) if relation is None else relation.to_arrow_table())
 
-    def _in_trash(self) -> tuple[dict[str, int], int, int, int]:
+    def _in_trash(self) -> tuple[dict[str, int], int, int, int, int]:
         found = self.store.in_trash()
-        return found.objects, found.files, found.size, found.later
+        return found.objects, found.files, found.size, found.later, found.kept
 
     def _end(self, talk: str) -> None:
         with self._lock:

@@ -209,15 +209,15 @@ class LakeStore(SharedStore):
 
     def in_trash(self) -> bin_.Contents:
         """Return what emptying the trash destroys in the lake; see `bin.contents`."""
-        objects, wanted, listings, folders = self.read(bin_.look)
+        objects, kept, wanted, listings, folders = self.read(bin_.look)
         try:
             for digest in listings:
                 wanted |= {str(member["digest"]) for member in self.blobs.members(digest)}
         except (DamagedError, NotFoundError):  # then nobody can tell what belongs to it, and every file stays
-            return bin_.Contents(objects, 0, 0, 0)
+            return bin_.Contents(objects, 0, 0, 0, kept)
         with self._lake.connect(write=False) as con:
             gone = _unwanted(con, wanted, folders)
-        return bin_.Contents(objects, len(gone), sum(gone.values()), 0)
+        return bin_.Contents(objects, len(gone), sum(gone.values()), 0, kept)
 
     def collect(self) -> tuple[int, int]:
         """Remove files that nothing refers to, from the lake and from this machine; see `Store.collect`."""
