@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,9 @@ def band(report: Report, ranked: Ranking, kind: Kind) -> tuple[Floats, Floats] |
     return low, high
 
 
-def thresholds(report: Report, most: int = 500) -> dict[str, Floats] | None:
+def thresholds(
+    report: Report, most: int = 500, c: int | None = None, also: Sequence[float] = ()
+) -> dict[str, Floats] | None:
     """Return what each threshold would give, from high to low; None without scores of two classes.
 
     Parameters
@@ -130,6 +132,10 @@ def thresholds(report: Report, most: int = 500) -> dict[str, Floats] | None:
     report : Report
     most : int
         Of more distinct scores as many are given, those at equal steps of the ranking and the last.
+    c : int, optional
+        The class that is parted from the rest, by its place; default: the positive one of two.
+    also : sequence of float
+        Thresholds that must part the rows exactly: the scores that this needs are given too.
 
     Returns
     -------
@@ -138,10 +144,11 @@ def thresholds(report: Report, most: int = 500) -> dict[str, Floats] | None:
         weight) of them are, and are not; ``sum``: their probabilities together.
     """
     sample = report.sample
-    if sample.probabilities is None or sample.positive is None:
+    c = sample.positive if c is None else c
+    if sample.probabilities is None or c is None:
         return None
-    ranked, own = ranking(report, sample.positive), weights(report)
-    score = sample.probabilities[:, sample.positive]
+    ranked, own = ranking(report, c), weights(report)
+    score = sample.probabilities[:, c]
     tp, fp = ranked.counted(own)
     columns = {
         "score": score[ranked.order][ranked.ends],
@@ -150,8 +157,11 @@ def thresholds(report: Report, most: int = 500) -> dict[str, Floats] | None:
         "sum": np.cumsum((own * score)[ranked.order])[ranked.ends],
     }
     size = len(ranked.ends)
-    kept = np.arange(size) if size <= most else np.unique(np.linspace(0, size - 1, most).astype(int))
-    return {name: values[kept] for name, values in columns.items()}
+    if size > most:
+        needed = np.searchsorted(-columns["score"], -np.asarray(also, dtype=float), side="right") - 1
+        kept = np.unique(np.r_[np.linspace(0, size - 1, most).astype(int), needed[needed >= 0]])
+        columns = {name: values[kept] for name, values in columns.items()}
+    return columns
 
 
 def reliability(report: Report) -> dict[str, Floats] | None:

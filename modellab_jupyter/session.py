@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("modellab_jupyter")
 BEAT_EVERY = 15.0  # seconds
+SHARE_EVERY = 20.0  # seconds after which what was logged goes to a shared store: two may fail before it is stale
+SHARE_SOON = 2.0  # seconds until it does so for the first time
+SHARE_WAIT = 5.0  # seconds that it waits for other writers then
+FINISH_WAIT = 30.0  # seconds that the end of the process waits for it
 END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
 SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
@@ -85,14 +89,14 @@ class Session:
         self._cells: list[schema.CellExecuted] = []  # told while no run was active
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
         self._store: Store | None = None
-        self._beat: threading.Thread | None = None
+        self._beating: list[threading.Thread] = []  # the last one, and those before it that are about to end
         self._stop = threading.Event()
         self._told_disk = False
         self._told_lost = False
         self._handled: list[signal.Signals] = []  # signals whose default, the end of the process, waits for us
         self._told_store = False
         self._behind: float | None = None  # since when the store could not be reached
-        self._pid = os.getpid()
+        self._ends_in = 0  # the process whose end by multiprocessing ends our runs
 
     @property
     def store(self) -> Store:
@@ -261,17 +265,16 @@ class Session:
         """Make a run the innermost one and keep its heartbeat."""
         self.active.append(run)
         self._watch()
+        self._finalize()
         for cell in self._cells:
             self.record(cell)
         self._cells.clear()
-        if self._stop.is_set() or self._beat is None or not self._beat.is_alive():
-            self._stop = (
-                threading.Event()
-            )  # its own for each thread, so that one that is ending cannot be taken for this
-            self._beat = threading.Thread(
-                target=self._beats, args=(self._stop,), name="modellab-heartbeat", daemon=True
-            )
-            self._beat.start()
+        self._beating = [thread for thread in self._beating if thread.is_alive()]
+        if self._stop.is_set() or not self._beating:
+            self._stop = threading.Event()  # one for each thread: one that is ending cannot be taken for another
+            beat = threading.Thread(target=self._beats, args=(self._stop,), name="modellab-heartbeat", daemon=True)
+            self._beating.append(beat)
+            beat.start()
 
     def leave(self, run: Run) -> None:
         """Take a run off the active ones."""
@@ -281,6 +284,15 @@ class Session:
         if not self.active:
             self._stop.set()
             self._unwatch()
+
+    def _finalize(self) -> None:
+        """Have a worker of multiprocessing end its runs: it leaves by ``os._exit``, past atexit."""
+        if not _is_worker() or self._ends_in == os.getpid():
+            return
+        from multiprocessing.util import Finalize
+
+        self._ends_in = os.getpid()
+        Finalize(None, _at_exit, exitpriority=10)
 
     def _watch(self) -> None:
         """Have signals that end the process by default end its runs first; a handler of the user's stays alone."""
@@ -303,7 +315,7 @@ class Session:
         """Write down that the runs end, nothing that could take time, and end the process as the signal would have."""
         try:
             with self.journal.alone(1.0) as free:
-                if free and os.getpid() == self._pid:
+                if free:
                     for run in reversed(self.active[:]):
                         run.cut(f"the process was ended by {signal.Signals(number).name}")
                     self.journal.close()
@@ -321,21 +333,27 @@ class Session:
             self.journal.close()
 
     def _beats(self, stop: threading.Event) -> None:
-        while not stop.wait(BEAT_EVERY):
-            for run in list(self.active):
-                try:
+        """Say that the runs of this process are alive, in the journal and so in a store that others share."""
+        shared = self.settings.shared is not None
+        pause = SHARE_SOON if shared else BEAT_EVERY
+        while not stop.wait(pause):
+            pause = SHARE_EVERY if shared else BEAT_EVERY
+            for run in [run for run in self.active if run.is_own]:
+                with suppress(OSError):  # kept in memory; the next log call says it, in the user's own thread
                     self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
-                except OSError:  # kept in memory; the next log call says it, in the user's own thread
-                    continue
+            if shared:
+                with suppress(Exception):  # nothing may end the heartbeat; it tries again, and the run's end says it
+                    self.warm()
+                    self.store.ingest(wait=SHARE_WAIT)
 
     def finish(self) -> None:
         """End what is still active at the end of the process, as it ended."""
-        if os.getpid() != self._pid:
-            return  # a forked child: the runs are its parent's
-        for run in reversed(self.active[:]):
+        for run in reversed(self.active[:]):  # in a forked child those of its parent stay as they are
             run.end(_ending())
         self.recorder.stop()
         self._stop.set()
+        for thread in self._beating:  # cut off in DuckDB's C++, it would take the process down with it
+            thread.join(FINISH_WAIT)
         try:
             self.journal.flush()
             self.journal.close()
@@ -350,10 +368,18 @@ class Session:
 
 def _ending() -> schema.Status:
     """Return how a process that ends with open runs ended them."""
-    last: Any = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    last: Any = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None) or sys.exc_info()[1]
     if sys.modules.get("ipykernel.kernelapp") is not None or isinstance(last, KeyboardInterrupt):
         return "interrupted"
-    return "failed" if last is not None else "finished"
+    if last is not None and not (isinstance(last, SystemExit) and not last.code):
+        return "failed"
+    return "interrupted" if _is_worker() else "finished"  # Python 3.13 on tells no worker how its work ended
+
+
+def _is_worker() -> bool:
+    """Tell whether multiprocessing started this process."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
 
 
 _session: Session | None = None
@@ -367,9 +393,10 @@ class _Guard:
 
 
 def _after_fork() -> None:
-    """Give a forked child a lock that nobody holds, and signals that end it: the runs are its parent's."""
+    """Give a forked child locks that nobody holds, and signals that end it: the runs are its parent's."""
     _Guard.lock = threading.RLock()
     if _session is not None:
+        _session._stop = threading.Event()  # noqa: SLF001 - the same module
         _session._unwatch()  # noqa: SLF001 - the same module
 
 

@@ -66,6 +66,11 @@ class Run:
         return f"<Run {self.name!r} {self.status} {self.id}>"
 
     @property
+    def is_own(self) -> bool:
+        """Whether this process started or resumed it; a forked child logs to its parent's runs and never ends them."""
+        return os.getpid() == self._pid
+
+    @property
     def rng(self) -> np.random.Generator:
         """A NumPy generator that belongs to this run alone, from its seed."""
         if self._rng is None:
@@ -371,7 +376,7 @@ class Run:
         error : str or exception, optional
             Why it failed.
         """
-        if self.status != "running" or os.getpid() != self._pid:  # of a forked child: the run is its parent's
+        if self.status != "running" or not self.is_own:
             return
         if status not in {"finished", "failed", "interrupted"}:
             raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {status!r}.")
@@ -388,7 +393,7 @@ class Run:
 
     def cut(self, error: str) -> None:
         """Write down that the run is interrupted and wait for nothing; for a process that is being ended."""
-        if self.status == "running":
+        if self.status == "running" and self.is_own:
             self._ended("interrupted", error)
 
     @contextmanager

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter import catalog, judge, schema, session
+from modellab_jupyter import catalog, differing, judgement, schema, session
 from modellab_jupyter import summary as summary_
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreError, hint
 from modellab_jupyter.schema import RunRecord, greater_is_better
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from modellab_jupyter.widgets.dashboard import Dashboard
     from modellab_jupyter.widgets.datasets import DatasetList
     from modellab_jupyter.widgets.projects import ProjectList
-    from modellab_jupyter.widgets.saved import Page, Thresholds
+    from modellab_jupyter.widgets.saved import Page
 
+latest_evaluations = judgement.latest
 NAME_LENGTH = 200  # characters of the name of a view
 COMPARED = (
     "run", "metric", "estimate", "baseline", "difference", "low", "high", "p_value", "q_value", "evidence", "reason",
@@ -184,6 +185,7 @@ def compare(*runs: str | Run | RunRecord) -> Page:
         There are fewer than two different runs.
     """
     from modellab_jupyter.widgets.compare import compare as page
+    from modellab_jupyter.widgets.compare import names_of
 
     store = session.current().store
     ids = list(dict.fromkeys(_id(run) for run in runs))
@@ -192,31 +194,36 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     table = store.runs(run_ids=ids)
     order = [table.column("run_id").to_pylist().index(run) for run in ids]
     table = table.take(order)
-    return page(table, differences(table), title="Comparison of " + " and ".join(table.column("name").to_pylist()))
+    names = names_of(table)
+    known: dict[str, Report] = {}
+    found = differences(table, known)
+    title = f"Comparison of {' and '.join(table.column('name').to_pylist()) if len(ids) <= 4 else f'{len(ids)} runs'}"
+    return page(table, found, differing.details(table, names, known), title=title)
 
 
-def differences(table: pa.Table) -> Any:
+def differences(table: pa.Table, known: dict[str, Report] | None = None) -> Any:
     """Return the paired differences of runs with their baseline: a frame with the columns of `COMPARED`.
 
     Evaluations of one name on the same rows are paired, those named ``"test"`` before others. P-values are corrected
-    over all metrics and runs together (Benjamini and Hochberg).
+    over all metrics and runs together (Benjamini and Hochberg). Reports that are rebuilt are put into `known`.
     """
     import pandas as pd
 
     from evalharness import METRICS, adjusted, comparable
+    from modellab_jupyter.widgets.compare import names_of
 
-    names, ids = table.column("name").to_pylist(), table.column("run_id").to_pylist()
+    names, ids = names_of(table), table.column("run_id").to_pylist()
     flags = table.column("baseline").to_pylist()
     lead = ids[flags.index(True) if True in flags else 0]
-    found = _evaluations(ids)
-    reports: dict[str, Report] = {}
+    found = judgement.evaluations(ids)
+    reports = {} if known is None else known
     rows: list[dict[str, Any]] = []
     for run_id, title in zip(ids, names, strict=True):
         for name, base in found.get(lead, {}).items() if run_id != lead else ():
             other = found.get(run_id, {}).get(name)
             if other is None or other["labels_digest"] != base["labels_digest"]:
                 continue
-            mine, theirs = (_report(one, reports) for one in (other, base))
+            mine, theirs = (judgement.report_of(one, reports) for one in (other, base))
             if comparable(mine, theirs) is not None:
                 continue
             rows += [
@@ -258,8 +265,6 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
     DamagedError
         The evaluation's folder is not there any more.
     """
-    import pandas as pd
-
     from modellab_jupyter.widgets.evaluation import evaluation as page
 
     run_id = _id(run)
@@ -269,72 +274,13 @@ def evaluation(run: str | Run | RunRecord, name: str | None = None) -> Page:
         raise NotFoundError(
             f"run {run_id!r} was not evaluated{under}; run.evaluate(predictions=..., labels=...) does it."
         )
-    owner = session.current()
-    folder = owner.store.folder(found["folder"])
-    if not (folder / "metrics.json").is_file():
-        raise DamagedError(f"the folder of this evaluation is not there any more; restore {folder} from a copy.")
-    report = _report(found)
-    metrics = owner.store.read(queries.estimates, [found["evaluation_id"]])
-    failures = [
-        {"category": category["category"]}
-        | {name: value for name, value in example.items() if name != "values"}
-        | {f"feature {name}": value for name, value in example["values"].items()}
-        for category in json.loads((folder / "failure_examples.json").read_text("utf-8"))["categories"]
-        for example in category["examples"]
-    ]
-    return page({
-        "title": f"{found['run']}, {found['name']}",
-        "takeaway": found["takeaway"],
-        "n": found["n"],
-        "metrics": metrics.drop_columns(["evaluation_id", "run_id"]),
-        "slices": pd.DataFrame(json.loads((folder / "slices.json").read_text("utf-8"))["rows"]),
-        "failures": failures,
-        "curves": report.curves(),
-        "thresholds": _thresholds(report),
-    })  # fmt: skip
-
-
-def _thresholds(report: Report) -> Thresholds | None:
-    from modellab_jupyter.widgets.saved import Thresholds
-
-    columns, sample = report.thresholds(), report.sample
-    if columns is None:
-        return None
-    level = report.config.confidence_level
-    return Thresholds(columns, sample.threshold, str(report.positive), level, counted=sample.plain)
-
-
-def latest_evaluations(run_ids: Sequence[str], name: str | None = None) -> dict[str, dict[str, Any]]:
-    """Return the latest evaluation of each run that has one: of that name, else named "test" where there is one."""
-    found = _evaluations(run_ids)
-    if name is None:
-        return {run_id: next(iter(by_name.values())) for run_id, by_name in found.items()}
-    return {run_id: by_name[name] for run_id, by_name in found.items() if name in by_name}
-
-
-def _evaluations(run_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return the latest evaluation of each name of each run; "test" first, then the newest."""
-    rows = session.current().store.read(queries.evaluations, run_ids=run_ids).to_pylist()
-    rows.sort(key=lambda row: row["name"] != "test")  # stable: the newest of a name stays first
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(row["run_id"], {}).setdefault(row["name"], row)
-    return found
+    return page(judgement.parts(found))
 
 
 def metric_names(table: pa.Table) -> list[str]:
     """Return the metrics of a runs table."""
     own = [field.name for field in table.schema if not (field.metadata or {}).get(b"modellab.part")]
     return [name.removeprefix("metrics.") for name in own if name.startswith("metrics.")]
-
-
-def _report(found: dict[str, Any], known: dict[str, Report] | None = None) -> Report:
-    """Return the report of a stored evaluation, one that was rebuilt before where it is `known`."""
-    known = {} if known is None else known
-    if found["evaluation_id"] not in known:
-        blob = session.current().store.blobs.get(found["predictions"])
-        known[found["evaluation_id"]] = judge.rebuilt(blob, json.loads(found["settings"]))
-    return known[found["evaluation_id"]]
 
 
 def _id(run: str | Run | RunRecord) -> str:

@@ -29,13 +29,15 @@ FLOORS = [
     {"assets", "api", "transfer"},
     {"catalog"},
     {"templates", "repro", "widgets"},
+    {"judgement"},
+    {"differing"},
     {"views", "exporter"},
     {"demo", "doctor"},
     {"magics", "cli", "server"},
 ]
 ONLY_IN = {  # heavy or hosting packages, and the places that know them
     "duckdb": {"store"},
-    "matplotlib": {"evalharness/plots", "widgets"},
+    "matplotlib": {"evalharness/plots"},
     "plotly": {"widgets"},
     "IPython": {"magics", "cells", "widgets"},
     "ipywidgets": {"widgets", "magics"},

@@ -421,7 +421,7 @@ def test_each_of_many_short_runs_has_a_heartbeat() -> None:
     for _ in range(8):
         owner = session.current()
         run = ml.start_run("a")
-        beat = owner._beat
+        beat = owner._beating[-1]
         assert not owner._stop.is_set()
         assert beat.is_alive()
         owner.leave(run)

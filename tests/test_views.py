@@ -20,6 +20,28 @@ def judged(name, right, *, project="p", baseline=False, rows=60, shift=0):
     return run
 
 
+def sections(page):
+    """Give the saved sections of a page, those inside of others too."""
+
+    def inside(parts):
+        for part in parts:
+            yield part
+            yield from inside(part.get("sections", ()))
+
+    return list(inside(json.loads(page.to_json()["data"])["sections"]))
+
+
+def columns(section):
+    return {column["name"]: column for column in section.get("columns", ())}
+
+
+def rows(page, caption):
+    """Give the saved rows of a table of a page."""
+    found = columns(next(part for part in sections(page) if part.get("caption") == caption))
+    lists = {n: [c["levels"][i] for i in c["codes"]] if "codes" in c else c["values"] for n, c in found.items()}
+    return [dict(zip(lists, line, strict=True)) for line in zip(*lists.values(), strict=True)]
+
+
 def test_differences_are_those_of_the_harness_and_corrected_together():
     """Every run is compared with the baseline on the same rows; q-values are over all runs and metrics."""
     from evalharness import adjusted
@@ -72,10 +94,11 @@ def test_figures_are_handed_out_as_plotlys_own():
     judged("base", 30, baseline=True)
     judged("good", 58)
 
-    figure = ml.compare("base", "good").figures()["accuracy"]
+    figure = ml.compare("base", "good").figures()["Paired differences, scores"]
 
     assert type(figure).__module__.startswith("plotly")
-    assert figure.layout.xaxis.title.text == "difference in accuracy to the baseline"
+    assert figure.layout.xaxis.title.text == "difference to the baseline"
+    assert "accuracy" in figure.layout.yaxis.ticktext
 
 
 def test_the_source_speaks_of_the_project_alone():
@@ -227,14 +250,10 @@ def test_features_do_not_hide_what_a_failure_was():
     with ml.start_run("a", project_id="p") as run:
         run.evaluate(np.r_[1 - labels[:5], labels[5:]], labels, data, config=CONFIG)
 
-    sections = json.loads(ml.evaluation("a")._repr_mimebundle_()["application/vnd.modellab.v1+json"]["data"])[
-        "sections"
-    ]
-    failures = next(section for section in sections if section.get("caption") == "Failures")
-    rows = next(column for column in failures["columns"] if column["name"] == "row")
+    shown = [part for part in sections(ml.evaluation("a")) if "feature row" in columns(part)]
 
-    assert max(rows["values"]) < 60
-    assert "feature row" in [column["name"] for column in failures["columns"]]
+    assert len(shown) >= 1
+    assert max(row for part in shown for row in columns(part)["row"]["values"]) < 60
 
 
 def test_the_best_run_is_best_on_the_labels_that_most_runs_share():
@@ -455,3 +474,205 @@ def test_the_metric_of_a_run_is_the_one_that_says_most():
     assert found["judged"]["metric"] == "accuracy"
     assert found["bare"]["metric"] is None
     assert not any(row["best"] for row in found.values())
+
+
+def test_runs_that_differ_in_nothing_show_nothing_that_differs():
+    """Two runs of one script have the same params, data and environment, and the page says so in sentences."""
+    import pandas as pd
+
+    data = pd.DataFrame({"x": np.arange(20.0)})
+    for name in ("a", "b"):
+        with ml.start_run(name, project_id="p", params={"depth": 3}) as run:
+            run.log_dataset(data, name="train")
+
+    text = str(ml.compare("a", "b"))
+
+    assert "All params are the same." in text
+    assert "All runs used the same data." in text
+    assert "packages, platform and git commit are the same" in text
+
+
+def test_versions_of_data_and_seeds_that_differ_are_shown():
+    """The page tells which version each run used, what changed between them, and another seed."""
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    old = pd.DataFrame({"x": rng.normal(size=300), "y": 1.0})
+    new = pd.DataFrame({"x": rng.normal(3, 1, size=350), "z": 1.0})
+    for name, data, seed in (("a", old, 1), ("b", new, 2)):
+        with ml.start_run(name, project_id="p", seed=seed) as run:
+            run.log_dataset(data, name="train")
+
+    page = ml.compare("a", "b")
+    used = rows(page, "Data that differ")[0]
+    text = str(page)
+
+    assert used["run 0"].startswith("version 1, 300 × 2, ")
+    assert used["run 1"].startswith("version 2, 350 × 2, ")
+    assert "train, version 1 → 2: rows 300 → 350; columns added: z; columns removed: y" in text
+    assert "distribution changed in 1 of 1 columns: x" in text
+    assert [(r["name"], r["run 0"], r["run 1"]) for r in rows(page, "Environment that differs")] == [("seed", "1", "2")]
+
+
+def test_packages_that_differ_are_shown(monkeypatch):
+    """A package of another version, one that came and one that went, are told from the stored environments."""
+    from modellab_jupyter import environment
+
+    content = environment.capture()
+    with ml.start_run("a", project_id="p"):
+        pass
+    other = {name: version for name, version in content["packages"].items() if name != "pandas"}
+    monkeypatch.setattr(environment, "capture", lambda: {**content, "packages": {**other, "numpy": "0.1", "new": "1"}})
+    with ml.start_run("b", project_id="p"):
+        pass
+
+    found = {r["name"]: (r["run 1"], r["change"]) for r in rows(ml.compare("a", "b"), "Environment that differs")}
+
+    assert found == {"numpy": ("0.1", "changed"), "new": ("1", "added"), "pandas": (None, "removed")}
+
+
+def test_series_and_curves_of_compared_runs_are_overlaid():
+    """Metrics with steps, and curves of probabilities, are in one figure each, with a line for each run."""
+    labels = np.arange(80) % 2
+    for name, noise in (("a", 0.3), ("b", 0.6)):
+        with ml.start_run(name, project_id="p", baseline=name == "a") as run:
+            for step in range(5000):
+                run.log_metrics({"loss": 9.0 if step == 1234 else 1 / (step + 1)}, step=step)
+            run.log_metrics({"once": 1.0})
+            p = np.clip(0.2 + 0.6 * labels + noise * np.random.default_rng(0).normal(size=80), 0, 1)
+            run.evaluate(p, labels, config=CONFIG)
+
+    page = ml.compare("a", "b")
+    drawn = page.figures()
+
+    assert {"ROC curves", "Precision and recall", "Calibration", "loss by step"} <= set(drawn)
+    assert "once by step" not in drawn
+    for caption in ("ROC curves", "loss by step"):
+        assert [t.name for t in drawn[caption].data if t.name in ("a", "b")] == ["a", "b"]
+    assert all(max(line.y) == 9 and len(line.y) < 500 for line in drawn["loss by step"].data)
+    assert len(page.to_json()["data"]) < 60_000
+
+
+def shown_kinds(page):
+    return {part["kind"] for part in sections(page)}
+
+
+def test_an_evaluation_of_many_classes_has_a_matrix_and_a_slider_for_each():
+    """Each class against the rest counts as NumPy does; rows of the matrix add up to the classes."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 4, 500)
+    p = rng.dirichlet(np.ones(4), 500) + 0.5 * np.eye(4)[labels]
+    p /= p.sum(axis=1, keepdims=True)
+    names = np.array(["a", "b", "c", "d"])
+    with ml.start_run("many", project_id="p") as run:
+        run.evaluate(p, names[labels], classes=list(names), config=CONFIG)
+
+    page = ml.evaluation("many")
+    matrix = next(part for part in sections(page) if part["kind"] == "matrix")
+    panel = next(part for part in sections(page) if part["kind"] == "thresholds")
+
+    assert [sum(row) for row in matrix["counts"]] == np.bincount(labels).tolist()
+    assert [matrix["counts"][i][i] for i in range(4)] == [
+        int(np.sum((labels == i) & (p.argmax(axis=1) == i))) for i in range(4)
+    ]
+    assert [one["name"] for one in panel["classes"]] == ["a", "b", "c", "d"]
+    for c, one in enumerate(panel["classes"]):
+        kept = sum(score >= 0.37 for score in one["score"]) - 1
+        assert (one["tp"][kept], one["fp"][kept]) == (
+            int(np.sum((p[:, c] >= 0.37) & (labels == c))),
+            int(np.sum((p[:, c] >= 0.37) & (labels != c))),
+        )
+    assert rows(page, "By class")[0]["support"] == int(np.sum(labels == 0))
+
+
+def test_very_many_classes_are_shown_by_those_with_the_most_errors():
+    """Of 40 classes twelve have a row of their own in the matrix, and no row is lost."""
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 40, 2000)
+    guess = np.where(rng.uniform(size=2000) < 0.7, labels, rng.integers(0, 40, 2000))
+    with ml.start_run("many", project_id="p") as run:
+        run.evaluate(guess, labels, config=CONFIG)
+
+    matrix = next(part for part in sections(ml.evaluation("many")) if part["kind"] == "matrix")
+
+    assert matrix["classes"][-1] == "28 other classes"
+    assert sum(map(sum, matrix["counts"])) == 2000
+
+
+def test_an_evaluation_of_numbers_shows_predictions_residuals_and_intervals():
+    """Predictions against labels, with the largest errors kept of very many rows; no slider, no matrix."""
+    rng = np.random.default_rng(3)
+    labels = rng.normal(10, 3, 4000)
+    guess = labels + rng.normal(0, 1, 4000)
+    guess[17] = labels[17] + 40
+    with ml.start_run("numbers", project_id="p") as run:
+        run.evaluate(guess, labels, config=CONFIG)
+
+    page = ml.evaluation("numbers")
+    drawn = page.figures()
+
+    assert {"Predicted against actual", "Residuals", "Error by size of the label"} <= set(drawn)
+    dots = next(trace for trace in drawn["Residuals"].data if trace.mode == "markers")
+    assert len(dots.y) <= 300
+    assert max(dots.y) == pytest.approx(40)
+    assert [round(row["level"], 2) for row in rows(page, "Prediction intervals")] == [0.8, 0.9, 0.95]
+    assert not shown_kinds(page) & {"thresholds", "matrix"}
+    assert "of 4,000 rows are drawn, those with the largest errors among them." in str(page)
+
+
+def test_slices_failures_and_stress_of_an_evaluation_are_shown():
+    """Slices with what they show against the rest, failures by rule with their rows, and curves over severity."""
+    import pandas as pd
+
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"x": rng.normal(size=600), "<b>where</b>": rng.choice(["here", "there"], 600)})
+    labels = (data["x"] > 0).to_numpy().astype(int)
+    wrong = (data["<b>where</b>"] == "there") & (rng.uniform(size=600) < 0.4)
+
+    def predict(frame):
+        return np.clip(0.5 + 0.3 * frame["x"].to_numpy(dtype=float), 0, 1)
+
+    p = np.where(wrong, 1 - predict(data), predict(data))
+    with ml.start_run("a", project_id="p") as run:
+        run.evaluate(p, labels, data, predict=predict, config=CONFIG | {"run_stress_tests": True})
+
+    page = ml.evaluation("a")
+    slices = {row["slice"]: row for row in rows(page, "Slices")}
+    categories = rows(page, "Failures by category")
+    folds = [part["title"] for part in sections(page) if part["kind"] == "fold"]
+
+    assert next(row for name, row in slices.items() if "there" in name)["evidence"] == "worse"
+    assert next(row for name, row in slices.items() if "there" in name)["adjusted_estimate"] is not None
+    assert sum(row["count"] for row in categories) == int(np.sum((p >= 0.5) != labels))
+    assert any(title.startswith(str(categories[0]["category"])) for title in folds)
+    assert "Stress: accuracy" in page.figures()
+    assert "Stress tests in numbers" in folds
+    assert "<b>where" not in page.to_html()
+
+
+def test_a_metric_without_an_interval_says_why():
+    """The table of metrics has the reason beside the number that has no interval."""
+    labels = np.arange(60) % 2
+    with ml.start_run("a", project_id="p") as run:
+        run.evaluate(np.clip(0.3 + 0.4 * labels, 0, 1), labels, config=CONFIG)
+
+    found = {row["metric"]: row for row in rows(ml.evaluation("a"), "Metrics")}
+
+    assert all(row["low"] is not None or row["reason"] for row in found.values())
+
+
+def test_pages_of_ten_thousand_rows_stay_small():
+    """An evaluation of 10,000 rows with 20 columns, and a comparison of two, are below 120 kB each in all forms."""
+    import pandas as pd
+
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame({f"x{i}": rng.normal(size=10_000) for i in range(16)})
+    for i in range(4):
+        data[f"c{i}"] = rng.choice(list("abcdef"), 10_000)
+    labels = (data["x0"] + rng.normal(size=10_000) > 0.3).to_numpy().astype(int)
+    for name, weight in (("a", 1.6), ("b", 0.6)):
+        with ml.start_run(name, project_id="p", params={"weight": weight}) as run:
+            run.evaluate(1 / (1 + np.exp(-weight * data["x0"].to_numpy())), labels, data, config=CONFIG)
+
+    for page in (ml.evaluation("a"), ml.compare("a", "b")):
+        assert len(json.dumps(page._repr_mimebundle_())) < 120_000

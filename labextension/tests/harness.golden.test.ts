@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
+import { Operating } from '../src/core/operating.ts';
+import type { JsonObject } from '../src/core/protocol.ts';
 import { equalMass, equalWidth } from '../src/harness/calibration.ts';
 import { SIZES } from '../src/harness/cells.ts';
 import { compare, evidence } from '../src/harness/compare.ts';
@@ -166,6 +168,11 @@ function table(): Json {
   return Object.fromEntries(TABLE.map(spec => [spec.name, Object.fromEntries(fields.map(field => [field, spec[field]]))]));
 }
 
+function operating({ thresholds, ...given }: Json): Json {
+  const one = new Operating(given as JsonObject, given.level as number, given.counted as boolean), { roc, pr } = { roc: one.roc(), pr: one.pr() };
+  return { at: (thresholds as number[]).map(threshold => one.at(threshold)), roc: [roc.x, roc.y], pr: [pr.x, pr.y] };
+}
+
 const report = sized(evaluation);
 
 const COMPUTE: Record<string, (given: Json) => Json> = {
@@ -180,6 +187,7 @@ const COMPUTE: Record<string, (given: Json) => Json> = {
   folders: given => documents(evaluate(given as unknown as Options)),
   intervals: interval,
   bins,
+  operating,
   refused: refusal,
   archive,
 };

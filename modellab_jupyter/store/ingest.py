@@ -306,7 +306,8 @@ def _lives(con: duckdb.DuckDBPyConnection, events: Sequence[AnyEvent]) -> None:
     _load(
         con,
         """UPDATE runs SET status = fresh.ending, error = fresh.message, duration = fresh.seconds,
-        lost = runs.lost + fresh.missing, ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
+        lost = coalesce(runs.lost, 0) + fresh.missing,
+        ended_at = make_timestamp(fresh.us), updated_at = make_timestamp(fresh.us)
         FROM fresh WHERE runs.run_id = fresh.run""",
         {
             "run": [e.run_id for e in ended],

@@ -1,4 +1,4 @@
-"""Tables to figures: plain Plotly data, and the same figure as a still SVG.
+"""Tables to figures: plain Plotly data, which `still` draws as SVG.
 
 Every name in a figure passes :func:`label`, because Plotly reads markup in all that it draws. Colours are
 those of Okabe and Ito [1]_, told apart by people with any colour vision; lines differ in dashes too.
@@ -11,21 +11,31 @@ References
 from __future__ import annotations
 
 import html
-import io
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter.widgets.saved import cut, number, one_line
+from modellab_jupyter.widgets.still import svg
+from modellab_jupyter.widgets.words import cut, number, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
+__all__ = [
+    "DASHES", "LOOKS", "PALETTE", "QUIET", "Figure", "axis", "band", "bars", "calibration", "curves", "describe",
+    "estimates", "guide", "label", "numbers", "precision_recall", "rate", "roc", "svg",
+]  # fmt: skip
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#F0E442")
 DASHES = ("solid", "dash", "dot", "dashdot")
 QUIET = "#808080"
+LOOKS = {
+    "better": (PALETTE[2], "triangle-up"),
+    "worse": (PALETTE[1], "triangle-down"),
+    "different": (PALETTE[3], "diamond"),
+}
+"""Colour and shape of what was judged."""
 
 Figure = dict[str, Any]
 
@@ -35,7 +45,8 @@ def label(text: str, length: int = 40) -> str:
     return html.escape(cut(one_line(text), length), quote=False)
 
 
-def _axis(title: str, **more: Any) -> dict[str, Any]:
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """Return an axis of that title."""
     return {"title": {"text": label(title, 60)}, **more}
 
 
@@ -77,7 +88,7 @@ def curves(series: pa.Table, names: Mapping[str, str], metric: str) -> Figure:
         for i, (run_id, (x, y)) in enumerate(lines.items())
         if x
     ]
-    return {"data": data, "layout": {"xaxis": _axis("step"), "yaxis": _axis(metric)}}
+    return {"data": data, "layout": {"xaxis": axis("step"), "yaxis": axis(metric)}}
 
 
 def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = False) -> Figure:
@@ -86,7 +97,7 @@ def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = Fal
     Parameters
     ----------
     rows
-        Each with ``label``, ``value`` and, where known, ``low``, ``high`` and ``color``.
+        Each with ``label``, ``value`` and, where known, ``low``, ``high``, ``color`` and ``symbol``.
     title
         What the horizontal axis is.
     zero
@@ -95,10 +106,13 @@ def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = Fal
     known = [r for r in rows if _finite(r.get("value")) is not None]
     # The place is a number and the name a tick: equal names stay apart.
     places = list(range(len(known)))
-    groups = dict.fromkeys(str(r.get("color") or PALETTE[0]) for r in known)
+    looks = [
+        (str(r.get("color") or PALETTE[0]), str(r.get("symbol") or ("diamond" if r.get("color") else "circle")))
+        for r in known
+    ]
     data: list[dict[str, Any]] = []
-    for color in groups:
-        mine = [i for i in places if str(known[i].get("color") or PALETTE[0]) == color]
+    for color, symbol in dict.fromkeys(looks):
+        mine = [i for i in places if looks[i] == (color, symbol)]
         value = [float(known[i]["value"]) for i in mine]
         low = [_finite(known[i].get("low")) for i in mine]
         high = [_finite(known[i].get("high")) for i in mine]
@@ -111,7 +125,7 @@ def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = Fal
                 "marker": {
                     "size": 9,
                     "color": color,
-                    "symbol": "circle" if color == PALETTE[0] else "diamond",
+                    "symbol": symbol,
                 },
                 "error_x": {
                     "type": "data",
@@ -128,7 +142,7 @@ def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = Fal
             }
         )
     if zero and known:
-        data.insert(0, _guide([0.0, 0.0], [-0.5, len(known) - 0.5], "no difference"))
+        data.insert(0, guide([0.0, 0.0], [-0.5, len(known) - 0.5], "no difference"))
     ticks = {
         "tickvals": places,
         "ticktext": [label(str(r["label"]), 36) for r in known],
@@ -137,11 +151,12 @@ def estimates(rows: Sequence[Mapping[str, Any]], title: str, *, zero: bool = Fal
     }
     return {
         "data": data,
-        "layout": {"xaxis": _axis(title, zeroline=False), "yaxis": ticks, "showlegend": False},
+        "layout": {"xaxis": axis(title, zeroline=False), "yaxis": ticks, "showlegend": False},
     }
 
 
-def _guide(x: list[float], y: list[float], name: str) -> dict[str, Any]:
+def guide(x: list[float], y: list[float], name: str) -> dict[str, Any]:
+    """Return a quiet dashed line to compare with."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -154,7 +169,8 @@ def _guide(x: list[float], y: list[float], name: str) -> dict[str, Any]:
     }
 
 
-def _numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
+def numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
+    """Return the first of some columns that is there, None in place of what is no finite number."""
     for name in names:
         if columns.get(name) is not None:
             return [_finite(v) for v in (columns[name].tolist() if hasattr(columns[name], "tolist") else columns[name])]
@@ -163,28 +179,49 @@ def _numbers(columns: Mapping[str, Any], *names: str) -> list[float | None]:
     )
 
 
-def _band(x: list[float | None], columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+def band(
+    x: Sequence[float | None],
+    columns: Mapping[str, Any],
+    color: str = PALETTE[0],
+    fill: str = "rgba(0,114,178,0.18)",
+) -> list[dict[str, Any]]:
+    """Return both edges of the area between the columns ``low`` and ``high``; nothing where they are not there."""
     if columns.get("low") is None or columns.get("high") is None:
         return []
-    low, high = _numbers(columns, "low"), _numbers(columns, "high")
+    low, high = numbers(columns, "low"), numbers(columns, "high")
     edge = {
         "type": "scatter",
         "mode": "lines",
-        "x": x,
+        "x": list(x),
         "hoverinfo": "skip",
         "showlegend": False,
-        "line": {"width": 0, "color": PALETTE[0]},
+        "line": {"width": 0, "color": color},
     }
-    return [{**edge, "y": low}, {**edge, "y": high, "fill": "tonexty", "fillcolor": "rgba(0,114,178,0.18)"}]
+    return [{**edge, "y": low}, {**edge, "y": high, "fill": "tonexty", "fillcolor": fill}]
 
 
-def _rate(title: str) -> dict[str, Any]:
-    return _axis(title, range=[-0.02, 1.02])
+def bars(y: Sequence[Any], low: Sequence[Any], high: Sequence[Any], color: int = 0) -> dict[str, Any]:
+    """Return the error bars of values with their intervals, of no length where an end is unknown."""
+    lows, highs, values = ([_finite(v) for v in column] for column in (low, high, y))
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [0.0 if h is None or v is None else h - v for h, v in zip(highs, values, strict=True)],
+        "arrayminus": [0.0 if b is None or v is None else v - b for b, v in zip(lows, values, strict=True)],
+        "color": PALETTE[color % len(PALETTE)],
+        "thickness": 1.4,
+        "width": 4,
+    }
+
+
+def rate(title: str) -> dict[str, Any]:
+    """Return an axis from 0 to 1."""
+    return axis(title, range=[-0.02, 1.02])
 
 
 def roc(columns: Mapping[str, Any]) -> Figure:
     """Return the ROC curve of columns ``fpr``, ``tpr`` and, if known, ``low`` and ``high`` of tpr."""
-    x, y = _numbers(columns, "fpr", "false_positive_rate"), _numbers(columns, "tpr", "true_positive_rate")
+    x, y = numbers(columns, "fpr", "false_positive_rate"), numbers(columns, "tpr", "true_positive_rate")
     line = {
         "type": "scatter",
         "mode": "lines",
@@ -194,16 +231,16 @@ def roc(columns: Mapping[str, Any]) -> Figure:
         "line": {"color": PALETTE[0], "width": 2},
         "showlegend": False,
     }
-    data = [_guide([0.0, 1.0], [0.0, 1.0], "chance"), *_band(x, columns), line]
+    data = [guide([0.0, 1.0], [0.0, 1.0], "chance"), *band(x, columns), line]
     return {
         "data": data,
-        "layout": {"xaxis": _rate("false positive rate"), "yaxis": _rate("true positive rate")},
+        "layout": {"xaxis": rate("false positive rate"), "yaxis": rate("true positive rate")},
     }
 
 
 def precision_recall(columns: Mapping[str, Any]) -> Figure:
     """Return the curve of columns ``recall``, ``precision`` and, if known, ``low`` and ``high``."""
-    x, y = _numbers(columns, "recall"), _numbers(columns, "precision")
+    x, y = numbers(columns, "recall"), numbers(columns, "precision")
     line = {
         "type": "scatter",
         "mode": "lines",
@@ -214,8 +251,8 @@ def precision_recall(columns: Mapping[str, Any]) -> Figure:
         "showlegend": False,
     }
     return {
-        "data": [*_band(x, columns), line],
-        "layout": {"xaxis": _rate("recall"), "yaxis": _rate("precision")},
+        "data": [*band(x, columns), line],
+        "layout": {"xaxis": rate("recall"), "yaxis": rate("precision")},
     }
 
 
@@ -224,8 +261,8 @@ def calibration(columns: Mapping[str, Any]) -> Figure:
 
     `columns` has ``predicted`` and ``observed`` for each bin, and may have ``low``, ``high`` and ``n``.
     """
-    x = _numbers(columns, "predicted", "mean_predicted", "prob_pred")
-    y = _numbers(columns, "observed", "fraction_positive", "prob_true")
+    x = numbers(columns, "predicted", "mean_predicted", "prob_pred")
+    y = numbers(columns, "observed", "fraction_positive", "prob_true")
     dots: dict[str, Any] = {
         "type": "scatter",
         "mode": "lines+markers",
@@ -237,117 +274,12 @@ def calibration(columns: Mapping[str, Any]) -> Figure:
         "showlegend": False,
     }
     if columns.get("low") is not None and columns.get("high") is not None:
-        low, high = _numbers(columns, "low"), _numbers(columns, "high")
-        dots["error_y"] = {
-            "type": "data",
-            "symmetric": False,
-            "array": [0.0 if h is None or v is None else h - v for h, v in zip(high, y, strict=True)],
-            "arrayminus": [0.0 if b is None or v is None else v - b for b, v in zip(low, y, strict=True)],
-            "color": PALETTE[0],
-            "thickness": 1.4,
-            "width": 4,
-        }
-    data = [_guide([0.0, 1.0], [0.0, 1.0], "perfect"), dots]
+        dots["error_y"] = bars(y, numbers(columns, "low"), numbers(columns, "high"))
+    data = [guide([0.0, 1.0], [0.0, 1.0], "perfect"), dots]
     return {
         "data": data,
-        "layout": {"xaxis": _rate("predicted probability"), "yaxis": _rate("observed frequency")},
+        "layout": {"xaxis": rate("predicted probability"), "yaxis": rate("observed frequency")},
     }
-
-
-# A still picture
-# ----------------------------------------------------------------------------------------------------------
-
-_STYLES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-_SYMBOLS = {"circle": "o", "diamond": "D"}
-
-
-def svg(figure: Mapping[str, Any], width: float = 7.2, height: float = 3.4) -> bytes:
-    """Draw a figure of this module as SVG, the same bytes for the same figure.
-
-    Parameters
-    ----------
-    figure
-        What a function of this module returned: scatter traces with lines, markers, error bars and bands.
-    width, height
-        In inches.
-    """
-    import warnings
-
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Canvas
-
-    plain: dict[Any, Any] = {
-        "text.parse_math": False,
-        "svg.hashsalt": "modellab",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 9,
-    }
-    with mpl.rc_context(plain), warnings.catch_warnings():
-        # A name may use letters that the font lacks: readers' own fonts draw them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        canvas = Canvas(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(canvas)
-        axes = canvas.add_subplot()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(visible=True, color="#e4e4e4", linewidth=0.8)
-        axes.set_axisbelow(True)
-        legend = []
-        for trace in figure["data"]:
-            drawn = _draw(axes, trace)
-            if trace.get("showlegend", True) and trace.get("name"):
-                legend.append((drawn, html.unescape(trace["name"])))
-        for side in ("x", "y"):
-            _set_axis(axes, side, figure["layout"].get(f"{side}axis", {}))
-        if len(legend) > 1:
-            # Names are given here and not as labels of lines: matplotlib hides labels that begin
-            # with an underscore.
-            axes.legend(
-                [h for h, _ in legend],
-                [cut(n, 28) for _, n in legend],
-                loc="upper left",
-                bbox_to_anchor=(1.0, 1.0),
-                frameon=False,
-                fontsize=8,
-            )
-        out = io.BytesIO()
-        canvas.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    # A hundredth of a point is finer than any screen, and half the size. Only inside tags: letters stay.
-    return re.sub(rb"<[^>]*>", lambda tag: re.sub(rb"(\d\.\d\d)\d+", rb"\1", tag[0]), out.getvalue())
-
-
-def _draw(axes: Any, trace: Mapping[str, Any]) -> Any:
-    x = [math.nan if v is None else v for v in trace["x"]]
-    y = [math.nan if v is None else v for v in trace["y"]]
-    line, marker, mode = trace.get("line", {}), trace.get("marker", {}), trace.get("mode", "lines")
-    color = line.get("color") or marker.get("color") or PALETTE[0]
-    if trace.get("fill") == "tonexty" and axes.lines:
-        axes.fill_between(x, axes.lines[-1].get_ydata(), y, color=color, alpha=0.18, linewidth=0)
-    (drawn,) = axes.plot(
-        x,
-        y,
-        color=color,
-        linewidth=line.get("width", 1.5) * 0.8 if "lines" in mode else 0,
-        linestyle=_STYLES[line.get("dash", "solid")],
-        marker=_SYMBOLS[marker.get("symbol", "circle")] if "markers" in mode else "",
-        markersize=marker.get("size", 5) * 0.6,
-    )
-    for side in ("x", "y"):
-        bars = trace.get(f"error_{side}")
-        if bars:
-            both = [[0.0 if v is None else max(0.0, v) for v in bars[end]] for end in ("arrayminus", "array")]
-            axes.errorbar(x, y, **{f"{side}err": both}, fmt="none", ecolor=color, elinewidth=1.3, capsize=2.5)
-    return drawn
-
-
-def _set_axis(axes: Any, side: str, axis: Mapping[str, Any]) -> None:
-    title = axis.get("title", {}).get("text", "")
-    getattr(axes, f"set_{side}label")(html.unescape(title))
-    if "tickvals" in axis:
-        getattr(axes, f"set_{side}ticks")(axis["tickvals"], [html.unescape(t) for t in axis["ticktext"]])
-    if axis.get("range") is not None and axis["range"][0] != axis["range"][1]:
-        getattr(axes, f"set_{side}lim")(axis["range"])
 
 
 def describe(figure: Mapping[str, Any]) -> str:

@@ -76,6 +76,31 @@ def table(rows, columns, **more):
     return {"kind": "table", "rows": rows, "columns": columns, "caption": LINK, **more}
 
 
+SCORED = {"name": LINK, "chosen": 0.5, "score": [0.9, 0.2], "tp": [1, 2], "fp": [0, 3], "sum": [1, 2]}
+
+
+def nested(section, times):
+    for _ in range(times):
+        section = {"kind": "fold", "title": LINK, "open": True, "sections": [section]}
+    return section
+
+
+REPORT = [
+    {"kind": "thresholds", "classes": [SCORED, {**SCORED, "bands": ODD, "calibration": {"predicted": [LINK]}}]},
+    {"kind": "thresholds", "classes": [{**SCORED, "tp": [LINK, 2]}]},
+    {"kind": "thresholds", "classes": ODD},
+    {"kind": "matrix", "classes": [LINK, ODD], "counts": [[1, 2], [3, 4]], "caption": LINK, "note": LINK},
+    {"kind": "matrix", "classes": [LINK], "counts": [[LINK]]},
+    {"kind": "diff", "caption": LINK, "note": LINK, "cells": [
+        {"kind": "changed", "title": LINK, "lines": [f"+{LINK}", f"-{LINK}\u202e", f"@{LINK}", LINK, ODD, 3, ""]},
+        {"kind": ODD, "title": ODD, "lines": ODD}, {"kind": "same", "lines": [f" {LINK}"]}, 3,
+    ]},
+    {"kind": "diff", "cells": ODD},
+    nested(words("inside two folds"), 2),
+    nested(words("inside too many folds"), 9),
+    {"kind": "fold", "title": ODD, "sections": ODD},
+    words("after the parts"),
+]  # fmt: skip
 RUNS = [
     {"name": "run_id", "kind": "text", "values": ["a", "b"]},
     {"name": "name", "kind": "text", "values": [LINK, "constructor"]},
@@ -205,6 +230,25 @@ def test_hostile_figures_reach_nothing_and_leave_the_page_standing(lab, page):
     ):
         assert sentence in shown
     assert "could not be drawn" not in shown
+
+
+def test_hostile_reports_are_letters_and_sentences(lab, page):
+    """Sliders, matrices, code and folds of a stranger are drawn as letters, or say what is wrong with them."""
+    stranger(lab, page, "report.ipynb", report(*REPORT))
+    page.wait_for_selector(f"{OUTPUT} >> text=after the parts")
+    page.locator(f"{OUTPUT} select").first.select_option(index=1)
+    page.wait_for_selector(f"{OUTPUT} .ml-threshold .main-svg")
+    page.wait_for_timeout(400)
+    shown = page.locator(OUTPUT).first.inner_text()
+
+    harmless(page)
+    assert page.locator(f"{OUTPUT} .ml-threshold").count() == 1
+    assert shown.count("The thresholds of this page are damaged") == 2
+    assert shown.count("This confusion matrix is damaged") == 1
+    assert "inside two folds" in shown
+    assert "inside too many folds" not in shown
+    assert f"+ {LINK}" in shown
+    assert "\\u202e" in shown
 
 
 def test_hostile_dashboard_is_drawn_as_far_as_it_makes_sense(lab, page):

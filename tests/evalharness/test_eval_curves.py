@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evalharness import evaluate
+from evalharness import curves, evaluate
 
 
 def report(n=400, seed=0, **settings):
@@ -107,5 +107,13 @@ def test_thresholds_count_as_an_evaluation_at_each_of_them_does():
             assert total == pytest.approx((own * p)[said].sum())
     few = evaluate(task_type="classification", labels=y, predictions=p).thresholds(most=10)
     assert len(few["score"]) == 10
+    exact = curves.thresholds(evaluate(task_type="classification", labels=y, predictions=p), 10, 0, [0.5, 0.123])
+    assert exact["score"][-1] == np.min(1 - p)
+    for cut in (0.5, 0.123):
+        last = np.sum(exact["score"] >= cut) - 1
+        assert (exact["tp"][last], exact["fp"][last]) == (
+            np.sum((1 - p >= cut) & (y == 0)),
+            np.sum((1 - p >= cut) & (y == 1)),
+        )
     assert few["tp"][-1] + few["fp"][-1] == 60
     assert evaluate(task_type="regression", labels=y, predictions=p).thresholds() is None

@@ -22,6 +22,7 @@ from scipy import special
 
 from evalharness import METRICS, InputError, calibration, cells, evaluate, intervals
 from evalharness.resample import Plan, Stream, scaled, threefry
+from modellab_jupyter.widgets.sections import Scored
 
 HERE = Path(__file__).parent
 Json = dict[str, Any]
@@ -200,6 +201,33 @@ def archive(given: Json) -> Json:
     return {"zip": held.getvalue().hex(), "sha256": hashlib.sha256(held.getvalue()).hexdigest()}
 
 
+def operating(given: Json) -> Json:
+    """Return what the slider of a page shows at some thresholds: counts, shares with intervals, calibration."""
+    one = Scored("yes", {name: given[name] for name in ("score", "tp", "fp", "sum")}, given["chosen"])
+
+    def share(value: float | None, part: float, whole: float) -> Json:
+        found = intervals.share(int(part), int(whole), given["level"]) if given["counted"] and whole else None
+        ends = (None, None) if found is None else (found.low, found.high)
+        return {"part": part, "whole": whole, "value": value, "low": ends[0], "high": ends[1]}
+
+    out = []
+    for threshold in given["thresholds"]:
+        at = one.at(threshold)
+        tp, fp, fn, tn = (at[name] for name in ("tp", "fp", "fn", "tn"))
+        wholes = {
+            "precision": (tp, tp + fp),
+            "recall": (tp, tp + fn),
+            "specificity": (tn, tn + fp),
+            "accuracy": (tp + tn, tp + fp + fn + tn),
+        }
+        shares = {name: share(at[name], *pair) for name, pair in wholes.items()}
+        said = share(at["said_share"], tp, tp + fp) | {"mean": at["said_mean"]}
+        rest = share(at["rest_share"], fn, fn + tn) | {"mean": at["rest_mean"]}
+        counts = {"threshold": threshold, "tp": tp, "fp": fp, "fn": fn, "tn": tn}
+        out.append({**counts, **shares, "f1": at["f1"], "said": said, "rest": rest})
+    return {"at": out, "roc": list(one.curve("roc").values()), "pr": list(one.curve("pr").values())}
+
+
 COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "random": generator,
     "special": function,
@@ -212,6 +240,7 @@ COMPUTE: Mapping[str, Callable[[Json], Json]] = {
     "compare": comparison,
     "intervals": interval,
     "bins": bins,
+    "operating": operating,
     "refused": refusal,
     "archive": archive,
 }
@@ -591,6 +620,30 @@ def archived() -> Iterator[tuple[str, Json]]:
     yield "more", {"files": [["a/b.json", "{}"], ["ä €.txt", "é\n" * 40], ["empty", ""]]}
 
 
+def operated() -> Iterator[tuple[str, Json]]:
+    """Yield sliders: of rows, of weights, of one score for all, and of a class that nobody has."""
+    generator = np.random.default_rng(11)
+    y = generator.integers(0, 2, 60)
+    p = np.round(np.clip(0.25 + 0.5 * y + 0.3 * generator.standard_normal(60), 0, 1), 2)
+    weight = np.round(generator.uniform(0.5, 2, 60), 3)
+    usual = {"chosen": 0.5, "level": 0.95, "counted": True, "thresholds": [0.0, 0.13, 0.5, 0.77, 1.0]}
+    for name, labels, scores, own in (
+        ("rows", y, p, None),
+        ("weights", y, p, weight),
+        ("one score", y, np.full(60, 0.4), None),
+        ("nobody", np.zeros(60, dtype=int), p, None),
+    ):
+        w = np.ones(60) if own is None else own
+        kept = np.unique(scores)[::-1]
+        columns = {
+            "score": kept.tolist(),
+            "tp": [round(float(w[(scores >= s) & (labels == 1)].sum()), 9) for s in kept],
+            "fp": [round(float(w[(scores >= s) & (labels == 0)].sum()), 9) for s in kept],
+            "sum": [round(float((w * scores)[scores >= s].sum()), 9) for s in kept],
+        }
+        yield name, columns | usual | {"counted": own is None}
+
+
 INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "random": random,
     "special": functions,
@@ -603,6 +656,7 @@ INPUTS: Mapping[str, Callable[[], Iterator[tuple[str, Json]]]] = {
     "compare": compared,
     "intervals": resampled,
     "bins": binned,
+    "operating": operated,
     "refused": refused,
     "archive": archived,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -286,6 +287,47 @@ print(ml.runs.list()["status"].tolist())
     out, err = (process := python(code, place)).communicate(timeout=120)
     assert (process.returncode, out.strip()) == (0, "['finished']"), err
     assert "stored bytes were not sent along" in err
+
+
+@shared
+def test_a_run_that_is_recorded_elsewhere_is_seen_and_stays_alive(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another machine starts and logs arrives while it goes on, its heartbeat too, though nobody there reads."""
+    code = """
+import sys
+import modellab_jupyter as ml
+from modellab_jupyter import session
+session.SHARE_SOON = session.SHARE_EVERY = 0.5
+ml.configure(sys.argv[1])
+run = ml.start_run("live")
+ml.log_metrics({"m": 1.0})
+print("there", flush=True)
+sys.stdin.readline()
+ml.log_metrics({"m": 2.0})
+"""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "writer"))
+    writer = python(code, place)
+    assert writer.stdout.readline() == "there\n"
+    another_machine(monkeypatch, tmp_path, place)
+
+    def beats(than: str = "") -> str:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            found = ml.sql("SELECT coalesce(max(heartbeat_at)::VARCHAR, '') AS at FROM runs")["at"][0]
+            if found > than:
+                return str(found)
+            time.sleep(0.2)
+        raise AssertionError("no heartbeat")
+
+    beats(beats(beats()))
+    assert ml.runs.list()[["name", "status", "metrics.m"]].values.tolist() == [["live", "running", 1.0]]
+    with pytest.raises(InputError, match="which is being recorded"):
+        ml.start_run(resume="live")
+    err = writer.communicate("\n", timeout=120)[1]
+    assert (writer.returncode, err) == (0, "")
+    assert ml.runs.metrics("live", "m")["value"].tolist() == [1.0, 2.0]
+    assert ml.runs.get("live").status == "finished"
 
 
 @every

@@ -359,6 +359,39 @@ print(ml.runs.list()[["name", "status"]].values.tolist(), ml.runs.metrics(run.id
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_ends_its_own_runs_with_itself() -> None:
+    """What a child started and left open ends with it, by fork or multiprocessing; the parent's run goes on."""
+    out = answer("""
+import multiprocessing, os, sys, warnings
+import modellab_jupyter as ml
+warnings.simplefilter("ignore", DeprecationWarning)
+def work(name, fails):
+    ml.start_run(name)
+    ml.log_metrics({"m": 1.0})
+    if fails:
+        sys.stderr = open(os.devnull, "w")
+        raise ValueError("no")
+run = ml.start_run("parent")
+pid = os.fork()
+if not pid:
+    work("forked", False)
+    sys.exit(0)
+os.waitpid(pid, 0)
+for name, fails in (("worker", False), ("failing", True)):
+    process = multiprocessing.get_context("fork").Process(target=work, args=(name, fails))
+    process.start()
+    process.join()
+found = ml.runs.list(order_by="name")
+print(dict(zip(found["name"], found["status"])), found["metrics.m"].count())
+run.end()
+print(ml.runs.get("parent").status)
+""")
+    told = "failed" if sys.version_info < (3, 13) else "interrupted"  # the later ones tell a worker nothing of its end
+    statuses = {"failing": told, "forked": "finished", "parent": "running", "worker": "interrupted"}
+    assert out.splitlines() == [f"{statuses} 3", "finished"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_forked_while_a_thread_reads_does_not_wait_for_it() -> None:
     """Locks that another thread held at the fork are free in the child."""
     out = answer("""

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from memory_source import HOSTILE, MemorySource, differences, report
 
-from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.compare import compare
+from modellab_jupyter.widgets import diff, figures, judged, saved
+from modellab_jupyter.widgets.compare import Details, Run, compare
 from modellab_jupyter.widgets.dashboard import HTML_RUNS, SAVED_RUNS, Dashboard
 from modellab_jupyter.widgets.evaluation import evaluation
 
@@ -57,6 +57,11 @@ ALLOWED = {
     "ul",
     "li",
     "b",
+    "details",
+    "summary",
+    "pre",
+    "ins",
+    "del",
 }
 
 
@@ -236,15 +241,26 @@ def test_rows_of_another_kind_are_refused():
         saved.as_table(3)
 
 
+def grid(page, caption):
+    return next(s for s in page.sections if isinstance(s, saved.Grid) and s.caption == caption)
+
+
 def test_comparison_shows_only_what_differs():
     """A param with one value for all runs is not in the table."""
     runs = MemorySource(3).runs(None)
     runs = runs.append_column("params.same", pa.array(["a"] * runs.num_rows))
-    shown = [s for s in compare(runs, differences()).sections if isinstance(s, saved.Grid)]
+    page = compare(runs, differences())
+    params, metrics = grid(page, "Params that differ"), grid(page, "Metrics that differ")
 
-    assert shown[0].table.column_names == ["run", "params.model", "params.learning_rate", "params.depth"]
-    assert "params.same" not in shown[0].table.column_names
-    assert shown[1].intervals == {"metrics.accuracy": ("metrics.accuracy.low", "metrics.accuracy.high")}
+    assert params.table.column("name").to_pylist() == ["model", "learning_rate", "depth"]
+    assert params.titles == {"name": "param", "run 0": "dummy", "run 1": "logistic", "run 2": "forest"}
+    assert params.note == "1 more is the same."
+    assert metrics.table.column("metric").to_pylist() == ["accuracy", "log_loss"]
+    assert metrics.intervals["run 0"] == ("run 0 low", "run 0 high")
+    assert [metrics.table.column("run 0 low")[i].as_py() for i in range(2)] == [
+        runs.column("metrics.accuracy.low")[0].as_py(),
+        None,
+    ]
 
 
 def test_comparison_never_concludes_without_pairs():
@@ -267,7 +283,7 @@ def test_evaluation_says_why_a_number_is_missing():
     """A metric without a value carries its reason, in words and in the saved form."""
     page = evaluation(report())
 
-    assert "f1: – n = 2,500 no positive was predicted" in str(page)
+    assert "f1: – no positive was predicted" in str(page)
     assert "no positive was predicted" in json.dumps(page.to_json())
 
 
@@ -297,7 +313,9 @@ def test_p_values_are_never_written_as_zero():
     assert page.to_html().count("&lt; 0.001") == 2
     assert "0.0432" in page.to_html()
     assert "< 0.001" in str(page)
-    columns = {c["name"]: c for c in json.loads(page.to_json()["data"])["sections"][-1]["columns"]}
+    sections = json.loads(page.to_json()["data"])["sections"]
+    paired = next(s for s in sections if s.get("caption") == "Paired differences to the baseline")
+    columns = {c["name"]: c for c in paired["columns"]}
     assert [columns[n].get("form") for n in ("p_value", "q_value", "evidence", "difference")] == [
         "p",
         "p",
@@ -321,16 +339,16 @@ def test_undefined_difference_is_not_lack_of_evidence(missing):
     page = compare(MemorySource(3).runs(None), rows)
 
     assert str(page).splitlines()[2] == (
-        "Of 3 paired comparisons with the baseline: 1 better, 0 worse, 1 without evidence of a difference, "
+        "Of 3 paired comparisons with the baseline dummy: 1 better, 0 worse, 1 without evidence of a difference, "
         "1 not comparable (the difference is undefined; the table says why)."
     )
-    table = page.sections[-1].table
+    table = grid(page, "Paired differences to the baseline").table
     assert table.column("evidence").to_pylist() == ["better", "no evidence of a difference", "not comparable"]
     assert "the metric is undefined for dummy" in page.to_html()
     assert [s.caption for s in page.sections if isinstance(s, saved.Picture)] == ["accuracy"]
     plain = compare(MemorySource(3).runs(None), [better, {**undefined, "q_value": None}])
     assert "1 not comparable." in str(plain)
-    assert "reason" not in plain.sections[-1].table.column_names
+    assert "reason" not in grid(plain, "Paired differences to the baseline").table.column_names
 
 
 def test_differences_without_a_better_direction_are_counted():
@@ -401,25 +419,167 @@ def test_saved_and_live_tables_say_what_is_a_part():
 
     assert {c["name"]: c["part"] for c in data["runs"]["columns"] if "part" in c} == wanted
     assert {c["name"]: c["part"] for c in live if "part" in c} == wanted
-    grid = compare(Named(2).runs(None)).sections[1]
-    assert grid.table.column_names[1:6] == [f"metrics.{n}" for n in [*NAMED, "f1"]]
-    assert grid.intervals == {"metrics.f1": ("metrics.f1.low", "metrics.f1.high")}
+    metrics = grid(compare(Named(2).runs(None)), "Metrics that differ").table.to_pylist()
+    assert [row["metric"] for row in metrics] == [*NAMED, "f1"]
+    assert [row["run 0 low"] is not None for row in metrics] == [False] * 4 + [True]
+
+
+def scored(name="yes", **more):
+    columns = {"score": [0.9, 0.6, 0.2], "tp": [1, 2, 2], "fp": [0, 1, 2], "sum": [0.9, 2.1, 2.5]}
+    return saved.Scored(name, columns, 0.55, **more)
 
 
 def test_a_threshold_is_a_table_where_nothing_moves():
     """Without scripts the counts and shares at round thresholds stand there, with the one of the evaluation."""
-    part = saved.Thresholds(
-        {"score": [0.9, 0.6, 0.2], "tp": [1, 2, 2], "fp": [0, 1, 2], "sum": [0.9, 2.1, 2.5]},
-        0.55,
-        "yes",
-        0.95,
-        counted=True,
-    )
-    assert part.at(0.6) | {"threshold": 0.6} == {
+    one = scored()
+    assert one.at(0.6) == {
         "threshold": 0.6, "tp": 2, "fp": 1, "fn": 0, "tn": 1,
         "precision": 2 / 3, "recall": 1, "specificity": 0.5, "f1": 0.8, "accuracy": 0.75,
+        "said_mean": 2.1 / 3, "said_share": 2 / 3, "rest_mean": pytest.approx(0.4), "rest_share": 0,
     }  # fmt: skip
-    assert part.at(0.95)["precision"] is None
-    page = saved.Page("one", [part])
+    assert one.at(0.95)["precision"] is None
+    page = saved.Page("one", [saved.Thresholds([one], 0.95, counted=True)])
     assert page.to_html().count("<tr") == 11
-    assert json.loads(page.to_json()["data"])["sections"][0]["kind"] == "thresholds"
+    assert set(page.figures()) == {"ROC curve", "Precision and recall"}
+    assert json.loads(page.to_json()["data"])["sections"][0]["classes"][0]["name"] == "yes"
+
+
+@pytest.mark.parametrize("score", [0.4999999, 0.5, 0.1234565, 1.0, 3.21e-7, 0.0, 1 / 3])
+def test_a_saved_score_is_never_above_what_it_was(score):
+    """Rows below a threshold of six digits stay below it in the saved page, and those at it stay at it."""
+    kept = saved._down(score)
+
+    assert kept <= score
+    assert score - kept <= score * 1e-5
+    assert (kept >= 0.5) == (score >= 0.5)
+
+
+def everything():
+    """Return one page with every kind of section, hostile names in each."""
+    pieces = diff.of_cells([diff.Cell(HOSTILE, "a", HOSTILE)], [diff.Cell(HOSTILE + "\n\u202ex = 1", "a", HOSTILE)])
+    return saved.Page(
+        HOSTILE,
+        [
+            saved.Matrix(HOSTILE, [HOSTILE, "x" * 10_000], [[3, 1], [0, 2]], HOSTILE),
+            saved.Thresholds([scored(HOSTILE), scored("x" * 10_000)], 0.95, counted=True, note=HOSTILE),
+            saved.Fold(HOSTILE, [saved.Diff(HOSTILE, pieces, HOSTILE), saved.Text(HOSTILE, "note")]),
+        ],
+    )
+
+
+def test_every_kind_of_section_is_strict_escaped_and_said():
+    """Matrix, slider, fold and code hold names as text in all three forms; nothing turns letters around."""
+    bundle = everything()._repr_mimebundle_()
+    found = Tags(bundle["text/html"])
+
+    assert set(found.tags) <= ALLOWED
+    assert json.loads(json.dumps(bundle, allow_nan=False)) == bundle
+    assert "x" * 1000 not in json.dumps(bundle)
+    assert "\\u202ex = 1" in bundle["text/html"]
+    assert "\u202e" not in bundle["text/html"] + json.dumps(bundle, ensure_ascii=False)
+    assert "\\u202ex = 1" in bundle["text/plain"]
+
+
+def cell(source, key=None, count=None):
+    return diff.Cell(source, key, f"cell [{count}]")
+
+
+def kinds(old, new):
+    return [piece.kind for piece in diff.of_cells(old, new)]
+
+
+def test_code_is_compared_cell_by_cell():
+    """A version of a cell is told from a cell that came or went, by its id or by what it has in common."""
+    stays, old, new = (
+        cell("import numpy", "a"),
+        cell("lr = 1\nfit(lr)\nplot()", "b"),
+        cell("lr = 2\nfit(lr)\nplot()", "b"),
+    )
+
+    assert diff.of_cells([stays, old], [stays, old]) == ()
+    assert kinds([stays, old], [stays, new]) == ["same", "changed"]
+    assert diff.of_cells([stays, old], [stays, new])[1].lines == ("-lr = 1", "+lr = 2", " fit(lr)", " plot()")
+    assert kinds([stays], [stays, new]) == ["same", "added"]
+    assert kinds([stays, old], [stays]) == ["same", "removed"]
+    assert kinds([cell("lr = 1\nfit(lr)")], [cell("lr = 2\nfit(lr)")]) == ["changed"]
+    assert kinds([cell("a = 1")], [cell("import torch as t")]) == ["removed", "added"]
+    assert sorted(kinds([stays, old], [old, stays])) == ["moved", "same"]
+    again = diff.of_cells([stays, old], [stays, old, cell(new.source, "c", 7)])[1]
+    assert (again.kind, again.lines[:2]) == ("changed", ("-lr = 1", "+lr = 2"))
+
+
+def test_the_code_of_a_run_is_each_cell_as_it_ran_last():
+    """A cell that ran twice before the run ended counts once, at its last place; without id it is known by its code."""
+    rows = [
+        {"source": "x = 1", "cell_id": "a", "execution_count": 1},
+        {"source": "fit(x)", "cell_id": "b", "execution_count": 2},
+        {"source": "x = 2", "cell_id": "a", "execution_count": 3},
+        {"source": "x = 3", "cell_id": None, "execution_count": 4},
+        {"source": "x = 3", "cell_id": None, "execution_count": None},
+    ]
+
+    assert [(c.source, c.title) for c in diff.cells(rows)] == [
+        ("fit(x)", "cell [2]"), ("x = 2", "cell [3]"), ("x = 3", "cell"),
+    ]  # fmt: skip
+
+
+def test_a_long_difference_is_cut_and_says_so():
+    """A cell of 10,000 lines, or one line of 100,000 letters, leaves a page that stays small."""
+    pieces = diff.of_cells([cell("a")], [cell("\n".join(f"x{i} = {i}" for i in range(10_000))), cell("y" * 100_000)])
+
+    assert sum(len(line) for piece in pieces for line in piece.lines) < 30_000
+    assert any("more lines are not saved here" in piece.lines[-1] for piece in pieces)
+    assert any(line.startswith("@") for line in diff._lines("a\n" * 40 + "b", "a\n" * 40 + "c"))
+
+
+def test_a_comparison_without_differences_shows_none():
+    """Runs that are the same in every way have sentences in place of tables."""
+    run = MemorySource(1).rows[0]
+    runs = pa.Table.from_pylist([{**run, "run_id": i, "name": i} for i in ("a", "b")])
+    known = Run({"python": "3.13"}, {"train": "version 1"}, [cell("x = 1", "a", 1)])
+    text = str(compare(runs, None, Details(runs=[known, known])))
+
+    assert "All params are the same." in text
+    assert "All metrics are the same." in text
+    assert "All runs used the same data." in text
+    assert "git commit are the same" in text
+    assert "the executed cells of b are those of the baseline" in text
+
+
+def test_a_comparison_says_what_changed_around_the_runs():
+    """Versions, packages that came and went, data and code stand side by side; more than eight runs are said."""
+    runs = MemorySource(2).runs(None)
+    one = Run({"numpy": "1.0", "gone": "2", "same": "1"}, {"train": "version 1"}, [cell("x = 1", "a", 1)])
+    two = Run({"numpy": "2.0", "new": "3", "same": "1"}, {"train": "version 2"}, [cell("x = 2", "a", 4)])
+    page = compare(runs, None, Details(runs=[one, two], drift=["rows 10 → 12"]))
+    environment = grid(page, "Environment that differs").table.to_pylist()
+
+    assert [(row["name"], row["change"]) for row in environment] == [
+        ("numpy", "changed"), ("gone", "removed"), ("new", "added"),
+    ]  # fmt: skip
+    assert grid(page, "Data that differ").table.to_pylist() == [
+        {"name": "train", "run 0": "version 1", "run 1": "version 2"}
+    ]
+    assert "rows 10 → 12" in str(page)
+    assert "cells 1 changed" in str(page)
+    assert "4 more are in the tables alone" in str(compare(MemorySource(12).runs(None)))
+
+
+def test_an_untested_difference_is_not_lack_of_evidence():
+    """A difference without a test is said to be untested, and not drawn."""
+    better, none = differences()
+    page = compare(MemorySource(3).runs(None), [better, {**none, "metric": "ece", "p_value": None, "q_value": None}])
+
+    assert "0 without evidence of a difference, 1 not tested." in str(page)
+    assert [s.caption for s in page.sections if isinstance(s, saved.Picture)] == ["accuracy"]
+
+
+def test_a_curve_keeps_its_corners():
+    """Of a curve of steps, points on straight lines are left out, and the highest and lowest stay."""
+    x = [i / 1000 for i in range(1001)]
+    y = [0.0 if v < 0.4 else 1.0 if v < 0.7 else 0.5 for v in x]
+    kept = judged.fewer({"x": x, "y": y}, "x", "y", 40)
+
+    assert len(kept["x"]) <= 40
+    assert {0.0, 1.0, 0.5} <= set(kept["y"])
+    assert (kept["x"][0], kept["x"][-1]) == (0, 1)

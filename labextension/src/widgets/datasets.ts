@@ -326,15 +326,6 @@ class Datasets {
     const numeric = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => amount(name, row) });
     const specs: Spec[] = [
       { name: 'column', title: 'column', text: row => t.text('column', row) },
-      { name: 'type', title: 'type', text: row => t.text('type', row) },
-      {
-        name: 'missing', title: 'missing', numeric: true, width: 118, text: row => format.share(t.column('missing')?.number(row) ?? null),
-        fill: (cell, row) => {
-          const value = t.column('missing')?.number(row) ?? null;
-          cell.append(meter(value) ?? '', h('span', {}, format.share(value)));
-        },
-      },
-      { name: 'distinct', title: 'distinct', numeric: true, text: row => format.number(t.column('distinct')?.number(row) ?? null) },
       {
         name: 'bars', title: 'distribution', width: 138, text: () => '',
         fill: (cell, row) => {
@@ -344,6 +335,15 @@ class Datasets {
           else cell.append(histogram(parts, kind === 'category' ? `shares of ${format.clip(top(row), 200)}` : `spread from ${amount('least', row)} to ${amount('most', row)}`));
         },
       },
+      { name: 'type', title: 'type', text: row => t.text('type', row) },
+      {
+        name: 'missing', title: 'missing', numeric: true, width: 118, text: row => format.share(t.column('missing')?.number(row) ?? null),
+        fill: (cell, row) => {
+          const value = t.column('missing')?.number(row) ?? null;
+          cell.append(meter(value) ?? '', h('span', {}, format.share(value)));
+        },
+      },
+      { name: 'distinct', title: 'distinct', numeric: true, text: row => format.number(t.column('distinct')?.number(row) ?? null) },
       numeric('least', 'least'),
       numeric('median', 'median'),
       numeric('most', 'greatest'),

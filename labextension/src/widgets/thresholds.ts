@@ -1,32 +1,45 @@
-// Two classes at a threshold that a person moves: counts, shares with intervals, cost; live or saved, by the harness.
+// A class at a threshold that a person moves: counts, shares, cost, calibration and points; live or saved, by the harness.
 import * as format from '../core/format.ts';
-import type { Json, JsonObject } from '../core/protocol.ts';
-import { Unreadable, finite, words } from '../core/safe.ts';
-import { Thresholds } from '../harness/curves.ts';
-import { share } from '../harness/intervals.ts';
+import { calibrationFigure, prFigure, rocFigure } from '../core/judged.ts';
+import { readOperating } from '../core/operating.ts';
+import type { At, Group, Operating, Share } from '../core/operating.ts';
+import type { Connector, JsonObject } from '../core/protocol.ts';
+import { words } from '../core/safe.ts';
+import { Chart } from './chart.ts';
 import { h, uniqueId } from './dom.ts';
+import { matrix } from './matrix.ts';
 
-const STEPS = 1000;
-const MOST = 5000;
+const HEIGHT = 270;
 
-/** A saved column of finite numbers; a stranger's page is drawn with nothing else. */
-function column(value: Json | undefined, falls = false): Float64Array {
-  const numbers = Array.isArray(value) ? value.map(finite) : [];
-  const sound = numbers.every((v, i) => v !== null && v >= 0 && (i === 0 || (falls ? v <= numbers[i - 1]! : v >= numbers[i - 1]!)));
-  if (numbers.length === 0 || numbers.length > MOST || !sound) throw new Unreadable('The thresholds of this page are damaged; run the cell again.');
-  return Float64Array.from(numbers as number[]);
+function shareRow(name: string, { value, whole, low, high }: Share): HTMLElement {
+  return h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'ml-num' }, format.number(value), low !== null && high !== null ? h('span', { class: 'ml-ci' }, format.interval(low, high)) : null), h('td', { class: 'ml-num' }, format.number(whole)));
 }
 
-/** The part of a page in which a threshold moves. */
-export function thresholdPanel(section: JsonObject): HTMLElement {
-  const scores = column(section.score, true), [tp, fp, sum] = [column(section.tp), column(section.fp), column(section.sum)];
-  const size = scores.length;
-  if (tp.length !== size || fp.length !== size || sum.length !== size) throw new Unreadable('The thresholds of this page are damaged; run the cell again.');
-  const thresholds = new Thresholds(scores, { tp, fp, size }), n = tp[size - 1]! + fp[size - 1]!;
-  const level = Math.min(0.999, Math.max(0.5, finite(section.level) ?? 0.95)), counted = section.counted === true;
-  const positive = format.clip(words(section.positive), 60) || 'positive';
+/** Whether probabilities of a group agree with what happened, as far as its interval tells. */
+function agreement({ mean, value, low, high }: Group): [string, string, string] {
+  if (mean === null || value === null || low === null || high === null) return [format.MISSING, '', 'ml-quiet'];
+  if (mean > high) return ['▼', 'too high', 'ml-worse'];
+  if (mean < low) return ['▲', 'too low', 'ml-worse'];
+  return ['○', 'within the interval', 'ml-quiet'];
+}
+
+function groupRow(name: string, group: Group): HTMLElement {
+  const [shape, text, tone] = agreement(group);
+  return h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'ml-num' }, format.number(group.mean)),
+    h('td', { class: 'ml-num' }, format.number(group.value), group.low !== null && group.high !== null ? h('span', { class: 'ml-ci' }, format.interval(group.low, group.high)) : null),
+    h('td', {}, h('span', { class: tone || null }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, shape), text)));
+}
+
+const head = (...names: string[]): HTMLElement => h('thead', {}, h('tr', {}, ...names.map((name, i) => h('th', { scope: 'col', class: i === 1 || i === 2 ? 'ml-num' : null }, name))));
+
+/** The part of a page in which a threshold moves; its charts go into `charts`, to be let go with the page. */
+export function thresholdPanel(section: JsonObject, connector: Connector, charts: Chart[]): HTMLElement {
+  const classes = readOperating(section), counted = section.counted === true;
+  let one: Operating = classes[0]!;
+  let stop = 0;
   const id = uniqueId('threshold');
-  const slider = h('input', { type: 'range', id, min: 0, max: STEPS, step: 1 });
+  const heading = h('h3');
+  const slider = h('input', { type: 'range', id, min: 0, step: 1 });
   const shown = h('output', { for: id, class: 'ml-num' });
   const cost = (label: string): [HTMLElement, HTMLInputElement] => {
     const input = h('input', { type: 'text', inputmode: 'decimal', size: 5, value: '1', 'aria-label': `cost of a ${label}` });
@@ -34,60 +47,95 @@ export function thresholdPanel(section: JsonObject): HTMLElement {
   };
   const [wrongBox, wrong] = cost('false positive'), [missedBox, missed] = cost('miss');
   const cheapest = h('button', { type: 'button' }, 'Cheapest threshold');
-  const result = h('div', { 'aria-live': 'polite' });
+  const back = h('button', { type: 'button' });
+  const tables = h('div', { class: 'ml-side' });
+  const told = h('p', { role: 'status' });
+  const note = h('p', { class: 'ml-quiet' });
+  const figures = (['ROC curve', 'Precision and recall', 'Calibration'] as const).map(name => {
+    const chart = new Chart(connector, name, HEIGHT);
+    charts.push(chart);
+    return { name, chart };
+  });
   const price = (input: HTMLInputElement): number | null => {
     const value = Number(input.value.replace(',', '.')), sound = input.value.trim() !== '' && Number.isFinite(value) && value >= 0;
     input.classList.toggle('ml-wrong', !sound);
     input.setAttribute('aria-invalid', String(!sound));
     return sound ? value : null;
   };
-  let threshold = Math.min(1, Math.max(0, finite(section.chosen) ?? 0.5));
-  const draw = (): void => {
-    slider.value = String(Math.round(threshold * STEPS));
-    slider.setAttribute('aria-valuetext', threshold.toFixed(3));
-    shown.textContent = threshold.toFixed(3);
-    const { tp: hits, fp: alarms, fn, tn, metrics } = thresholds.at(threshold), said = thresholds.chosen(threshold);
-    const row = (name: string, part: number, whole: number, interval = counted): HTMLElement => {
-      const value = whole > 0 ? part / whole : null, ends = interval && whole > 0 ? share(part, whole, level) : null;
-      return h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'ml-num' }, format.number(value), ends && ends.low !== null && ends.high !== null ? h('span', { class: 'ml-ci' }, format.interval(ends.low, ends.high)) : null), h('td', { class: 'ml-num' }, format.number(whole)));
-    };
-    const cell = (count: number, right: boolean): HTMLElement => h('td', { class: `ml-num ${right ? 'ml-better' : 'ml-worse'}` }, format.number(count));
-    const [a, b] = [price(wrong), price(missed)];
-    const total = a === null || b === null ? null : a * alarms + b * fn;
-    const mean = said > 0 && hits + alarms > 0 ? sum[said - 1]! / (hits + alarms) : null;
-    result.replaceChildren(
-      h('div', { class: 'ml-side' },
-        h('table', { class: 'ml-table' },
-          h('caption', {}, 'Rows by label and prediction'),
-          h('thead', {}, h('tr', {}, h('td'), h('th', { scope: 'col', class: 'ml-num' }, `said ${positive}`), h('th', { scope: 'col', class: 'ml-num' }, 'said other'))),
-          h('tbody', {},
-            h('tr', {}, h('th', { scope: 'row' }, h('bdi', {}, `is ${positive}`)), cell(hits, true), cell(fn, false)),
-            h('tr', {}, h('th', { scope: 'row' }, 'is other'), cell(alarms, false), cell(tn, true)))),
-        h('table', { class: 'ml-table' },
-          h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'metric'), h('th', { scope: 'col', class: 'ml-num' }, counted ? 'value [interval]' : 'value'), h('th', { scope: 'col', class: 'ml-num' }, 'of rows'))),
-          h('tbody', {},
-            row('precision', hits, hits + alarms), row('recall', hits, hits + fn), row('specificity', tn, tn + alarms), row('accuracy', hits + tn, n),
-            h('tr', {}, h('th', { scope: 'row' }, 'f1'), h('td', { class: 'ml-num' }, format.number(metrics.f1 ?? null)), h('td', { class: 'ml-num' }, format.number(n)))))),
-      h('p', {}, total === null ? 'Give costs of 0 or more, as numbers.' : `Cost ${format.number(total)} in all, ${format.number(total / n)} for a row.`,
-        mean === null ? null : ` Rows said to be ${positive} have a mean probability of ${format.number(mean)}; ${format.number(hits / (hits + alarms))} of them are.`),
+  const write = (at: At): void => {
+    const name = format.clip(one.name, 60), [a, b] = [price(wrong), price(missed)];
+    tables.replaceChildren(
+      matrix([name, 'other'], [[at.tp, at.fn], [at.fp, at.tn]], 'Rows by class and prediction'),
+      h('table', { class: 'ml-table' }, h('caption', {}, 'Scores'), head('metric', counted ? 'value [interval]' : 'value', 'of rows'),
+        h('tbody', {},
+          shareRow('precision', at.precision), shareRow('recall', at.recall), shareRow('specificity', at.specificity), shareRow('accuracy', at.accuracy),
+          h('tr', {}, h('th', { scope: 'row' }, 'f1'), h('td', { class: 'ml-num' }, format.number(at.f1)), h('td', { class: 'ml-num' }, format.number(one.n))))),
+      h('table', { class: 'ml-table' }, h('caption', {}, h('bdi', {}, `Calibration: is the probability of ${name} right?`)), head('rows', 'probability', 'observed share', 'probability is'),
+        h('tbody', {}, groupRow('at or above', at.said), groupRow('below', at.rest))),
     );
+    const total = a === null || b === null ? null : a * at.fp + b * at.fn;
+    const cost = total === null ? 'Give costs of 0 or more, as numbers.' : `Cost ${format.number(total)} in all, ${format.number(total / one.n)} for a row.`;
+    told.replaceChildren(h('bdi', {}, `At ${format.number(at.threshold)}: precision ${format.number(at.precision.value)}, recall ${format.number(at.recall.value)}, F1 ${format.number(at.f1)}. ${cost}`));
   };
-  slider.addEventListener('input', () => {
-    threshold = Number(slider.value) / STEPS;
-    draw();
-  });
-  for (const input of [wrong, missed]) input.addEventListener('input', draw);
+  let waiting = 0;
+  const redraw = (): void => {
+    waiting = 0;
+    const at = one.at(one.stops[stop]!);
+    const describe = [
+      `false positive rate ${format.number(at.specificity.value === null ? null : 1 - at.specificity.value)}, true positive rate ${format.number(at.recall.value)}`,
+      `recall ${format.number(at.recall.value)}, precision ${format.number(at.precision.value)}`,
+      `rows at or above: probability ${format.number(at.said.mean)}, observed ${format.number(at.said.value)}; rows below: ${format.number(at.rest.mean)}, observed ${format.number(at.rest.value)}`,
+    ];
+    [rocFigure(one, at), prFigure(one, at), calibrationFigure(one.bins, at)].forEach((figure, i) => {
+      figures[i]!.chart.show(figure);
+      figures[i]!.chart.describe(`${figures[i]!.name}; at threshold ${format.number(at.threshold)}: ${describe[i]!}`);
+    });
+  };
+  const move = (to: number): void => {
+    stop = Math.min(one.stops.length - 1, Math.max(0, to));
+    const threshold = one.stops[stop]!;
+    slider.value = String(stop);
+    slider.setAttribute('aria-valuetext', format.number(threshold));
+    shown.textContent = format.number(threshold);
+    back.disabled = threshold === one.chosen;
+    write(one.at(threshold));
+    // One drawing for each picture of the screen is all that can be seen.
+    if (waiting === 0) waiting = requestAnimationFrame(redraw);
+  };
+  const nearest = (threshold: number): number => one.stops.reduce((best, t, i) => (Math.abs(t - threshold) < Math.abs(one.stops[best]! - threshold) ? i : best), 0);
+  const choose = (place: number): void => {
+    one = classes[place] ?? classes[0]!;
+    heading.replaceChildren(h('bdi', {}, `At a threshold for ${format.clip(one.name, 60)}`));
+    slider.max = String(one.stops.length - 1);
+    back.textContent = `Back to ${format.number(one.chosen)}`;
+    const made = classes.length === 1 ? `The evaluation was made at ${format.number(one.chosen)}; a` : 'A';
+    note.textContent = `${made} threshold chosen on the rows it is judged by looks better than it is.`;
+    move(nearest(one.chosen));
+  };
+  slider.addEventListener('input', () => move(Number(slider.value)));
+  for (const input of [wrong, missed]) input.addEventListener('input', () => write(one.at(one.stops[stop]!)));
   cheapest.addEventListener('click', () => {
     const [a, b] = [price(wrong), price(missed)];
-    if (a === null || b === null) return;
-    threshold = thresholds.cheapest(a, b).threshold;
-    draw();
+    if (a !== null && b !== null) move(nearest(one.cheapest(a, b)));
   });
-  draw();
+  back.addEventListener('click', () => {
+    move(nearest(one.chosen));
+    slider.focus();
+  });
+  const select = h('select', { onchange: () => choose(select.selectedIndex) }, ...classes.map((c, i) => h('option', { value: i }, format.clip(c.name, 60))));
+  choose(0);
+  const more = format.clip(words(section.note), 1000);
   return h('div', { class: 'ml-threshold' },
-    h('h3', {}, h('bdi', {}, `At a threshold for ${positive}`)),
-    h('div', { class: 'ml-bar' }, h('label', { for: id }, 'threshold'), slider, shown, wrongBox, missedBox, cheapest),
-    result,
-    h('p', { class: 'ml-quiet' }, `At ${format.number(threshold)} the evaluation was made; a threshold chosen on the rows it is judged by looks better than it is.`),
+    heading,
+    h('div', { class: 'ml-bar' },
+      classes.length > 1 ? h('label', {}, 'class ', select) : null,
+      h('label', { for: id }, 'threshold'), slider, shown, back),
+    h('div', { class: 'ml-bar' }, wrongBox, missedBox, cheapest),
+    told,
+    tables,
+    h('div', { class: 'ml-figures ml-three' }, ...figures.map(({ name, chart }) => h('div', {}, h('h4', {}, name), chart.el))),
+    h('p', { class: 'ml-quiet' }, 'Diamonds are of the threshold: its point on each curve; in the calibration, the rows below it and those at or above.'),
+    note,
+    more ? h('p', { class: 'ml-quiet' }, more) : null,
   );
 }

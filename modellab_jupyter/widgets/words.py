@@ -1,0 +1,64 @@
+"""Numbers, lengths of time and names as people read them; everything returned is plain text."""
+
+from __future__ import annotations
+
+import math
+import re
+
+MISSING = "–"
+LONGEST = 400
+"""Characters of one text that are saved; the whole of it stays in the store."""
+
+
+def cut(text: str, length: int = LONGEST) -> str:
+    """Return `text` with an ellipsis where it goes on beyond `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks and control characters, which neither tables nor XML can hold."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+", " ", text)
+
+
+def number(value: float | None) -> str:
+    """Return four significant digits, or a dash where there is no number."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{int(value):,}"
+    if abs(value) >= 1e6 or abs(value) < 1e-4:
+        return f"{value:.2e}"
+    return f"{value:.4g}"
+
+
+def p_value(value: float | None) -> str:
+    """Return three significant digits, and never zero: no finite test shows that."""
+    if value is None or not 0 <= value <= 1:
+        return number(value)
+    return "< 0.001" if value < 0.001 else f"{value:.3g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return both ends as fine as the width deserves; nothing where an end is unknown."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    width, size = abs(high - low), max(abs(low), abs(high))
+    if width == 0 or size >= 1e6 or size < 1e-4:
+        return f"[{number(low)}, {number(high)}]"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(width))))
+    return f"[{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time as people say it."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
