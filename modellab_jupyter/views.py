@@ -581,12 +581,18 @@ class Datasets(catalog.Datasets):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return dataset_list()._repr_mimebundle_(include, exclude)
 
+    def _display_(self) -> Any:
+        return dataset_list()._display_()
+
 
 class Projects(catalog.Projects):
     """Named collections of runs; in a notebook they show themselves as a list to look into."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return project_list()._repr_mimebundle_(include, exclude)
+
+    def _display_(self) -> Any:
+        return project_list()._display_()
 
 
 datasets = Datasets()

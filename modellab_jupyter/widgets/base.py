@@ -163,6 +163,11 @@ class Channel:
         return str(self._widget.model_id)
 
     @property
+    def widget(self) -> Any:
+        """The model itself, for hosts that show objects and not ids."""
+        return self._widget
+
+    @property
     def silent(self) -> float:
         """Seconds since a view asked something."""
         return time.monotonic() - self._asked
@@ -244,11 +249,25 @@ class Widget:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         bundle = self.saved()
-        if is_live_host() and is_built() if self._live is None else self._live:
-            if self._channel is None:
-                self._channel = Channel(self._view, self._verbs())
-            bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": self._channel.model_id}
+        channel = self._attached()
+        if channel is not None:
+            bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": channel.model_id}
         return bundle
+
+    def _display_(self) -> Any:
+        """Return what marimo shows, which asks for an object of its own kind and not for a bundle."""
+        channel = self._attached()
+        if channel is not None:
+            return channel.widget
+        from IPython.display import HTML
+
+        return HTML(self.saved()["text/html"])
+
+    def _attached(self) -> Channel | None:
+        """Return the channel of the live widget, where there is to be one."""
+        if self._channel is None and (is_live_host() and is_built() if self._live is None else self._live):
+            self._channel = Channel(self._view, self._verbs())
+        return self._channel
 
 
 @functools.cache

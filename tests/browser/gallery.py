@@ -15,7 +15,7 @@ FOLDER = "gallery"
 MAKE = """
 import json
 import numpy as np
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import SGDClassifier
@@ -58,6 +58,8 @@ with start("boosting", params={"learning_rate": 0.05, "max_depth": 2}, tags=["tr
         ml.log_metrics({"train_loss": losses[0], "test_loss": losses[1]}, step=step)
     ml.log_artifact(dict(zip(x.columns, model.feature_importances_.tolist())), "importances.json")
     judge(run, model.predict_proba)
+with ml.start_run("first look", project_id="flowers") as run:
+    ml.log_dataset(load_iris(as_frame=True).frame, "iris")
 print(json.dumps(found))
 """
 
@@ -143,6 +145,8 @@ WIDGETS = (
         lambda found: [found["boosting"]["takeaway"].splitlines()[0], share(found["boosting"]["accuracy"])],
         (sorts, charts, slides),
     ),
+    Shown("datasets", "ml.datasets", lambda found: ["cancer test", "285", "iris", "150"], (sorts,)),
+    Shown("projects", "ml.projects", lambda found: ["cancer", "flowers", "logistic"], (sorts,)),
 )
 """Today's; one more is one more entry here."""
 

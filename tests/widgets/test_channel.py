@@ -6,7 +6,9 @@ import gzip
 import itertools
 import json
 import struct
+import sys
 import threading
+import types
 
 import pyarrow as pa
 import pytest
@@ -99,6 +101,25 @@ def test_widget_is_left_out_where_nobody_looks(monkeypatch):
 
     assert not is_live_host()
     assert LIVE_MIME not in Dashboard(MemorySource(3))._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("module", ["google.colab", "marimo"])
+def test_hosts_are_known_by_their_modules(monkeypatch, module):
+    """Colab and marimo have no Jupyter Server: what they load says that somebody looks."""
+    monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
+
+    assert is_live_host()
+
+
+def test_marimo_is_given_an_object():
+    """A host that asks for an object gets the live model, or plain HTML where nothing is to be live."""
+    still = Dashboard(MemorySource(3), live=False)._display_()
+
+    assert "<table" in still._repr_html_()
+    if is_built():
+        board = Dashboard(MemorySource(3), live=True)
+        assert board._display_().model_id == board._repr_mimebundle_()[LIVE_MIME]["model_id"]
+        board.close()
 
 
 @needs_build
