@@ -23,6 +23,7 @@ from modellab_jupyter.errors import (
     StoreNewerError,
     StoreUnreadableError,
     hint,
+    shown,
     tell,
 )
 from modellab_jupyter.store import backends, kept, migrations, queries, readonly, upkeep
@@ -312,7 +313,7 @@ class Store:
             Nothing goes by that, with the nearest name as a hint.
         """
         if not isinstance(ref, str):
-            raise InputError(f"{kind} must be given by id or name, found {ref!r:.80} of type {type(ref).__name__}.")
+            raise InputError(f"{kind} must be given by id or name, found {shown(ref)} of type {type(ref).__name__}.")
         ref = str.__str__(ref)
         with self._reading() as con:
             found = queries.find(con, kind, ref, project_id=project_id)
