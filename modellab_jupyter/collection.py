@@ -53,13 +53,13 @@ class Collection(Generic[_Record]):
         from modellab_jupyter.store import ingest
 
         allowed = ingest.editable(self.kind)
-        for name, value in fields.items():
+        for name, value in list(fields.items()):
             if name not in allowed:
                 near = hint(name, allowed) or f"; {', '.join(sorted(allowed))} can."
                 raise InputError(f"field {name!r} of a {self.kind} cannot be set{near}")
-            wanted = bool if name == "baseline" else str
-            if not isinstance(value, wanted) or (name == "name" and not str(value).strip()):
-                raise InputError(f"{name} must be a {'truth value' if wanted is bool else 'text'}, found {value!r}.")
+            fields[name] = (
+                schema.truth(name, value) if name == "baseline" else schema.text(name, value, empty=name != "name")
+            )
 
     def _submit(self, event: schema.Event | None) -> None:
         if event is not None:

@@ -18,7 +18,8 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class ModelLabError(Exception):
@@ -63,10 +64,10 @@ def hint(wrong: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def shown(value: object, width: int = 80) -> str:
-    """Return the first characters of a value's ``repr``, of its type where it has none that works."""
+def shown(value: object, width: int = 80, say: Callable[[Any], str] = repr) -> str:
+    """Return the first characters of a value's ``repr``, or what else `say` gives; of its type where that fails."""
     try:
-        return repr(value)[:width]
+        return say(value)[:width]
     except Exception:  # noqa: BLE001 - a user's class may raise anything, and what is said of it must not
         return f"<{type(value).__name__}>"
 

@@ -331,7 +331,7 @@ def text(argument: str, value: Any, *, empty: bool = False) -> str:
     """Return a text as Python's own; InputError where it is none, or only blanks where it must not be empty."""
     if not isinstance(value, str) or not (empty or value.strip()):
         raise InputError(
-            f"{argument} must be a text{'' if empty else ' that is not empty'}, found {value!r:.80}"
+            f"{argument} must be a text{'' if empty else ' that is not empty'}, found {shown(value)}"
             + ("." if isinstance(value, str) else f" of type {type(value).__name__}.")
         )
     return str.__str__(value)
@@ -341,7 +341,7 @@ def truth(argument: str, value: Any) -> bool:
     """Return a truth value as Python's own; InputError where it is none."""
     found = value if isinstance(value, bool) or getattr(value, "shape", None) != () else value.item()
     if not isinstance(found, bool):
-        raise InputError(f"{argument} must be true or false, found {value!r:.80}.")
+        raise InputError(f"{argument} must be true or false, found {shown(value)}.")
     return found
 
 

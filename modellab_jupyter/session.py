@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
-from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError, tell
+from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError, shown, tell
 from modellab_jupyter.journal import Journal
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Session:
         """
         ref = self.settings.project if ref is None else ref
         if not isinstance(ref, str) or not ref.strip():
-            raise InputError(f"project_id must be the id or the name of a project, found {ref!r}.")
+            raise InputError(f"project_id must be the id or the name of a project, found {shown(ref)}.")
         ref = str.__str__(ref)
         if ref.startswith("proj_"):
             return self.store.resolve("project", ref)

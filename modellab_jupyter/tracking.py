@@ -96,8 +96,10 @@ class Run:
         InputError
             A key is no text or a value no number; nothing is logged then.
         """
-        if type(metrics) is not dict and not isinstance(metrics, Mapping):
-            raise InputError(f"metrics must be a mapping of names to numbers, found {type(metrics).__name__}.")
+        if type(metrics) is not dict:
+            if not isinstance(metrics, Mapping):
+                raise InputError(f"metrics must be a mapping of names to numbers, found {type(metrics).__name__}.")
+            metrics = dict(_listed("metrics", metrics))
         values: dict[str, float] = {}
         odd: dict[str, str] | None = None
         for key, value in metrics.items():
@@ -180,7 +182,7 @@ class Run:
         """
         name, warmup = schema.text("name", name), schema.truth("warmup", warmup)
         several = isinstance(seconds, Iterable) and getattr(seconds, "shape", None) != ()
-        values = [_number(name, value, "latency") for value in (seconds if several else [seconds])]  # type: ignore[union-attr]
+        values = [_number(name, value, "latency") for value in (_listed("seconds", seconds) if several else [seconds])]
         bad = [v for v in values if not (math.isfinite(v) and v >= 0)]
         if bad:
             raise InputError(
@@ -378,10 +380,10 @@ class Run:
         """
         if self.status != "running" or not self.is_own:
             return
-        if status not in {"finished", "failed", "interrupted"}:
-            raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {status!r}.")
+        if not isinstance(status, str) or status not in {"finished", "failed", "interrupted"}:
+            raise InputError(f"status must be 'finished', 'failed' or 'interrupted', found {shown(status)}.")
         if isinstance(error, BaseException):
-            error = f"{type(error).__name__}: {error}"
+            error = f"{type(error).__name__}: {shown(error, sys.maxsize, str)}"
         elif error is not None:
             error = schema.text("error", error, empty=True)
         self._ending.set()
@@ -514,7 +516,7 @@ def start_run(
     if seed is not None:
         number = _whole(seed)
         if number is None or not 0 <= number < 2**32:
-            raise InputError(f"seed must be an integer from 0 to 4294967295, found {seed!r}.")
+            raise InputError(f"seed must be an integer from 0 to 4294967295, found {shown(seed)}.")
         seed = number
     if total_steps is not None:
         number = _whole(total_steps)
@@ -615,13 +617,24 @@ def _seed(seed: int) -> list[str]:
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(params, Mapping):
         raise InputError(f"params must be a mapping of names to values, found {type(params).__name__}.")
-    return {_key("params", "param", key): schema.param_text(value) for key, value in params.items()}
+    return {_key("params", "param", key): schema.param_text(value) for key, value in _listed("params", params)}
+
+
+def _listed(argument: str, several: Any) -> list[Any]:
+    """Return what an iterable gives, of a mapping its items; InputError where its own methods fail."""
+    try:
+        return list(several.items() if isinstance(several, Mapping) else several)
+    except Exception as error:
+        raise InputError(
+            f"{argument} cannot be read through, since its {type(several).__name__} raised {type(error).__name__}; "
+            "give a plain list or dict."
+        ) from error
 
 
 def _key(argument: str, one: str, key: Any) -> str:
     """Return the name of a metric or param as Python's own text."""
     if not isinstance(key, str) or not key:
-        raise InputError(f"{argument} must have texts as keys, found {key!r:.80}; give each {one} a name.")
+        raise InputError(f"{argument} must have texts as keys, found {shown(key)}; give each {one} a name.")
     return str.__str__(key)
 
 
@@ -636,18 +649,25 @@ def as_tags(tags: Mapping[str, str | None] | Iterable[str] | str) -> dict[str, s
     if isinstance(tags, str):
         found: list[tuple[Any, Any]] = [(tags, None)]
     elif isinstance(tags, Mapping):
-        found = list(tags.items())
+        found = _listed("tags", tags)
     elif isinstance(tags, Iterable):
-        found = [(tag, None) for tag in tags]
+        found = [(tag, None) for tag in _listed("tags", tags)]
     else:
-        raise InputError(f"tags must be texts or a mapping of texts, found {tags!r}.")
-    bad = [tag for tag, _ in found if not isinstance(tag, str) or not tag]
-    if bad:
-        raise InputError(f"tags must be texts that are not empty, found {bad[0]!r:.80}.")
-    return {
-        str.__str__(tag): str.__str__(value if isinstance(value, str) else str(value)) if value is not None else None
-        for tag, value in found
-    }
+        raise InputError(f"tags must be texts or a mapping of texts, found {shown(tags)}.")
+    for tag, _ in found:
+        if not isinstance(tag, str) or not tag:
+            raise InputError(f"tags must be texts that are not empty, found {shown(tag)}.")
+    return {str.__str__(tag): None if value is None else _tag(value) for tag, value in found}
+
+
+def _tag(value: Any) -> str:
+    """Return the value of a tag as Python's own text."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    try:
+        return str(value)
+    except Exception as error:
+        raise InputError(f"tags must have values that are texts, found {shown(value)}.") from error
 
 
 def _number(key: Any, value: Any, what: str = "metric") -> float:
@@ -655,6 +675,9 @@ def _number(key: Any, value: Any, what: str = "metric") -> float:
     if not isinstance(value, str | bytes | bytearray):
         try:
             return float(value)
+        except OverflowError as error:
+            told = f"{what} {key!r} must fit into 64 bits as a float, up to 1.8e308, found {shown(value)}."
+            raise InputError(told) from error
         except Exception:  # noqa: BLE001, S110 - a tensor of several elements raises one thing, a user's class another
             pass
     raise InputError(f"{what} {key!r} must be a number, found {shown(value)} of type {type(value).__name__}.")
@@ -664,14 +687,14 @@ def _whole(value: Any) -> int | None:
     """Return an integer of any type as Python's own, None for what is none."""
     try:
         return None if isinstance(value, bool) else int(operator.index(value))
-    except TypeError:
+    except Exception:  # noqa: BLE001 - what is no integer raises TypeError, a user's class anything
         return None
 
 
 def _step(step: Any) -> int:
     number = _whole(step)
     if number is None:
-        raise InputError(f"step must be an integer, found {step!r:.80}; log an epoch's fraction as a metric.")
+        raise InputError(f"step must be an integer, found {shown(step)}; log an epoch's fraction as a metric.")
     if abs(number) > _LAST_STEP:
-        raise InputError(f"step must lie within 2**53, found {number!r:.40}.")
+        raise InputError(f"step must lie within 2**53, found {shown(number, 40)}.")
     return number

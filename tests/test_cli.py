@@ -130,7 +130,7 @@ def test_trash_destroys_only_when_told_so(capsys):
     assert "--yes must be given where nobody can be asked" in err
     assert len(ml.trash.list()) == 1
     assert cli.main(["trash", "--empty", "--yes"]) == 0
-    assert "destroyed 1 objects" in capsys.readouterr().out
+    assert "destroyed 2 objects" in capsys.readouterr().out
     assert len(ml.trash.list()) == 0
 
 

@@ -181,7 +181,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.log_metrics({"a": 1.0, "b": "high"}), "metric 'b' must be a number, found 'high' of type str"),
     (lambda: ml.log_metrics({"a": None}), "metric 'a' must be a number, found None"),
     (lambda: ml.log_metrics({"a": 1j}), "metric 'a' must be a number"),
-    (lambda: ml.log_metrics({"a": 10**400}), "metric 'a' must be a number"),
+    (lambda: ml.log_metrics({"a": 10**400}), "metric 'a' must fit into 64 bits as a float, up to 1.8e308, found 1000"),
     (lambda: ml.log_metrics({"a": [1, 2]}), "metric 'a' must be a number"),
     (lambda: ml.log_metrics({"a": Uncountable()}), "metric 'a' must be a number"),
     (lambda: ml.log_metrics({1: 1.0}), "metrics must have texts as keys, found 1"),
@@ -261,11 +261,11 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.runs.metrics("ended", "los"), "has no metric 'los'; did you mean 'loss'?"),
     (lambda: ml.runs.diff("ended"), "ids must name at least two runs, found 1"),
     (lambda: ml.runs.update("ended", nam="x"), "field 'nam' of a run cannot be set; did you mean 'name'?"),
-    (lambda: ml.runs.update("ended", name=""), "name must be a text, found ''"),
-    (lambda: ml.runs.update("ended", baseline="yes"), "baseline must be a truth value, found 'yes'"),
+    (lambda: ml.runs.update("ended", name=""), "name must be a text that is not empty, found ''"),
+    (lambda: ml.runs.update("ended", baseline="yes"), "baseline must be true or false, found 'yes'"),
     (lambda: ml.runs.update("ended", tags=[3]), "tags must be texts that are not empty, found 3"),
     (lambda: ml.projects.create("proj_mine"), "name must not begin with 'proj_'"),
-    (lambda: ml.projects.create(""), "name must be a text, found ''"),
+    (lambda: ml.projects.create(""), "name must be a text that is not empty, found ''"),
     (lambda: ml.projects.create("x", description=3), "description must be a text, found 3"),
     (lambda: ml.datasets.add(pd.DataFrame({"a": [1]}), "x", description=3), "description must be a text, found 3"),
     (lambda: ml.datasets.preview("d", rows=-1), "rows must be a whole number of at least 0, found -1"),
@@ -653,11 +653,59 @@ def test_at_once_is_all_or_nothing() -> None:
 class Hostile:
     """Something whose methods raise what nobody expects."""
 
+    def __iter__(self) -> Any:
+        raise KeyError("no items")
+
+    def __index__(self) -> int:
+        raise KeyError("no index")
+
+    def __str__(self) -> str:
+        raise KeyError("no text")
+
     def __repr__(self) -> str:
         raise KeyError("no repr")
 
     def __float__(self) -> float:
         raise KeyError("no float")
+
+
+class HostileDict(dict[str, Any]):
+    """A mapping that cannot be read through."""
+
+    def items(self) -> Any:
+        raise KeyError("no items")
+
+
+def test_what_raises_when_it_is_looked_at_is_refused_in_a_sentence() -> None:
+    """Wherever something is given whose own methods raise, the error is ours, and nothing is recorded of it."""
+    bad, items = Hostile(), HostileDict(a=1.0)
+    for start in ({"name": bad}, {"project_id": bad}, {"seed": bad}, {"tags": bad}, {"tags": items}, {"params": items},
+                  {"baseline": bad}, {"resume": bad}):  # fmt: skip
+        with pytest.raises(ml.InputError):
+            ml.start_run(**start)
+    with ml.start_run("r") as run:
+        calls: list[Callable[[], Any]] = [
+            lambda: run.log_metric("m", 1.0, step=bad), lambda: run.log_metrics(items),
+            lambda: run.log_metrics({bad: 1}),
+            lambda: run.log_latency(bad), lambda: run.log_latency([bad]), lambda: run.log_latency(1.0, bad),
+            lambda: run.log_latency(1.0, warmup=bad), lambda: run.set_note(bad), lambda: run.set_tags(bad),
+            lambda: run.set_tags(items), lambda: run.set_tags([bad]), lambda: run.set_tags({"t": bad}),
+            lambda: run.set_tags([], remove=bad), lambda: run.log_params(items), lambda: run.log_artifact(b"x", bad),
+            lambda: run.log_dataset(pd.DataFrame({"a": [1]}), split=bad), lambda: run.end(bad), lambda: run.end([]),
+            lambda: run.end(error=bad), lambda: ml.runs.update("r", note=bad), lambda: ml.runs.get(bad),
+        ]  # fmt: skip
+        for call in calls:
+            with pytest.raises(ml.InputError):
+                call()
+
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise KeyError("no text")
+
+    with pytest.raises(MuteError), ml.start_run("failed"):
+        raise MuteError
+    assert ml.runs.get("failed").error == "MuteError: <MuteError>"
+    assert len(ml.sql("FROM metrics")) == len(ml.sql("FROM tags")) == len(ml.sql("FROM unreadable")) == 0
 
 
 def test_a_value_whose_methods_raise_is_told_or_kept_by_its_type() -> None:

@@ -23,9 +23,10 @@ from modellab_jupyter.errors import (
     StoreNewerError,
     StoreUnreadableError,
     hint,
+    shown,
     tell,
 )
-from modellab_jupyter.store import backends, kept, migrations, queries, upkeep
+from modellab_jupyter.store import backends, kept, migrations, queries, readonly, upkeep
 from modellab_jupyter.store.backends import Backend, FileBackend
 from modellab_jupyter.store.intake import Intake, transaction
 from modellab_jupyter.store.picture import Picture
@@ -276,9 +277,12 @@ class Store:
                 raise InputError(f"the query was refused: {said:.500}") from error
             if kinds != [duckdb.StatementType.SELECT]:
                 raise InputError("query must be one SELECT, found something else; the store is read only here.")
+            readonly.check(readonly.nodes(con, query))
             try:
                 return queries.table(con, query, params)
             except duckdb.Error as error:
+                if backends.is_of_file(error):
+                    raise
                 said = " ".join(str(error).partition("\n\nLINE ")[0].split())
                 raise InputError(f"the query was refused: {said:.500}") from error
             except InputError:
@@ -316,7 +320,7 @@ class Store:
             Nothing goes by that, with the nearest name as a hint.
         """
         if not isinstance(ref, str):
-            raise InputError(f"{kind} must be given by id or name, found {ref!r:.80} of type {type(ref).__name__}.")
+            raise InputError(f"{kind} must be given by id or name, found {shown(ref)} of type {type(ref).__name__}.")
         ref = str.__str__(ref)
         with self._reading() as con:
             found = queries.find(con, kind, ref, project_id=project_id)
@@ -436,7 +440,7 @@ class Store:
 
         version, unreadable, problem = 0, [], None
         waiting = journals.segments(self.journals)
-        size = sum(path.stat().st_size for path in waiting)
+        size = sum(backends.size(path) or 0 for path in waiting)
         try:
             with self._backend.connect(write=False, wait=0.5) as con:
                 version = migrations.applied(con)
@@ -445,11 +449,11 @@ class Store:
                     problem = f"some rows of {self.path} cannot be read; modellab doctor --repair saves the others."
         except StoreError as error:
             problem = str(error)
-        exists = self._backend.exists()
+        at = None if self.path is None else backends.size(self.path)
         return Health(
             path=self.path or Path(":memory:"),
-            exists=exists,
-            size=self.path.stat().st_size if self.path is not None and exists else 0,
+            exists=self._backend.exists() if self.path is None else at is not None,
+            size=at or 0,
             schema_version=version,
             duckdb_version=duckdb.__version__,
             waiting_segments=len(waiting),

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -160,8 +160,11 @@ class FileBackend:
 
     def stamp(self) -> Any:
         """Return the file's time and size."""
-        stat = self.path.stat() if self.path is not None and self.path.exists() else None
-        return stat and (stat.st_mtime_ns, stat.st_size)
+        if self.path is None:
+            return None
+        with suppress(FileNotFoundError):
+            stat = self.path.stat()
+            return stat.st_mtime_ns, stat.st_size
 
     def forking(self) -> None:
         """End the engine before a fork where nobody uses it: a child has none of its threads."""
@@ -232,6 +235,14 @@ class FileBackend:
                 self._release(con)  # another took its place while it was opened: what the old one gets reaches nobody
 
 
+def size(path: Path) -> int | None:
+    """Return a file's bytes, None where it is not there: others replace and remove files at any time."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 def _number(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from another that takes its place, None where it is not there."""
     try:
@@ -290,7 +301,6 @@ def is_of_file(error: BaseException) -> bool:
                 OSError,
                 duckdb.IOException,
                 duckdb.FatalException,
-                duckdb.PermissionException,
                 duckdb.SerializationException,
                 duckdb.TransactionException,  # a commit for which the disk has no room
             ),

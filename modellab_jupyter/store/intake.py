@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modellab_jupyter import config, schema
 from modellab_jupyter import journal as journals
-from modellab_jupyter import schema
 from modellab_jupyter.errors import StoreError, tell
 from modellab_jupyter.store import backends, ingest
 
@@ -127,7 +127,7 @@ class Intake:
                 raise
             more = _culprits(con, good) if isinstance(error, ingest.faults()) else []
             if not more:
-                said = str(error).partition("\n")[0]
+                said = config.redacted(str(error).partition("\n")[0])
                 told = f"the journals cannot be taken into the store ({said}); see modellab doctor."
                 raise StoreError(told) from error
             refused = {(writer, line.start): (order, writer, line) for order, writer, line in more}

@@ -6,7 +6,6 @@ lock of PostgreSQL, which a killed process gives back with its connection; reade
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config
 from modellab_jupyter.errors import InputError, StoreBusyError, StoreError
-from modellab_jupyter.store import extensions, migrations
+from modellab_jupyter.store import extensions, migrations, readonly
 from modellab_jupyter.store.backends import seal, track
 
 if TYPE_CHECKING:
@@ -80,15 +79,7 @@ class LakeBackend:
 
     def refuse(self, con: duckdb.DuckDBPyConnection, query: str) -> None:
         """Raise InputError where a query would leave the lake's tables; the sandbox of DuckDB knows files alone."""
-        import duckdb
-
-        try:
-            found = json.loads(con.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0])
-        except (duckdb.Error, ValueError) as error:
-            raise InputError("query must be one SELECT, found what cannot be read as one.") from error
-        if found["error"]:  # a PRAGMA, which DuckDB runs as a SELECT, and what is wrongly written
-            raise InputError(f"the query was refused: {found.get('error_message') or 'it is no SELECT'!s}")
-        for node in _nodes(found):
+        for node in readonly.nodes(con, query):
             if node.get("type") == "SHOW_REF" and node.get("table_name") not in {"", '"tables"'}:
                 raise InputError(f"the query was refused: {node['table_name']} reaches beyond the store's tables.")
             name = str(node.get("function_name", "")).lower()
@@ -230,11 +221,3 @@ def _secret(con: duckdb.DuckDBPyConnection) -> None:
         parts["USE_SSL"] = "true" if scheme == "https" else "false"
     given = {name: value for name, value in parts.items() if value is not None}
     con.execute(f"CREATE SECRET (TYPE s3, {', '.join(f'{name} ?' for name in given)})", list(given.values()))
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    for child in tree if isinstance(tree, list) else ():
-        yield from _nodes(child)

@@ -30,7 +30,7 @@ from modellab_jupyter import journal as journals
 from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, ModelLabError, StoreError
 from modellab_jupyter.store import Store, extensions, migrations
-from modellab_jupyter.store.backends import FileBackend, seal, track
+from modellab_jupyter.store.backends import FileBackend, is_of_file, seal, track
 from modellab_jupyter.store.bin import Contents
 from modellab_jupyter.store.intake import Intake
 from modellab_jupyter.store.shared import SharedStore, blob_name, is_path, named
@@ -437,7 +437,11 @@ class QuackBackend:
             return value
         for module in (errors_, duckdb):
             if isinstance(getattr(module, kind, None), type):
-                raise getattr(module, kind)(value)
+                told = getattr(module, kind)(value)
+                if is_of_file(told):
+                    said = value.partition("\n")[0]
+                    raise StoreError(f"the store at {self.server} cannot be used ({said}); see modellab doctor there.")
+                raise told
         raise StoreError(f"{self.server} could not answer ({kind}: {value}).")
 
 

@@ -14,7 +14,7 @@ import modellab_jupyter as ml
 from modellab_jupyter import session
 from modellab_jupyter.store import Store, migrations, upkeep
 from modellab_jupyter.store.backends import STORAGE_VERSION, FileBackend
-from tests.conftest import ROOT
+from tests.conftest import ROOT, python
 
 KILLED = """
 import os, sys, duckdb
@@ -159,6 +159,54 @@ def test_a_migration_that_is_killed_midway_is_done_by_the_next(new: Path, tmp_pa
     assert before == rows(old)
     Store(old, tmp_path / "old.files").runs()
     assert rows(new) == rows(old)
+
+
+def test_sixteen_processes_migrate_one_store_at_once(tmp_path: Path) -> None:
+    """Readers and writers that meet a store of the oldest schema at the same moment all find it whole and new."""
+    old = tmp_path / "old.duckdb"
+    number, name, sql = migrations.known()[0]
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{old}' AS store (STORAGE_VERSION '{STORAGE_VERSION}')")
+        con.execute("USE store")
+        con.execute("CREATE TABLE migrations (version INTEGER, name VARCHAR, applied_at TIMESTAMP)")
+        con.execute(sql)
+        con.execute("INSERT INTO migrations VALUES (?, ?, now())", [number, name])
+        con.execute("INSERT INTO projects VALUES ('proj_1', 'p', '', now(), now(), NULL)")
+        con.execute(
+            """INSERT INTO runs BY NAME SELECT format('run_{:04}', i) AS run_id, 'proj_1' AS project_id, 'r' AS name,
+            'finished' AS status, false AS baseline, '' AS note, now() AS started_at, now() AS heartbeat_at, 0 AS lost
+            FROM range(500) t(i)"""
+        )
+        con.execute(
+            """INSERT INTO metrics SELECT format('run_{:04}', i % 500), 'm', i // 500, i / 3, now()
+            FROM range(20000) t(i)"""
+        )
+    code = """
+import sys
+import modellab_jupyter as ml
+ml.configure("old.duckdb")
+print("up", flush=True)
+sys.stdin.readline()
+if int(sys.argv[1]) % 2:
+    with ml.start_run("w", project_id="p") as run:
+        run.log_metric("m", 1)
+print(len(ml.runs.list()) >= 500)
+"""
+    processes = [python(code, str(n)) for n in range(16)]
+    assert [process.stdout.readline() for process in processes] == ["up\n"] * 16
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ends = [process.communicate(timeout=300) for process in processes]
+    assert [(process.returncode, out.strip()) for process, (out, _) in zip(processes, ends, strict=True)] == [
+        (0, "True")
+    ] * 16, ends
+    ml.configure("old.duckdb")
+    assert len(ml.runs.list()) == 508
+    assert ml.sql("SELECT count(*) AS n, count(DISTINCT run_id) AS d FROM run_wide").values.tolist() == [[508, 508]]
+    assert ml.sql("SELECT count(*) AS n FROM metrics")["n"].tolist() == [20008]
+    assert ml.sql("SELECT sum(n)::BIGINT AS n FROM metric_summary")["n"].tolist() == [20008]
+    assert ml.sql("SELECT count(*) AS n FROM migrations")["n"].tolist() == [len(migrations.known())]
 
 
 def test_migrations_are_numbered_without_gaps_and_use_only_what_a_lake_has() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -715,6 +716,85 @@ def test_sql_is_read_only_and_sandboxed(query: str, there: bool) -> None:
     ]
     with pytest.raises(ml.InputError, match="a list or a dict"):
         ml.sql("SELECT 1", 5)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "FROM enable_logging(level := 'trace')",
+        'SELECT * FROM (FROM main."Enable_Logging"())',
+        "SELECT (SELECT 1 FROM disable_logging())",
+        "FROM truncate_duckdb_logs()",
+        "FROM enable_profiling()",
+        "FROM checkpoint()",
+        "FROM force_checkpoint('store')",
+        "SELECT write_log('x')",
+        "SELECT setseed(0.5)",
+        "FROM query('FROM enable_logging()')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
+        "FROM pandas_scan(1)",
+    ],
+)
+def test_a_query_changes_no_state_of_duckdb(query: str) -> None:
+    """What switches something on or off, writes, or runs text that nobody looked at is refused by its name."""
+    log_some(1)
+    with pytest.raises(ml.InputError, match="does more than read"):
+        ml.sql(query)
+    assert ml.sql("SELECT value FROM duckdb_settings() WHERE name = 'enable_logging'")["value"].tolist() in (
+        ["false"],
+        ["0"],
+    )
+
+
+def test_what_reads_is_not_refused() -> None:
+    """Functions of DuckDB that only read stay usable, and so does a text that names another."""
+    log_some(1)
+    for query in (
+        "FROM duckdb_tables()",
+        "FROM range(3)",
+        "SELECT 'enable_logging()'",
+        "SUMMARIZE runs",
+        "SHOW TABLES",
+    ):
+        assert len(ml.sql(query))
+
+
+def test_a_query_of_a_truncated_store_names_the_repair() -> None:
+    """A query of the user's own on a damaged file says what every other read says."""
+    for _ in range(3):
+        log_some(2000)
+    ml.runs.list()
+    path = Path("modellab.duckdb")
+    whole = path.read_bytes()
+    refused = []
+    for blocks in range(1, len(whole) // 16_384, 2):
+        session.reset()
+        path.write_bytes(whole[: -16_384 * blocks])
+        try:
+            ml.sql("SELECT max(hash(m)) FROM metrics m")
+        except ml.StoreError as error:
+            refused.append(str(error))
+    assert len(refused) > 3
+    assert all("modellab doctor --repair" in said for said in refused)
+
+
+def test_the_state_of_a_store_is_told_while_its_files_come_and_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file or a journal that is removed between a look and the next counts as not there."""
+    put(store.journals, begun("run_1", "proj_1", 1))
+    stat = Path.stat
+
+    def gone(path: Path, **more: bool) -> os.stat_result:
+        if path.name.startswith(("seg_", "modellab.duckdb")):
+            raise FileNotFoundError(errno.ENOENT, "gone", str(path))
+        return stat(path, **more)
+
+    found = store.health()
+    assert found.waiting_segments == 1
+    monkeypatch.setattr(Path, "stat", gone)
+    assert store._backend.stamp() is None
+    assert (store.health().size, store.health().waiting_bytes) == (0, 0)
 
 
 def test_sql_takes_values_apart_from_text() -> None:
