@@ -77,6 +77,7 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
         "thresholds": None if regression else _thresholds(report),
         "confusion": None if regression else _confusion(report),
         "classes": _classes(report) if report.sample.task == "multiclass" else None,
+        "all_classes": len(report.classes),
         "errors": _errors(report, kept["metrics"]) if regression else None,
         "slices": _slices(kept["slices"], kept["metrics"]),
         "categories": [_category(one) for one in kept["failure_examples"]["categories"] if one["count"]],
@@ -203,12 +204,20 @@ def _errors(report: Report, metrics: dict[str, Any]) -> dict[str, Any]:
     intervals = metrics.get("prediction_intervals", [])
     mine = next((i for i in intervals if i["level"] == level and i["half_width"] is not None), None)
     order = np.argsort(guess, kind="stable")
-    pieces = [part for part in np.array_split(order, min(20, max(1, report.n // 20))) if len(part) >= 5]
+    weights = np.ones(report.n) if sample.weights is None else sample.weights
+    split = np.array_split(order, min(20, max(1, report.n // 20)))
+    pieces = [part for part in split if len(part) >= 5 and weights[part].any()]
     parts = None
     if len(pieces) > 2 and np.ptp(guess) > 0:
-        quantiles = np.array([np.quantile(error[part], [0.1, 0.5, 0.9]) for part in pieces]).T
-        low, middle, high = quantiles.tolist()
-        parts = {"prediction": [float(guess[p].mean()) for p in pieces], "low": low, "median": middle, "high": high}
+        # NumPy knows quantiles of weighted rows by this method only; rows that count alike keep the usual one.
+        how = [{} if sample.weights is None else {"weights": weights[p], "method": "inverted_cdf"} for p in pieces]
+        found: list[Any] = [
+            np.quantile(error[p], [0.1, 0.5, 0.9], **given)  # type: ignore[call-overload]
+            for p, given in zip(pieces, how, strict=True)
+        ]
+        low, middle, high = np.array(found).T.tolist()
+        means = [float(np.average(guess[p], weights=weights[p])) for p in pieces]
+        parts = {"prediction": means, "low": low, "median": middle, "high": high}
     some = f"{len(rows):,} of {report.n:,} rows are drawn, those with the largest errors among them."
     return {
         "points": {"label": label[rows].tolist(), "prediction": guess[rows].tolist(), "error": error[rows].tolist()},
@@ -239,13 +248,16 @@ def _deciles(report: Report, label: Any, size: Any) -> list[dict[str, Any]]:
     import numpy as np
     from scipy.special import stdtrit
 
-    cuts = np.unique(np.quantile(label, np.arange(1, 10) / 10, method="inverted_cdf"))
+    weights = np.ones(report.n) if report.sample.weights is None else report.sample.weights
+    cuts = np.unique(np.quantile(label, np.arange(1, 10) / 10, method="inverted_cdf", weights=report.sample.weights))
     cuts = cuts[cuts < label.max()]
     place, edges = np.searchsorted(cuts, label, side="left"), np.r_[label.min(), cuts, label.max()]
     made = []
     for b in range(len(cuts) + 1):
-        part = size[place == b]
-        mean, n = float(part.mean()), len(part)
+        part, counted = size[place == b], weights[place == b]
+        if not counted.any():
+            continue
+        mean, n = float(np.average(part, weights=counted)), len(part)
         row: dict[str, Any] = {"label": f"{edges[b]:.4g} to {edges[b + 1]:.4g}", "value": mean}
         if n > 1 and report.sample.plain:
             half = float(stdtrit(n - 1, (1 + report.config.confidence_level) / 2) * part.std(ddof=1) / np.sqrt(n))
@@ -257,8 +269,8 @@ def _deciles(report: Report, label: Any, size: Any) -> list[dict[str, Any]]:
 # Slices, failures, stress ---------------------------------------------------------------------------------
 
 
-def _slices(kept: dict[str, Any], metrics: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """Return the slices, each with what it shows against the rest; None where there are none and nobody said why."""
+def _slices(kept: dict[str, Any], metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the slices, each with what it shows against the rest."""
     better = metrics.get("greater_is_better", {})
 
     def evidence(row: dict[str, Any]) -> str:

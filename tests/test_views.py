@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import modellab_jupyter as ml
-from modellab_jupyter import schema, views
+from modellab_jupyter import judgement, schema, views
 
 CONFIG = {"n_resamples": 200, "plots": False}
 
@@ -605,10 +605,13 @@ def test_very_many_classes_are_shown_by_those_with_the_most_errors():
     with ml.start_run("many", project_id="p") as run:
         run.evaluate(guess, labels, config=CONFIG)
 
-    matrix = next(part for part in sections(ml.evaluation("many")) if part["kind"] == "matrix")
+    page = ml.evaluation("many")
+    matrix = next(part for part in sections(page) if part["kind"] == "matrix")
 
     assert matrix["classes"][-1] == "28 other classes"
     assert sum(map(sum, matrix["counts"])) == 2000
+    by_class = next(part for part in sections(page) if part.get("caption") == "By class")
+    assert by_class["note"] == "12 of 40 classes are here, those with the most errors."
 
 
 def test_an_evaluation_of_numbers_shows_predictions_residuals_and_intervals():
@@ -630,6 +633,31 @@ def test_an_evaluation_of_numbers_shows_predictions_residuals_and_intervals():
     assert [round(row["level"], 2) for row in rows(page, "Prediction intervals")] == [0.8, 0.9, 0.95]
     assert not shown_kinds(page) & {"thresholds", "matrix"}
     assert "of 4,000 rows are drawn, those with the largest errors among them." in str(page)
+
+
+def test_errors_of_weighted_numbers_are_weighted():
+    """Rows without weight change no mean and no quantile that is drawn, and whole weights count as repeated rows do."""
+    rng = np.random.default_rng(5)
+    labels = rng.permutation(np.arange(400.0))
+    guess = labels + rng.normal(0, 1, 400)
+    weights = rng.integers(0, 4, 400)
+    weights[0] += (7 - weights.sum()) % 10  # no tenth ends between two rows, where rounding would decide
+    wrong = np.where(weights == 0, guess + 50, guess)
+    repeated = np.repeat(np.arange(400), weights)
+    found = []
+    for name, given in {
+        "weighted": {"predictions": wrong, "labels": labels, "sample_weight": weights},
+        "repeated": {"predictions": guess[repeated], "labels": labels[repeated]},
+    }.items():
+        with ml.start_run(name, project_id="p") as run:
+            run.evaluate(**given, config=CONFIG)
+        found.append(judgement.parts(judgement.latest([run.id])[run.id])["errors"])
+
+    weighted, plain = found
+    assert [row["label"] for row in weighted["deciles"][1:-1]] == [row["label"] for row in plain["deciles"][1:-1]]
+    for mine, other in zip(weighted["deciles"], plain["deciles"], strict=True):
+        assert mine["value"] == pytest.approx(other["value"])
+    assert max(map(abs, weighted["parts"]["low"] + weighted["parts"]["median"] + weighted["parts"]["high"])) < 10
 
 
 def test_slices_failures_and_stress_of_an_evaluation_are_shown():

@@ -18,8 +18,8 @@ _CURVES: dict[str, tuple[str, Callable[[Mapping[str, Any]], figures.Figure]]] = 
     "calibration": ("Calibration", figures.calibration),
 }
 KEYS = (
-    "title", "takeaway", "n", "level", "metrics", "confusion", "classes", "thresholds", "curves", "errors", "slices",
-    "failures", "categories", "stress", "notes",
+    "title", "takeaway", "n", "level", "metrics", "confusion", "classes", "all_classes", "thresholds", "curves",
+    "errors", "slices", "failures", "categories", "stress", "notes",
 )  # fmt: skip
 FIRST = (
     "accuracy", "roc_auc", "roc_auc_ovr", "average_precision", "f1", "f1_macro", "balanced_accuracy", "log_loss",
@@ -47,7 +47,8 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
           ``level`` (of the intervals), ``notes`` (texts);
         - ``metrics``: rows with ``metric, estimate`` and, where known, ``low, high, n, reason`` (why a number
           or its interval is missing);
-        - ``confusion``: a `saved.Matrix`; ``classes``: rows with ``class`` and what each class scored;
+        - ``confusion``: a `saved.Matrix`; ``classes``: rows with ``class`` and what each class scored,
+          ``all_classes``: how many classes there are;
         - ``thresholds``: a `saved.Thresholds`;
         - ``curves``: ``roc`` (``fpr, tpr``), ``pr`` (``recall, precision``) and ``calibration`` (``predicted,
           observed``) as columns, each with ``low`` and ``high`` where known;
@@ -78,7 +79,7 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
     sections = [*_headline(report), *_curves(report.get("curves"))]
     sections += [report[key] for key in ("thresholds", "confusion") if report.get(key) is not None]
     if report.get("classes") is not None:
-        sections.append(_classes(saved.as_table(report["classes"])))
+        sections.append(_classes(saved.as_table(report["classes"]), report.get("all_classes")))
     if report.get("errors") is not None:
         sections += _errors(report["errors"])
     metrics = saved.as_table(report.get("metrics"))
@@ -149,13 +150,15 @@ def _known(value: Any) -> float | None:
 # Classes and numbers --------------------------------------------------------------------------------------
 
 
-def _classes(table: pa.Table) -> saved.Grid:
+def _classes(table: pa.Table, known: int | None) -> saved.Grid:
     ends = {
         name: (f"{name}_low", f"{name}_high")
         for name in table.column_names
         if f"{name}_low" in table.column_names and f"{name}_high" in table.column_names
     }
-    return saved.Grid("By class", table, {"support": "rows"}, ends, plain=30)
+    shown = table.num_rows
+    note = f"{shown} of {known} classes are here, those with the most errors." if known and shown < known else ""
+    return saved.Grid("By class", table, {"support": "rows"}, ends, note=note, plain=30)
 
 
 def _errors(errors: Mapping[str, Any]) -> list[saved.Section]:
