@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING, Any
 from modellab_jupyter.widgets import figures, judged, saved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-_CURVES: dict[str, tuple[str, Callable[[Mapping[str, Any]], figures.Figure]]] = {
-    "roc": ("ROC curve", figures.roc),
-    "pr": ("Precision and recall", figures.precision_recall),
-    "calibration": ("Calibration", figures.calibration),
-}
 KEYS = (
-    "title", "takeaway", "n", "level", "metrics", "confusion", "classes", "all_classes", "thresholds", "curves",
+    "title", "takeaway", "n", "level", "metrics", "confusion", "classes", "all_classes", "thresholds",
     "errors", "slices", "failures", "categories", "stress", "notes",
 )  # fmt: skip
 FIRST = (
@@ -50,8 +45,6 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
         - ``confusion``: a `saved.Matrix`; ``classes``: rows with ``class`` and what each class scored,
           ``all_classes``: how many classes there are;
         - ``thresholds``: a `saved.Thresholds`;
-        - ``curves``: ``roc`` (``fpr, tpr``), ``pr`` (``recall, precision``) and ``calibration`` (``predicted,
-          observed``) as columns, each with ``low`` and ``high`` where known;
         - ``errors``: of numbers: ``points`` (``label, prediction, error``), ``parts`` (``prediction, median, low,
           high``), ``deciles`` (rows with ``label``, ``value``, ``low``, ``high``), ``intervals`` (rows with ``level,
           half_width, coverage, low, high, test_rows, reason``), ``width`` and ``told`` (half width and name of the
@@ -71,12 +64,12 @@ def evaluation(report: Mapping[str, Any]) -> saved.Page:
     Raises
     ------
     ValueError
-        If `report` has another key, or a curve lacks a column.
+        If `report` has another key.
     """
     unknown = [k for k in report if k not in KEYS]
     if unknown:
         raise ValueError(f"an evaluation has the parts {', '.join(KEYS)}; found {unknown[0]!r}")
-    sections = [*_headline(report), *_curves(report.get("curves"))]
+    sections = _headline(report)
     sections += [report[key] for key in ("thresholds", "confusion") if report.get(key) is not None]
     if report.get("classes") is not None:
         sections.append(_classes(saved.as_table(report["classes"]), report.get("all_classes")))
@@ -117,17 +110,6 @@ def _headline(report: Mapping[str, Any]) -> list[saved.Section]:
     if report.get("n") is not None:
         stats.append(saved.Stat("rows judged", float(report["n"])))
     return [*sections, saved.Stats(stats)] if stats else sections
-
-
-def _curves(curves: Any) -> list[saved.Section]:
-    made: list[saved.Section] = []
-    for name, columns in dict(curves or {}).items():
-        if name not in _CURVES:
-            raise ValueError(f"curves are {', '.join(_CURVES)}; found {name!r}")
-        caption, draw = _CURVES[name]
-        if columns is not None:
-            made.append(saved.Picture(caption, draw(columns), f"{caption} of this evaluation"))
-    return made
 
 
 def _metrics(metrics: pa.Table, level: float | None) -> saved.Grid:

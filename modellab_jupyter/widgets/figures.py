@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DASHES", "LOOKS", "PALETTE", "QUIET", "Figure", "axis", "band", "bars", "calibration", "curves", "describe",
-    "estimates", "guide", "label", "numbers", "precision_recall", "rate", "roc", "svg",
+    "estimates", "guide", "label", "numbers", "rate", "svg",
 ]  # fmt: skip
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#F0E442")
@@ -217,43 +217,6 @@ def bars(y: Sequence[Any], low: Sequence[Any], high: Sequence[Any], color: int =
 def rate(title: str) -> dict[str, Any]:
     """Return an axis from 0 to 1."""
     return axis(title, range=[-0.02, 1.02])
-
-
-def roc(columns: Mapping[str, Any]) -> Figure:
-    """Return the ROC curve of columns ``fpr``, ``tpr`` and, if known, ``low`` and ``high`` of tpr."""
-    x, y = numbers(columns, "fpr", "false_positive_rate"), numbers(columns, "tpr", "true_positive_rate")
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "name": "ROC",
-        "line": {"color": PALETTE[0], "width": 2},
-        "showlegend": False,
-    }
-    data = [guide([0.0, 1.0], [0.0, 1.0], "chance"), *band(x, columns), line]
-    return {
-        "data": data,
-        "layout": {"xaxis": rate("false positive rate"), "yaxis": rate("true positive rate")},
-    }
-
-
-def precision_recall(columns: Mapping[str, Any]) -> Figure:
-    """Return the curve of columns ``recall``, ``precision`` and, if known, ``low`` and ``high``."""
-    x, y = numbers(columns, "recall"), numbers(columns, "precision")
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "name": "precision",
-        "line": {"color": PALETTE[0], "width": 2},
-        "showlegend": False,
-    }
-    return {
-        "data": [*band(x, columns), line],
-        "layout": {"xaxis": rate("recall"), "yaxis": rate("precision")},
-    }
 
 
 def calibration(columns: Mapping[str, Any]) -> Figure:
