@@ -110,7 +110,8 @@ def slides(page: Any, widget: Any) -> None:
     panel.scroll_into_view_if_needed()
 
     def counts() -> list[float]:
-        return [float(t.replace(",", "")) for t in panel.locator("tbody").first.locator("td").all_inner_texts()]
+        cells = panel.locator("tbody").first.locator("td").all_inner_texts()
+        return [float(text.split()[0].replace(",", "")) for text in cells]
 
     before = counts()
     slider = panel.locator("input[type=range]").first
