@@ -175,7 +175,7 @@ class Runs(Collection[schema.RunRecord]):
             raise InputError(f"limit must be a whole number of at least 0, found {limit!r}.")
         if sort is not None and order_by is not None:
             raise InputError(f"sort and order_by say the same, found {sort!r} and {order_by!r}; give one of them.")
-        if summary not in SUMMARIES:
+        if not isinstance(summary, str) or summary not in SUMMARIES:
             raise InputError(f"summary must be one of {', '.join(SUMMARIES)}, found {summary!r:.80}.")
         cut = None if limit is None or sort is not None else min(limit, sys.maxsize)
         found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by, summary=summary))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -483,7 +484,7 @@ def headlined(runs: pa.Table) -> pa.Table:
     told = _scored(runs, chosen)
     best: dict[str, float] = {}
     for run_id, name in chosen.items():
-        if better[name] is not None:
+        if better[name] is not None and math.isfinite(told[run_id]["value"]):
             pick = max if better[name] else min
             best[name] = pick(best.get(name, told[run_id]["value"]), told[run_id]["value"])
     alone = {name for name, n in Counter(chosen.values()).items() if n < 2}  # one run is not the best of anything

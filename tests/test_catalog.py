@@ -282,6 +282,9 @@ def test_what_a_list_shows_of_a_metric_can_be_chosen() -> None:
     assert first["name"].tolist() == [min(least, key=least.get)]
     with pytest.raises(ml.InputError, match="summary must be one of last, min, max, best, found 'mean'"):
         ml.runs.list(summary="mean")
+    for odd in (["min"], None, {"min": 1}):
+        with pytest.raises(ml.InputError, match="^summary must be one of last, min, max, best, found "):
+            ml.runs.list(summary=odd)
 
 
 def test_an_evaluated_metric_carries_its_interval() -> None:

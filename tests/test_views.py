@@ -476,6 +476,18 @@ def test_the_metric_of_a_run_is_the_one_that_says_most():
     assert not any(row["best"] for row in found.values())
 
 
+@pytest.mark.parametrize("order", [(float("nan"), 0.9, 0.8), (0.9, 0.8, float("inf")), (0.8, 0.9, float("nan"))])
+def test_the_best_run_is_the_best_of_the_finite_ones(order):
+    """A run whose metric is no number, or infinite, hides no other one that is the best."""
+    for value in order:
+        with ml.start_run(str(value), project_id="p"):
+            ml.log_metrics({"accuracy": value})
+
+    found = {row["name"]: row["best"] for row in views.headlined(views.StoreSource().runs(None)).to_pylist()}
+
+    assert found == {str(value): value == 0.9 for value in order}
+
+
 def test_runs_that_differ_in_nothing_show_nothing_that_differs():
     """Two runs of one script have the same params, data and environment, and the page says so in sentences."""
     import pandas as pd

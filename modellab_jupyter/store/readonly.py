@@ -32,6 +32,8 @@ def nodes(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
 
     try:
         found = json.loads(con.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()[0][0])
+    except RecursionError as error:  # sums and unions of many hundred parts are nested as deeply
+        raise InputError("query must be nested less deeply; list_sum([...]) or a subquery says the same.") from error
     except (duckdb.Error, ValueError) as error:
         raise InputError("query must be one SELECT, found what cannot be read as one.") from error
     if found["error"]:  # a PRAGMA, which DuckDB runs as a SELECT, and what is wrongly written
@@ -48,8 +50,11 @@ def check(tree: list[dict[str, Any]]) -> None:
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    for child in tree if isinstance(tree, list) else ():
-        yield from _nodes(child)
+    left = [tree]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield one
+            left += one.values()
+        elif isinstance(one, list):
+            left += one

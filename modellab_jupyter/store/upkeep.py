@@ -393,6 +393,7 @@ def _mend(
 ) -> None:
     """Take out what the journals will give again, and compute anew what follows from other values."""
     if "segments" in lost:
+        con.execute("DELETE FROM segments")  # those that are known would not be given again
         for event in waiting:
             at = event.time // 1000
             if isinstance(event, schema.MetricsLogged):
@@ -411,6 +412,12 @@ def _mend(
                 con.execute(
                     "DELETE FROM latencies WHERE run_id = ? AND name = ? AND time = make_timestamp(?)",
                     [event.run_id, event.name, at],
+                )
+            elif isinstance(event, schema.RunEnded) and event.lost:  # added to what earlier ends said, if it was taken
+                con.execute(
+                    "UPDATE runs SET lost = greatest(0, coalesce(lost, 0) - ?) "
+                    "WHERE run_id = ? AND coalesce(heartbeat_at >= make_timestamp(?), true)",
+                    [event.lost, event.run_id, at],
                 )
     if "metrics.time" in blank:  # no series is found without; the start of the run is the nearest that is known
         con.execute(

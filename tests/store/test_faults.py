@@ -20,7 +20,7 @@ import pytest
 import modellab_jupyter as ml
 from modellab_jupyter import schema, session
 from modellab_jupyter.cli import main
-from modellab_jupyter.journal import segments
+from modellab_jupyter.journal import Journal, segments
 from modellab_jupyter.store import Store, picture, upkeep
 from modellab_jupyter.store.backends import FileBackend
 from tests.benchmarks import faults
@@ -428,6 +428,25 @@ def test_what_is_given_again_is_there_once_also_without_a_column(column: str) ->
     place = Path("modellab.duckdb")
     assert upkeep.salvage(FileBackend(place), place, lambda: events).lost == {"segments": -1}
     assert len(ml.runs.metrics(run.id, "a")) == 4000 - len(events)
+
+
+def test_a_repair_counts_lost_records_once() -> None:
+    """What a journal gives again adds nothing to the lost records of a run, and what was never taken in does."""
+    run = log("one", 5)
+    now = time.time_ns()
+    ended = [
+        schema.RunEnded(time=now + i * 10**9, run_id=run.id, status="finished", duration=1.0, lost=2) for i in (1, 2)
+    ]
+    journal = Journal(Path("modellab.files/journal"))
+    journal.append(ended[0])
+    assert ml.runs.get(run.id).lost == 2
+    journal.append(ended[1])
+    with duckdb.connect("modellab.duckdb") as con:
+        con.execute("DROP TABLE segments")
+    session.reset()
+    place = Path("modellab.duckdb")
+    upkeep.salvage(FileBackend(place), place, lambda: ended)
+    assert ml.runs.get(run.id).lost == 4
 
 
 def test_a_repair_saves_what_stands_behind_deleted_rows() -> None:

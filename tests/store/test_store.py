@@ -746,6 +746,20 @@ def test_a_query_changes_no_state_of_duckdb(query: str) -> None:
     )
 
 
+def test_a_query_that_nests_too_deeply_is_refused_in_a_sentence() -> None:
+    """A sum of a hundred parts is one query as any other; of very many parts it is answered or refused, no more."""
+    log_some(1)
+    assert ml.sql(f"SELECT {'+'.join(['1'] * 100)} AS a")["a"].tolist() == [100]
+    for parts in (300, 600, 900, 5000):
+        try:
+            assert ml.sql(f"SELECT {'+'.join(['1'] * parts)} AS a")["a"].tolist() == [parts]
+        except ml.InputError as error:
+            assert "\n" not in str(error)
+            assert "query" in str(error)
+    with pytest.raises(ml.InputError, match="does more than read"):
+        ml.sql(f"SELECT {'+'.join(['1'] * 100)} + setseed(0.5)")
+
+
 def test_what_reads_is_not_refused() -> None:
     """Functions of DuckDB that only read stay usable, and so does a text that names another."""
     log_some(1)
