@@ -62,10 +62,10 @@ import json, time
 from sklearn.datasets import load_digits
 from sklearn.linear_model import SGDClassifier
 x, y = load_digits(return_X_y=True)
-with ml.start_run(project_id="training", total_steps=STEPS) as run:
+with ml.start_run(project_id="training", total_steps=5000) as run:
     model = SGDClassifier(loss="log_loss", random_state=0)
     wall, spent = time.perf_counter(), time.process_time()
-    for step in range(STEPS):
+    for step in range(5000):
         model.partial_fit(x, y, classes=range(10))
         ml.log_metrics({"accuracy": model.score(x, y), "weight": float(abs(model.coef_).mean())}, step=step)
     wall, spent = time.perf_counter() - wall, time.process_time() - spent
@@ -161,6 +161,8 @@ DRAWN = """async ({ cells, mark }) => {
   await until(() => Array.from({ length: cells }, (_, i) => output(i + 1)?.querySelector(mark)).every(Boolean));
   return performance.now() - began;
 }"""
+
+CLEAR = "cell => { window.jupyterapp.shell.currentWidget.content.widgets[cell].outputArea.model.clear() }"
 
 
 @contextmanager
@@ -331,35 +333,29 @@ def _tell(what: str, told: dict[str, float], promises: dict[str, float], ours: d
         show(f"{what}: {word}", told[key], unit, promises.get(key), note)
 
 
-def training(lab: host.Lab, browser: Any, repeats: int, steps: int) -> None:
-    """Train with and without a live dashboard that follows; a project of two hundred runs is behind it."""
+def training(lab: host.Lab, browser: Any, repeats: int) -> None:
+    """Train for about a minute with and without a live dashboard that follows, in a project of two hundred runs."""
     python(FILL.replace("ARGUMENTS", repr((200, 5, 10, 200))), folder(lab, "training"))
     cells = [START, "ml.start_run('before', project_id='training').end()", "ml.dashboard('training')", "ml.runs",
-             TRAIN.replace("STEPS", str(steps))]  # fmt: skip
+             TRAIN]  # fmt: skip
     rows: dict[bool, list[dict[str, float]]] = {True: [], False: []}
     with notebook(lab, browser, "training/train.ipynb", *cells, height=2400) as page:
         for cell in (0, 1):
             first(page, cell)
-        for turn in range(2 * repeats + 1):
-            live = turn % 2 == 1
+        for live in (*(False, True) * repeats, False):  # one more without, so that a drift of the machine evens out
             if live:
                 page.evaluate(PAINT, 2)
             else:
-                page.evaluate(
-                    "() => { window.jupyterapp.shell.currentWidget.content.widgets[2].outputArea.model.clear() }"
-                )
+                page.evaluate(CLEAR, 2)
             page.wait_for_timeout(4000)
-            took = _trained(page)
-            if turn > 0:  # the first one warms up
-                rows[live].append(took)
-        rows[False].append(_trained(page)) if not rows[False] else None
+            rows[live].append(_trained(page))
     for key, word in (("wall", "by the clock"), ("spent", "by the kernel's CPU time")):
         cost = 100 * (middle(rows[True], key) / middle(rows[False], key) - 1)
         show(f"a live dashboard costs a training, {word}", cost, "%", 2, f"of {middle(rows[False], key):.1f} s")
 
 
 def _trained(page: Any) -> dict[str, float]:
-    page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.widgets[4].outputArea.model.clear() }")
+    page.evaluate(CLEAR, 4)
     page.evaluate("() => void run(4)")
     text = page.locator(".jp-CodeCell").nth(4).locator(".jp-OutputArea-output pre", has_text="wall")
     text.wait_for()
@@ -451,7 +447,7 @@ def main() -> None:
         if "charts" in given.only:
             charts(lab, browser, repeats, peers=given.peers)
         if "training" in given.only:
-            training(lab, browser, repeats, 1500 if given.quick else 6000)
+            training(lab, browser, repeats)
 
 
 if __name__ == "__main__":
