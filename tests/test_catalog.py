@@ -283,7 +283,7 @@ def test_what_a_list_shows_of_a_metric_can_be_chosen() -> None:
     with pytest.raises(ml.InputError, match="summary must be one of last, min, max, best, found 'mean'"):
         ml.runs.list(summary="mean")
     for odd in (["min"], None, {"min": 1}):
-        with pytest.raises(ml.InputError, match="^summary must be one of last, min, max, best, found "):
+        with pytest.raises(ml.InputError, match=r"^summary must be one of last, min, max, best, found "):
             ml.runs.list(summary=odd)
 
 

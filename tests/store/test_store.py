@@ -751,11 +751,12 @@ def test_a_query_that_nests_too_deeply_is_refused_in_a_sentence() -> None:
     log_some(1)
     assert ml.sql(f"SELECT {'+'.join(['1'] * 100)} AS a")["a"].tolist() == [100]
     for parts in (300, 600, 900, 5000):
+        answer: object
         try:
-            assert ml.sql(f"SELECT {'+'.join(['1'] * parts)} AS a")["a"].tolist() == [parts]
+            answer = ml.sql(f"SELECT {'+'.join(['1'] * parts)} AS a")["a"].tolist()
         except ml.InputError as error:
-            assert "\n" not in str(error)
-            assert "query" in str(error)
+            answer = str(error)
+        assert answer == [parts] or (isinstance(answer, str) and "query" in answer and "\n" not in answer)
     with pytest.raises(ml.InputError, match="does more than read"):
         ml.sql(f"SELECT {'+'.join(['1'] * 100)} + setseed(0.5)")
 
