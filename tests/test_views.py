@@ -94,7 +94,7 @@ def test_figures_are_handed_out_as_plotlys_own():
     judged("base", 30, baseline=True)
     judged("good", 58)
 
-    figure = ml.compare("base", "good").figures()["Paired differences, scores"]
+    figure = ml.compare("base", "good").figures()["Paired differences, metrics"]
 
     assert type(figure).__module__.startswith("plotly")
     assert figure.layout.xaxis.title.text == "difference to the baseline"

@@ -6,7 +6,9 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from modellab_jupyter import config, schema
 from modellab_jupyter import journal as journals
@@ -126,7 +128,9 @@ class Intake:
             if backends.is_of_file(error):
                 raise
             more = _culprits(con, good) if isinstance(error, ingest.faults()) else []
-            if not more:
+            # Where a plain event of a kind fails as well, the fault is this program's, not that of what events hold:
+            # nothing is set aside, the journals stay. Else every event that fails is set aside, however many they are.
+            if not more or _fails_plainly(con, more, good):
                 said = config.redacted(str(error).partition("\n")[0])
                 told = f"the journals cannot be taken into the store ({said}); see modellab doctor."
                 raise StoreError(told) from error
@@ -233,3 +237,45 @@ def _culprits(con: duckdb.DuckDBPyConnection, portion: Sequence[_Placed]) -> lis
         half = len(portion) // 2
         return _culprits(con, portion[:half]) + _culprits(con, portion[half:])
     return []
+
+
+def _fails_plainly(con: duckdb.DuckDBPyConnection, culprits: Sequence[_Placed], portion: Sequence[_Placed]) -> bool:
+    """Tell whether an event of a culprit's kind cannot be applied whatever it holds; nothing is changed."""
+    import duckdb
+
+    refused = {(writer, line.start) for _, writer, line in culprits}
+    events = _events(one for one in portion if (one[1], one[2].start) in refused)
+    for kind in {type(event) for event in events}:
+        try:
+            with transaction(con, keep=False):
+                ingest.apply(con, [plain(kind)])
+        except ingest.faults():
+            return True
+        except duckdb.Error:  # says nothing about other events
+            continue
+    return False
+
+
+def plain(kind: type[Any]) -> Any:
+    """Return an event of a kind with what it must have and nothing odd in it: zeros, and texts that are JSON too."""
+
+    def value(of: msgspec.inspect.Type) -> Any:
+        match of:
+            case msgspec.inspect.UnionType():
+                return value(of.types[0])
+            case msgspec.inspect.LiteralType():
+                return of.values[0]
+            case msgspec.inspect.StructType():
+                return {one.encode_name: value(one.type) for one in of.fields if one.required}
+            case msgspec.inspect.ListType():
+                return [value(of.item_type)]
+            case msgspec.inspect.DictType():
+                return {"0": value(of.value_type)}
+            case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
+                return 0
+            case msgspec.inspect.BoolType():
+                return False
+            case _:
+                return "0"
+
+    return msgspec.convert(value(msgspec.inspect.type_info(kind)), kind)

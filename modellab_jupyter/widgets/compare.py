@@ -179,7 +179,7 @@ def _forests(rows: Sequence[Mapping[str, Any]]) -> list[saved.Picture]:
         ends = [v for v in (row["difference"], row["low"], row["high"]) if not _is_undefined(v)]
         groups.setdefault(row["metric"], []).append({**row, "size": max(map(abs, ends))})
     small = [metric for metric, mine in groups.items() if max(r["size"] for r in mine) <= 1]
-    figures_of = [([*small], "Paired differences, scores")] if len(small) > 1 else [([m], m) for m in small]
+    figures_of = [([*small], "Paired differences, metrics")] if len(small) > 1 else [([m], m) for m in small]
     figures_of += [([metric], metric) for metric in groups if metric not in small]
     made: list[saved.Picture] = []
     for metrics, caption in figures_of[:6]:

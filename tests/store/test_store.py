@@ -346,6 +346,55 @@ def test_what_cannot_be_taken_at_all_is_told_and_stays(store: Store, monkeypatch
     assert store.runs().num_rows == 2
 
 
+@pytest.mark.parametrize("broken", ["_metrics", "_part"])
+@pytest.mark.parametrize("error", [KeyError("slip"), ValueError("slip")])
+@pytest.mark.parametrize("others", [False, True])
+def test_a_slip_of_ours_sets_no_line_aside(
+    store: Store, monkeypatch: pytest.MonkeyPatch, broken: str, error: Exception, others: bool
+) -> None:
+    """A fault that a plain event of the same kind has too is told, and no line, segment or journal is touched."""
+    from modellab_jupyter.store import ingest
+
+    good = getattr(ingest, broken)
+
+    def slip(con: object, events: list[object], *more: object) -> None:
+        if events:
+            raise error
+        good(con, events, *more)
+
+    path = put(
+        store.journals,
+        *([schema.ProjectAdded(time=1, project_id="proj_1", name="P"), begun("run_1", "proj_1", 2)] if others else []),
+        *(schema.MetricsLogged(time=3 + i, run_id="run_1", step=i, values={"m": 1.0}) for i in range(5)),
+    )
+    before = path.read_bytes()
+    monkeypatch.setattr(ingest, broken, slip)
+    for use in (store.ingest, store.runs):
+        with pytest.raises(ml.StoreError, match=r"^the journals cannot be taken into the store \('?slip'?\)"):
+            use()
+    assert path.read_bytes() == before
+    monkeypatch.setattr(ingest, broken, good)
+    store.ingest()
+    assert store.sql(
+        "SELECT (SELECT count(*) FROM metrics) AS n, (SELECT count(*) FROM unreadable) AS u"
+    ).to_pylist() == [{"n": 5, "u": 0}]
+
+
+def test_a_plain_event_of_every_kind_is_taken(store: Store) -> None:
+    """What tells a slip of ours from a value that no table holds can itself be taken, be there a store or none."""
+    from modellab_jupyter.store import ingest, intake
+
+    kinds = schema.AnyEvent.__args__
+    put(store.journals, *(intake.plain(kind) for kind in kinds))
+    for _ in range(2):
+        store.ingest()
+        with store._backend.connect(write=True) as con:
+            for kind in kinds:
+                with intake.transaction(con, keep=False):
+                    ingest.apply(con, [intake.plain(kind)])
+    assert not store.health().unreadable
+
+
 def test_an_event_of_a_later_version_is_set_aside_as_such(store: Store) -> None:
     """A kind of event that is not known says in its reason that a later version wrote it."""
     body = b'{"event":"sung","time":1}'
@@ -750,13 +799,13 @@ def test_a_query_that_nests_too_deeply_is_refused_in_a_sentence() -> None:
     """A sum of a hundred parts is one query as any other; of very many parts it is answered or refused, no more."""
     log_some(1)
     assert ml.sql(f"SELECT {'+'.join(['1'] * 100)} AS a")["a"].tolist() == [100]
-    for parts in (300, 600, 900, 5000):
-        answer: object
+    refused = "query must be nested less deeply; list_sum([...]) or a subquery says the same."
+    for parts in (600, 950):  # Python 3.11 reads less deeply nested JSON than 3.13
         try:
-            answer = ml.sql(f"SELECT {'+'.join(['1'] * parts)} AS a")["a"].tolist()
+            said = str(ml.sql(f"SELECT {'+'.join(['1'] * parts)} AS a")["a"][0])
         except ml.InputError as error:
-            answer = str(error)
-        assert answer == [parts] or (isinstance(answer, str) and "query" in answer and "\n" not in answer)
+            said = str(error)
+        assert said in (str(parts), refused)
     with pytest.raises(ml.InputError, match="does more than read"):
         ml.sql(f"SELECT {'+'.join(['1'] * 100)} + setseed(0.5)")
 

@@ -66,7 +66,7 @@ export function thresholdPanel(section: JsonObject, connector: Connector, charts
     const name = format.clip(one.name, 60), [a, b] = [price(wrong), price(missed)];
     tables.replaceChildren(
       matrix([name, 'other'], [[at.tp, at.fn], [at.fp, at.tn]], 'Rows by class and prediction'),
-      h('table', { class: 'ml-table' }, h('caption', {}, 'Scores'), head('metric', counted ? 'value [interval]' : 'value', 'of rows'),
+      h('table', { class: 'ml-table' }, h('caption', {}, 'Metrics'), head('metric', counted ? 'value [interval]' : 'value', 'of rows'),
         h('tbody', {},
           shareRow('precision', at.precision), shareRow('recall', at.recall), shareRow('specificity', at.specificity), shareRow('accuracy', at.accuracy),
           h('tr', {}, h('th', { scope: 'row' }, 'f1'), h('td', { class: 'ml-num' }, format.number(at.f1)), h('td', { class: 'ml-num' }, format.number(one.n))))),
