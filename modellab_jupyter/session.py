@@ -35,6 +35,7 @@ END_WAIT = 0.15  # seconds that the end of a run waits for a store held by anoth
 SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
 SHOW_EVERY = 1.0  # seconds, at least, from one showing to the next while runs are being recorded
+FAILURES = 3  # after which a view is told nothing any more
 SHARE = 0.02  # of the time of a training that showing it may take
 
 
@@ -49,22 +50,31 @@ class Budget:
     """How much of the time of a training goes to showing it: at most `SHARE`, whoever shows it."""
 
     def __init__(self) -> None:
-        self.due = 0  # nanoseconds since 1970, from which on something may be shown again
+        self._lock = threading.Lock()
+        self._due = 0  # nanoseconds since 1970, from which on something may be shown again
 
     def wait(self) -> float:
-        """Return the seconds until something may be shown again."""
-        return max(0, self.due - time.time_ns()) / 1e9
+        """Return the seconds until something may be shown again without being asked for."""
+        return max(0, self._due - time.time_ns()) / 1e9
 
     @contextmanager
-    def spending(self) -> Iterator[None]:
-        """Count the time of a block."""
+    def spending(self, *, beside: bool) -> Iterator[None]:
+        """Count the time of a block.
+
+        Parameters
+        ----------
+        beside : bool
+            Whether it runs on a thread of its own, whose waiting costs a training nothing.
+        """
         began, worked = time.perf_counter(), time.thread_time()
         try:
             yield
         finally:
-            # On a busy machine most of the time is others'; DuckDB's threads add a third to the work of this one.
-            taken = min(time.perf_counter() - began, 1.5 * (time.thread_time() - worked))
-            self.due = time.time_ns() + int(1e9 * max(SHOW_EVERY, taken / SHARE))
+            taken = time.perf_counter() - began
+            if beside:  # DuckDB's threads add a third to the work of this one
+                taken = min(taken, 1.5 * (time.thread_time() - worked))
+            with self._lock:
+                self._due = max(self._due, time.time_ns()) + int(1e9 * taken / SHARE)
 
 
 class Session:
@@ -83,7 +93,8 @@ class Session:
         self.active: list[Run] = []
         self.budget = Budget()
         self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
-        self._watchers: weakref.WeakSet[Watcher] = weakref.WeakSet()
+        self._watchers: weakref.WeakKeyDictionary[Watcher, int] = weakref.WeakKeyDictionary()  # how often each failed
+        self._watching = threading.Lock()
         self._show_due: float = math.inf  # nanoseconds since 1970; there is nobody to show anything to
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
         self._cells: list[schema.CellExecuted] = []  # told while no run was active
@@ -161,17 +172,33 @@ class Session:
 
     def watch(self, watcher: Watcher) -> None:
         """Tell a watcher now and then that runs of this process logged something, within the budget."""
-        self._watchers.add(watcher)
+        with self._watching:
+            self._watchers[watcher] = 0
         self._show_due = 0
+
+    def unwatch(self) -> None:
+        """Show nothing any more: in a forked child the screen is its parent's."""
+        self._watching = threading.Lock()
+        self._watchers = weakref.WeakKeyDictionary()
+        self._show_due = math.inf
+        self.budget = Budget()
 
     def _show(self) -> None:
         self._show_due = time.time_ns() + int(1e9 * SHOW_EVERY)
-        for watcher in list(self._watchers):
+        with self._watching:
+            watchers = list(self._watchers.items())
+        for watcher, failed in watchers:
+            if self.budget.wait():
+                return
             try:
-                watcher.news()
+                with self.budget.spending(beside=False):
+                    watcher.news()
             except Exception:  # noqa: BLE001 the boundary: nothing that is shown stops a training
                 _log.exception("a live view could not be brought up to date")
-                self._watchers.discard(watcher)
+                with self._watching:
+                    self._watchers[watcher] = failed + 1
+                    if failed + 1 == FAILURES:
+                        del self._watchers[watcher]
 
     def record(self, event: schema.Event) -> None:
         """Give an event to the journal; where the disk refuses, keep it, say so once, and go on."""
@@ -397,6 +424,7 @@ def _after_fork() -> None:
     _Guard.lock = threading.RLock()
     if _session is not None:
         _session._stop = threading.Event()  # noqa: SLF001 - the same module
+        _session.unwatch()
         _session._unwatch()  # noqa: SLF001 - the same module
 
 

@@ -6,8 +6,8 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ class StoreSource(Source):
 
     def progress(self, project_id: str | None) -> list[dict[str, Any]]:
         """Return how far the runs are that are being recorded."""
-        return self._owner.store.read(queries.progress, project_id)
+        return self._owner.store.progress(project_id)
 
     def saved_views(self, project_id: str | None) -> dict[str, dict[str, Any]]:
         """Return the views of a project's dashboard that were given a name."""
@@ -99,19 +99,6 @@ class StoreSource(Source):
     def watch(self, widget: Widget) -> None:
         """Have a dashboard told now and then that runs of this process logged something."""
         self._owner.watch(widget)
-
-    @contextmanager
-    def spending(self) -> Iterator[float]:
-        """Count the time of a look at the store while runs are recorded; gives the seconds to wait before it, or 0."""
-        if not self._owner.active:
-            yield 0.0
-            return
-        wait = self._owner.budget.wait()
-        if wait:
-            yield wait
-            return
-        with self._owner.budget.spending():
-            yield 0.0
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""

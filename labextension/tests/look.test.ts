@@ -22,17 +22,19 @@ test('a look has bounds', () => {
 });
 
 test('the end is estimated from the steps that were done', () => {
-  const run = { id: 'a', name: 'a', step: 24, total: 100, started: 0 };
+  const run = { id: 'a', name: 'a', step: 24, total: 100, first: 0, started: 0 };
   assert.equal(remaining(run, 10_000), 30);
   assert.equal(remaining({ ...run, step: 99 }, 10_000), 0);
   assert.equal(remaining({ ...run, step: 500 }, 10_000), 0);
   assert.equal(remaining({ ...run, step: null }, 10_000), null);
   assert.equal(remaining({ ...run, total: null }, 10_000), null);
+  // Resumed at step 20, it did five steps in ten seconds.
+  assert.equal(remaining({ ...run, first: 20 }, 10_000), 150);
 });
 
 test('progress without a start is none', () => {
-  assert.deepEqual(readProgress([{ run_id: 'a', started: 'soon' }, 3, null, { run_id: 'b', started: 5, step: NaN, total: 2 }] as never), [
-    { id: 'b', name: '', step: null, total: 2, started: 5 },
+  assert.deepEqual(readProgress([{ run_id: 'a', elapsed: 'soon' }, 3, null, { run_id: 'b', elapsed: 5, step: NaN, total: 2 }] as never, 7000), [
+    { id: 'b', name: '', step: null, total: 2, first: 0, started: 2000 },
   ]);
-  assert.deepEqual(readProgress(undefined), []);
+  assert.deepEqual(readProgress(undefined, 0), []);
 });

@@ -251,6 +251,12 @@ class Store:
 
         return self._again(repr(chosen), query)
 
+    def progress(self, project_id: str | None = None) -> list[dict[str, Any]]:
+        """Return how far runs are that are being recorded; see `queries.progress`."""
+        with self._reading() as con:
+            running = queries.running(con)
+            return queries.progress(con, project_id, **_liveness(running)) if running else []
+
     def run(self, run_id: str) -> dict[str, Any]:
         """Return everything about one run but its metric series."""
         with self._reading() as con:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.store import filters, reduce, wide
@@ -211,17 +212,33 @@ def run(con: duckdb.DuckDBPyConnection, run_id: str, *, gone: Sequence[str], now
     return one
 
 
-def progress(con: duckdb.DuckDBPyConnection, project_id: str | None = None) -> list[dict[str, Any]]:
-    """Return how far runs are that are being recorded: their last step, of how many, and since when."""
+def progress(
+    con: duckdb.DuckDBPyConnection, project_id: str | None, *, gone: Sequence[str], now: int
+) -> list[dict[str, Any]]:
+    """Return how far runs are that are being recorded.
+
+    Each has ``run_id``, ``name``, its last ``step``, the ``total`` that is expected, the ``first`` step since it was
+    started or resumed, and the seconds ``elapsed`` since then.
+    """
     within = "" if project_id is None else " AND r.project_id = $project"
-    return rows(
+    found = rows(
         con,
-        f"""SELECT r.run_id, r.name, epoch_ms(r.started_at) AS started, epoch_ms(r.heartbeat_at) AS heartbeat,
-          r.total_steps AS total, max(s.last_step) AS step
-        FROM runs r LEFT JOIN metric_summary s USING (run_id)
-        WHERE r.status = 'running' AND {_LIVE_RUN}{within} GROUP BY ALL ORDER BY r.run_id DESC""",
-        {} if project_id is None else {"project": project_id},
+        f"""SELECT r.run_id, r.name, r.total_steps AS total, max(s.last_step) AS step,
+          coalesce(max(l.begun), max(r.started_at)) AS begun, coalesce(max(l.lives), 1) AS lives
+        FROM runs r LEFT JOIN metric_summary s USING (run_id) LEFT JOIN (
+          SELECT run_id, max(started_at) AS begun, count(*) AS lives FROM run_sessions GROUP BY run_id) l USING (run_id)
+        WHERE {_STATUS} = 'running' AND {_LIVE_RUN}{within} GROUP BY ALL ORDER BY r.run_id DESC""",
+        {"gone": list(gone), "now": now} | ({} if project_id is None else {"project": project_id}),
     )
+    for run in found:
+        begun, lives = run.pop("begun"), run.pop("lives")
+        micros = (begun - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001 - as the store keeps times
+        run["elapsed"] = max(0.0, (now - micros) / 1e6)
+        run["first"] = 0
+        if lives > 1:
+            first = "SELECT min(step) FROM metrics WHERE time >= ? AND run_id = ?"
+            run["first"] = con.execute(first, [begun, run["run_id"]]).fetchall()[0][0]
+    return found
 
 
 def saved_views(con: duckdb.DuckDBPyConnection, project_id: str | None, widget: str) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import schema
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
-from modellab_jupyter.store import migrations, queries, wide
+from modellab_jupyter.store import backends, migrations, queries, wide
 from modellab_jupyter.store.backends import BLOCK_SIZE, STORAGE_VERSION, FileBackend
 
 if TYPE_CHECKING:
@@ -146,9 +146,11 @@ def inside(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def beside(path: Path | None, files: Path) -> list[dict[str, Any]]:
     """Return what the file and the folders beside it take, as `inside` does."""
-    found = [_row("file", path.name, 1, path.stat().st_size)] if path is not None and path.is_file() else []
+    size = None if path is None else backends.size(path)
+    found = [] if path is None or size is None else [_row("file", path.name, 1, size)]
     for folder in ("blobs", "evaluations", "journal"):
-        each = [member.stat().st_size for member in (files / folder).rglob("*") if member.is_file()]
+        sizes = (backends.size(member) for member in (files / folder).rglob("*") if member.is_file())
+        each = [size for size in sizes if size is not None]
         found.append(_row(folder, str(files / folder), len(each), sum(each)))
     return found
 

@@ -14,15 +14,14 @@ import logging
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter import config
+from modellab_jupyter import config, session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -77,7 +76,7 @@ class Source:
         raise NotImplementedError
 
     def progress(self, project_id: str | None) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Return ``run_id, name, step, total, started, heartbeat`` (milliseconds) of runs that are recorded now."""
+        """Return ``run_id, name, step, total, first`` (step of this life), ``elapsed`` (seconds) of runs under way."""
         return []
 
     def saved_views(self, project_id: str | None) -> dict[str, dict[str, Any]]:  # noqa: ARG002
@@ -90,11 +89,6 @@ class Source:
 
     def watch(self, widget: Widget) -> None:
         """Have :meth:`Widget.news` called now and then while runs are recorded in this process."""
-
-    @contextmanager
-    def spending(self) -> Iterator[float]:
-        """Count the time of a look; gives the seconds to wait before the next one, 0 where it may be now."""
-        yield 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +182,24 @@ class Channel:
         self._asked = time.monotonic()
         try:
             handler = self._handler(request.get("protocol"), verb)
-            with self._lock:
-                done = handler(payload if isinstance(payload, dict) else {})
+            given = payload if isinstance(payload, dict) else {}
+            done = self._answer(handler, given, asked=verb != "poll")
         except Exception as error:  # noqa: BLE001 the boundary: what a verb raises is told to the page
             _log.exception("widget request %r failed", verb)
             return {**head, "ok": False, "error": str(error) or type(error).__name__}, []
         return {**head, "ok": True, "payload": dict(done.payload)}, list(done.buffers)
+
+    def _answer(self, handler: Callable[[dict[str, Any]], Answer], payload: dict[str, Any], *, asked: bool) -> Answer:
+        """Answer within the budget of a training, where there is one; what a person did not ask for waits."""
+        owner = session.current()
+        if not owner.active:
+            with self._lock:
+                return handler(payload)
+        wait = 0.0 if asked else owner.budget.wait()
+        if wait:
+            return Answer({"changed": False, "token": payload.get("token"), "wait": wait})
+        with self._lock, owner.budget.spending(beside=True):
+            return handler(payload)
 
     def _handler(self, protocol: object, verb: object) -> Callable[[dict[str, Any]], Answer]:
         if protocol != PROTOCOL:

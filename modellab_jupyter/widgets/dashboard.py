@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.base import Answer, Channel, Source, Widget, cell_id
+from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,13 +94,9 @@ class Dashboard(Widget):
 
     def news(self) -> None:
         """Send what is new to views that have not asked for a while; see `Source.watch`."""
-        if self._channel is None or self._channel.silent < ASKED_WITHIN:
+        channel = self._channel
+        if channel is None or channel.silent < ASKED_WITHIN:
             return
-        with self._source.spending() as wait:
-            if not wait:
-                self._push(self._channel)
-
-    def _push(self, channel: Channel) -> None:
         answer = self._open({}, unless=self._told)
         if not answer.payload["changed"]:
             return
@@ -166,9 +162,7 @@ class Dashboard(Widget):
         )
 
     def _poll(self, payload: dict[str, Any]) -> Answer:
-        token = str(payload.get("token"))
-        with self._source.spending() as wait:
-            return Answer({"changed": False, "token": token, "wait": wait}) if wait else self._open({}, unless=token)
+        return self._open({}, unless=str(payload.get("token")))
 
     def _series(self, payload: dict[str, Any]) -> Answer:
         run_ids = [str(r) for r in payload.get("run_ids", [])][:100]

@@ -22,7 +22,7 @@ from tests.benchmarks.core import FIRST, IMPORT, LOG, QUERYABLE, ROOT, TABLE, me
 
 PEERS = ("mlflow", "trackio")
 
-SCALE = """
+FILL = """
 import json, os, random, sys, time
 from pathlib import Path
 from modellab_jupyter import schema
@@ -50,6 +50,11 @@ for first in range(0, RUNS, BATCH):
         journal.append(schema.RunEnded(time=at + 10**9, run_id=ids[-1], status="finished", duration=1.0))
     journal.close()
     a = time.perf_counter(); store.ingest(); took.append(time.perf_counter() - a)
+"""
+
+SCALE = (
+    FILL
+    + """
 time.sleep(0.2)
 def typical(call, n=7, again=False):
     taken = []
@@ -74,6 +79,7 @@ print(json.dumps({
     "run": typical(lambda i: store.run(ids[RUNS // 2])), "last_ingest": small,
     "batches": sum(took), "points": RUNS * KEYS * STEPS, "size": os.path.getsize("modellab.duckdb")}))
 """
+)
 
 MILLION = """
 import json, time

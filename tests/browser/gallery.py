@@ -33,13 +33,16 @@ x_test, y_test = test.drop(columns="diagnosis"), test["diagnosis"]
 scale = StandardScaler().fit(x)
 
 def start(name, **given):
-    return ml.start_run(name, project_id="cancer", seed=7, dataset=train, **given)
+    return ml.start_run(name, project_id="cancer", seed=7, **given)
 
 def judge(run, predict):
+    ml.log_dataset(train, "cancer train", split="train")
     ml.log_dataset(test, "cancer test", split="test")
     report = run.evaluate(predict(x_test), y_test, x_test, predict=predict)
     found[run.name] = {"accuracy": report.metrics["accuracy"], "takeaway": report.get_takeaway()}
 
+with ml.start_run("first look", project_id="flowers") as run:
+    ml.log_dataset(load_iris(as_frame=True).frame, "iris")
 found = {}
 with start("dummy", baseline=True, params={"strategy": "prior"}) as run:
     judge(run, DummyClassifier().fit(x, y).predict_proba)
@@ -58,8 +61,6 @@ with start("boosting", params={"learning_rate": 0.05, "max_depth": 2}, tags=["tr
         ml.log_metrics({"train_loss": losses[0], "test_loss": losses[1]}, step=step)
     ml.log_artifact(dict(zip(x.columns, model.feature_importances_.tolist())), "importances.json")
     judge(run, model.predict_proba)
-with ml.start_run("first look", project_id="flowers") as run:
-    ml.log_dataset(load_iris(as_frame=True).frame, "iris")
 print(json.dumps(found))
 """
 
@@ -110,7 +111,8 @@ def slides(page: Any, widget: Any) -> None:
     panel.scroll_into_view_if_needed()
 
     def counts() -> list[float]:
-        return [float(t.replace(",", "")) for t in panel.locator("tbody").first.locator("td").all_inner_texts()]
+        cells = panel.locator("tbody").first.locator("td").all_inner_texts()
+        return [float(text.split()[0].replace(",", "")) for text in cells]
 
     before = counts()
     slider = panel.locator("input[type=range]").first

@@ -203,7 +203,7 @@ def test_hostile_names_stay_text(lab, page, which):
                 button.click()
                 page.wait_for_timeout(150)
         page.locator(f"{BOARD} .ml-grid").first.locator(".ml-row[aria-rowindex='2']").click()
-        assert page.locator(f"{BOARD} .ml-detail h3").inner_text().startswith("<script>window.hacked")
+        page.locator(f"{BOARD} .ml-detail h3", has_text="<script>window.hacked").wait_for()
         assert page.evaluate("() => window.hacked") is None
         assert page.locator(f"{BOARD} script, {BOARD} img, {BOARD} a").count() == 0
         wide = page.evaluate(

@@ -14,6 +14,7 @@ from test_dashboard import quiet
 
 pytestmark = pytest.mark.browser
 
+SIZE = 1_000_000
 STATE = ".ml-state [role=status]"
 
 
@@ -135,3 +136,18 @@ def test_plain_html_keeps_numbers_and_pictures_offline(lab, shown, left, offline
         assert pictures.count() > 0
     assert set(offline.outside) <= asked
     assert [e for e in offline.errors if not any(url in e for url in asked)] == []
+
+
+def test_ten_widgets_take_less_than_a_megabyte(lab, left):
+    """A notebook with ten widgets, and its plain HTML, can be mailed."""
+    notebook = nbformat.read(left.path, 4)
+    cells = notebook.cells[1:]
+    notebook.cells = [nbformat.from_dict({**cells[i % len(cells)], "id": f"ten-{i}"}) for i in range(10)]
+    path = left.path.with_name("ten.ipynb")
+    nbformat.write(notebook, path)
+    page = exported(lab, path, "html")
+    print(
+        f"ten widgets: {path.stat().st_size / 1e6:.2f} MB of notebook, {page.stat().st_size / 1e6:.2f} MB of plain HTML"
+    )
+    assert path.stat().st_size < SIZE
+    assert page.stat().st_size < SIZE

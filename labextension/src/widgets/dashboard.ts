@@ -252,7 +252,7 @@ class Dashboard {
 
   /** Show how far the runs are that are being recorded; the clocks go on between two answers. */
   #follow(payload: JsonObject): void {
-    this.#going = readProgress(payload.progress);
+    this.#going = readProgress(payload.progress, Date.now());
     const tick = (): void => this.#progress.replaceChildren(...progressCards(this.#going, this.#table, Date.now()));
     const going = this.#going.length > 0 && this.#connector.live;
     this.#progress.hidden = !going;

@@ -1,5 +1,6 @@
 // What a list does besides showing: reads, asks whether something changed, and says how old what it shows is.
 import type { Connector, JsonObject } from '../core/protocol.ts';
+import { finite } from '../core/safe.ts';
 import { h } from './dom.ts';
 
 const EVERY = 3000;
@@ -50,22 +51,25 @@ export class Live {
     // Hidden pages and scrolled-away cells ask nothing.
     if (document.visibilityState === 'hidden' || !root.isConnected || root.clientWidth === 0) return this.#later(EVERY);
     const began = performance.now();
-    await this.#ask('poll', { token: this.#token });
-    // Asking never takes more than a fiftieth of the time.
-    this.#later(Math.max(EVERY, 50 * (performance.now() - began)));
+    // The kernel says where asking would cost a training too much.
+    const wait = await this.#ask('poll', { token: this.#token });
+    this.#later(Math.max(EVERY, 1000 * wait, 20 * (performance.now() - began)));
   }
 
-  async #ask(verb: string, payload: JsonObject): Promise<void> {
+  /** Ask and show; gives the seconds to wait before asking again. */
+  async #ask(verb: string, payload: JsonObject): Promise<number> {
     try {
       const answer = await this.#connector.call(verb, payload);
-      if (this.#gone) return;
+      if (this.#gone) return 0;
       if (answer.payload.changed !== false) {
         this.#take(answer.payload, answer.buffers);
         this.#token = typeof answer.payload.token === 'string' ? answer.payload.token : '';
       }
       this.#well();
+      return finite(answer.payload.wait) ?? 0;
     } catch (error) {
       if (!this.#gone) this.#fail(error);
+      return 0;
     }
   }
 

@@ -15,21 +15,25 @@ export interface Going {
   name: string;
   step: number | null;
   total: number | null;
+  /** The first step since it was started or resumed. */
+  first: number;
+  /** When that was, by the clock of this page. */
   started: number;
 }
 
-export function readProgress(value: Json | undefined): Going[] {
+/** Runs under way; `now` is when the kernel told of them, whose own clock may differ. */
+export function readProgress(value: Json | undefined, now: number): Going[] {
   return (Array.isArray(value) ? value.filter(isObject) : []).flatMap(one => {
-    const started = finite(one.started);
-    return started === null ? [] : [{ id: words(one.run_id), name: words(one.name), step: finite(one.step), total: finite(one.total), started }];
+    const elapsed = finite(one.elapsed);
+    if (elapsed === null) return [];
+    return [{ id: words(one.run_id), name: words(one.name), step: finite(one.step), total: finite(one.total), first: finite(one.first) ?? 0, started: now - 1000 * elapsed }];
   });
 }
 
 /** Seconds that a run should still take, from the steps it has done; null before the first and without a total. */
-export function remaining({ step, total, started }: Going, now: number): number | null {
-  if (step === null || total === null || step < 0 || total <= 0) return null;
-  const done = Math.min(step + 1, total);
-  return ((now - started) / 1000) * (total / done - 1);
+export function remaining({ step, total, first, started }: Going, now: number): number | null {
+  if (step === null || total === null || total <= 0 || step < first) return null;
+  return (((now - started) / 1000) * Math.max(0, total - step - 1)) / (step + 1 - first);
 }
 
 /** A card for each run; what it logged so far is read from its row of the table. */

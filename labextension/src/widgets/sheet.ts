@@ -20,6 +20,8 @@ export interface Spec {
 
 const SAMPLE = 60;
 const LETTER = 7.2;
+/** Digits are all of one width, that of the widest. */
+const DIGIT = 8.4;
 
 /** Text as it stands in a cell, its whole in a tooltip where it is long. */
 export function write(cell: HTMLElement, text: string): void {
@@ -77,7 +79,7 @@ export class Sheet {
     this.#order = this.#sort.name === '' ? this.#rows : this.#table.sorted(this.#rows, this.#sort.name, this.#sort.descending);
     const sample = this.#order.slice(0, SAMPLE);
     const columns = this.#specs.map((spec, i) => {
-      const widest = sample.reduce((most, row) => Math.max(most, Math.min(40, spec.text(row).length)), 0) * LETTER;
+      const widest = sample.reduce((most, row) => Math.max(most, Math.min(40, spec.text(row).length)), 0) * (spec.numeric ? DIGIT : LETTER);
       const title = Math.min(22, spec.title.length) * 7.5 + 14;
       return {
         name: spec.name,
