@@ -1,0 +1,1 @@
+"""Runs that leave as ZIPs which rebuild, run again, compare, and say why not."""
