@@ -35,11 +35,31 @@ class Datasets(Collection[schema.DatasetRecord]):
         project_id: str | None = None,
         description: str | None = None,
     ) -> schema.DatasetRecord:
-        """Register a frame or a file; the same name with another content is another version of it."""
+        """Register a frame or a file; the same name with another content is another version of it.
+
+        Parameters
+        ----------
+        data : DataFrame, or path of a file
+        name : str, optional
+            Default: the file's name without ending, ``"data"`` for a frame.
+        project_id : str, optional
+            Id or name; default: the project that was chosen by `configure`, or none.
+        description : str, optional
+
+        Raises
+        ------
+        InputError
+            `data` is neither a frame nor a file that can be read.
+        StoreError
+            Nothing can be written beside the store.
+        """
         if description is not None:
             self._check({"description": description})
         owner = session.current()
+        if project_id is None and "project" in owner.chosen:
+            project_id = owner.settings.project
         project = None if project_id is None else owner.project(project_id)
+        owner.ready()
         event = data_.describe(data, name, owner.store.blobs, project_id=project, description=description)
         for first in owner.introduce(project) if project else []:
             owner.record(first)
@@ -186,7 +206,7 @@ class Datasets(Collection[schema.DatasetRecord]):
         for one in record.versions:
             if one["version"] == (record.version if version is None else version):
                 return one
-        raise NotFoundError(f"dataset {record.name!r} has no version {version!r}; it has 1 to {record.version}.")
+        raise data_.no_version(record.name, version, record.versions)
 
 
 class Artifacts(Collection[schema.ArtifactRecord]):

@@ -138,14 +138,15 @@ class Runs(Collection[schema.RunRecord]):
 
         Columns ``params.KEY`` and ``metrics.KEY`` hold what was logged; a metric that was evaluated has its estimate,
         with ``metrics.KEY.low``, ``.high`` and ``.n`` beside it. `summary` has another value of each metric shown.
-        Where a run of the list could not record everything, there is a column ``lost`` that counts what is missing.
+        A list of all projects names each run's in ``project``. Where a run of the list could not record everything,
+        there is a column ``lost`` that counts what is missing.
 
         Parameters
         ----------
         project_id : str, optional
             Id or name; default: all projects.
         sort : str, optional
-            A column; its prefix may be left out.
+            A column, the largest first unless `ascending`; its prefix may be left out.
         limit : int, optional
             At most so many, after sorting.
         where : str, optional
@@ -157,7 +158,7 @@ class Runs(Collection[schema.RunRecord]):
             signs stand in double quotes. A comparison with a missing value, or with NaN, is neither true nor false.
             Times are UTC.
         order_by : str, optional
-            Names with ``asc`` or ``desc``, separated by commas; missing values come last.
+            Names with ``asc``, as in SQL the default, or ``desc``, separated by commas; missing values come last.
             Takes the place of `sort`.
         summary : {"last", "min", "max", "best"}
             What columns of metrics show: the latest estimate, or else the last value; or of what was logged the lowest
@@ -178,7 +179,8 @@ class Runs(Collection[schema.RunRecord]):
         if not isinstance(summary, str) or summary not in SUMMARIES:
             raise InputError(f"summary must be one of {', '.join(SUMMARIES)}, found {summary!r:.80}.")
         cut = None if limit is None or sort is not None else min(limit, sys.maxsize)
-        found = frame(store.runs(project, trash=trash, limit=cut, where=where, order_by=order_by, summary=summary))
+        told: dict[str, Any] = {"where": where, "order_by": order_by, "summary": summary, "projects": project is None}
+        found = frame(store.runs(project, trash=trash, limit=cut, **told))
         if sort is not None:
             names = [sort, f"metrics.{sort}", f"params.{sort}"]
             column = next((name for name in names if name in found.columns), None)

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEMO = "modellab-demo"
+_PROJECT = ("--project-id", "--project")  # the magics say --project
 
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; {self.prog} --help tells more.\n")
+        mark = "" if message.endswith("?") else ";"
+        self.exit(2, f"{self.prog}: {message}{mark} {self.prog} --help tells more.\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"there is no command {words[0]!r}{hint(words[0], commands)}")
     args, others = parser.parse_known_args(words)
     if others and args.command != "lab":
-        parser.error(f"{others[0]!r} is not understood")
+        under = commands.get(args.command, parser)
+        options = [option for action in under._actions for option in action.option_strings]  # noqa: SLF001
+        under.error(f"{others[0]!r} is not understood{hint(others[0], options)}")
     args.others = others
     if args.command is None:
         parser.print_help()
@@ -84,20 +88,31 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("task", choices=["classification", "regression"])
     p.add_argument("data", help="a CSV or Parquet file")
     p.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
-    p.add_argument("--project-id", metavar="P", help="log the three runs into this project, by id or name")
+    p.add_argument(
+        "--project-id",
+        "--project",
+        dest="project_id",
+        metavar="P",
+        help="log the three runs into this project, by id or name",
+    )
     p.add_argument("--seed", type=int, default=0, metavar="N", help="of the split, the models and the resampling (0)")
     p = command("runs", _runs)
     p.add_argument("run", nargs="?", help="show this one, by id or name")
-    p.add_argument("--project-id", metavar="P", help="of this project, by id or name")
-    p.add_argument("--sort", metavar="COLUMN", help="metrics. and params. may be left out")
+    p.add_argument(*_PROJECT, dest="project_id", metavar="P", help="of this project, by id or name")
+    p.add_argument("--sort", metavar="COLUMN", help="the largest first; metrics. and params. may be left out")
+    p.add_argument("--ascending", action="store_true", help="with --sort: the smallest first")
     p.add_argument("--where", metavar="TEXT", help='only those, as in "metrics.roc_auc > 0.8 AND NOT baseline"')
     p.add_argument("--order-by", metavar="TEXT", help="in place of --sort, as in 'metrics.roc_auc desc, name'")
     p.add_argument("--summary", default="last", metavar="WHICH", help="of metrics: last, min, max or best of each run")
     p.add_argument("--limit", type=int, metavar="N", help="at most so many")
     p.add_argument("--all", action="store_true", help="every column")
-    command("projects", _projects)
+    p.add_argument("--trash", action="store_true", help="those in the trash")
+    p = command("projects", _projects)
+    p.add_argument("--trash", action="store_true", help="those in the trash")
     p = command("datasets", _datasets)
     p.add_argument("dataset", nargs="?", help="show the versions and first rows of this one, by id or name")
+    p.add_argument(*_PROJECT, dest="project_id", metavar="P", help="of this project, by id or name")
+    p.add_argument("--trash", action="store_true", help="those in the trash")
     p = command("evaluate", _evaluate)
     p.add_argument("data", help="a CSV or Parquet file with a row for each prediction")
     p.add_argument("--labels", required=True, metavar="COLUMN", help="the true labels")
@@ -109,7 +124,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
     p = command("export", _export)
     p.add_argument("path", help="the file to write")
-    p.add_argument("--project-id", metavar="P", help="by id or name; default: the default project")
+    p.add_argument(*_PROJECT, dest="project_id", metavar="P", help="by id or name; default: the default project")
     p = command("import", _import)
     p.add_argument("path", help="a file that modellab export wrote")
     p = command("serve", _serve)
@@ -170,8 +185,8 @@ def _runs(args: argparse.Namespace) -> int:
 
     _configure(args, reads=True)
     if args.run is None:
-        chosen = {"where": args.where, "order_by": args.order_by, "summary": args.summary}
-        found = catalog.runs.list(args.project_id, sort=args.sort, limit=args.limit, **chosen)
+        chosen = {"where": args.where, "order_by": args.order_by, "summary": args.summary, "trash": args.trash}
+        found = catalog.runs.list(args.project_id, sort=args.sort, ascending=args.ascending, limit=args.limit, **chosen)
         return _print(found.drop(columns="note") if args.all else _brief(found))
     record = catalog.runs.get(args.run)
     for name in record.__struct_fields__:
@@ -192,6 +207,7 @@ def _brief(runs: pd.DataFrame) -> pd.DataFrame:
     kept: dict[str, list[str]] = {
         "run_id": runs["run_id"].tolist(),
         "name": [name + " (baseline)" * flag for name, flag in zip(runs["name"], runs["baseline"], strict=True)],
+        **({"project": runs["project"].tolist()} if len(set(runs.get("project", []))) > 1 else {}),
         "status": runs["status"].tolist(),
         "started (UTC)": [f"{at:%Y-%m-%d %H:%M}" for at in runs["started_at"]],
     }
@@ -210,7 +226,7 @@ def _projects(args: argparse.Namespace) -> int:
     from modellab_jupyter import catalog
 
     _configure(args, reads=True)
-    return _print(catalog.projects.list().drop(columns=["deleted_at", "created_at"]))
+    return _print(catalog.projects.list(trash=args.trash).drop(columns=["deleted_at", "created_at"]))
 
 
 def _datasets(args: argparse.Namespace) -> int:
@@ -219,7 +235,8 @@ def _datasets(args: argparse.Namespace) -> int:
 
     _configure(args, reads=True)
     if args.dataset is None:
-        return _print(catalog.datasets.list()[["dataset_id", "name", "version", "rows", "columns", "runs", "digest"]])
+        found = catalog.datasets.list(args.project_id, trash=args.trash)
+        return _print(found[["dataset_id", "name", "version", "rows", "columns", "runs", "digest"]])
     record = catalog.datasets.get(args.dataset)
     for version in record.versions:
         print(
@@ -238,7 +255,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     frame = read_table(args.data)
     for name in (args.labels, args.predictions):
         if name not in frame.columns:
-            raise InputError(f"{args.data} has no column {name!r}{hint(name, map(str, frame.columns))}.")
+            raise InputError(f"{args.data} has no column {name!r}{hint(name, map(str, frame.columns)) or '.'}")
     labels, predictions = frame[args.labels], frame[args.predictions]
     report = evaluate(
         task_type=args.task or infer_task(predictions, labels, {}),

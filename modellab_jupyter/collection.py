@@ -25,6 +25,9 @@ class Collection(Generic[_Record]):
 
     kind: schema.Kind
 
+    def __repr__(self) -> str:
+        return f"<{self.kind}s of {session.current().settings.place}; .list() shows them>"
+
     def get(self, id: str) -> _Record:  # noqa: A002 - the contract's name
         """Return one of them, as a frozen record.
 
@@ -66,9 +69,15 @@ class Collection(Generic[_Record]):
             session.current().submit(event)
 
     def delete(self, *ids: str) -> None:
-        """Put some of them into the trash; `restore` brings them back, only emptying the trash destroys."""
+        """Put some of them into the trash; `restore` brings them back, only emptying the trash destroys.
+
+        Raises
+        ------
+        InputError
+            Several have the name that is given; nothing goes into the trash then.
+        """
         store = session.current().store
-        found = [store.resolve(self.kind, ref) for ref in ids]
+        found = [store.resolve(self.kind, ref, alone=True) for ref in ids]
         self._submit(schema.Trashed(time=time.time_ns(), kind=self.kind, ids=found) if found else None)
 
     def restore(self, *ids: str) -> None:

@@ -11,12 +11,13 @@ import math
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modellab_jupyter import schema
 from modellab_jupyter.blobs import Blobs, file_digest
-from modellab_jupyter.errors import InputError
+from modellab_jupyter.errors import InputError, NotFoundError
 from modellab_jupyter.summary import seconds, summarise, type_name
 from modellab_jupyter.tables import PARQUET_SUFFIXES, read_table
 
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PREVIEW_ROWS: Final = 100
+
+
+def no_version(dataset: str, version: object, versions: Sequence[dict[str, Any]]) -> NotFoundError:
+    """Return the error that says which versions a dataset has."""
+    last = max(one["version"] for one in versions)
+    known = "version 1 only" if last == 1 else f"versions 1 to {last}"
+    return NotFoundError(f"dataset {dataset!r:.80} has no version {version!r:.80}; it has {known}.")
 
 
 def describe(

@@ -15,11 +15,11 @@ def report(owner: Session) -> str:
     """Return the state of the installation and of the store as lines of text; trouble is marked with ``!``."""
     health = owner.store.health()
     size = f"{_size(health.size)}, " if health.size else ""  # nobody knows it of a shared one
+    schema = f"schema {health.schema_version}" if health.schema_version else "its schema is not known"
     lines = [
         f"modellab-jupyter {_version('modellab-jupyter')}, Python {sys.version.split()[0]}",
         f"DuckDB {health.duckdb_version}, JupyterLab {_version('jupyterlab')}",
-        f"store    {health.path} "
-        + (f"({size}schema {health.schema_version})" if health.exists else "(made with the first run)"),
+        f"store    {health.path} " + (f"({size}{schema})" if health.exists else "(made with the first run)"),
         f"files    {owner.settings.files}",
         f"project  {owner.settings.project}",
         f"journal  {health.waiting_segments} file{'s' * (health.waiting_segments != 1)}, {_size(health.waiting_bytes)}",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modellab_jupyter.blobs import Blobs, file_digest
-from modellab_jupyter.data import as_table, given_file, read_file, table_digest, token
-from modellab_jupyter.errors import InputError, NotFoundError
+from modellab_jupyter.data import as_table, given_file, no_version, read_file, table_digest, token
+from modellab_jupyter.errors import InputError
 from modellab_jupyter.summary import POINTS, Column, Summary, decode, seconds, summarise, type_name
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ def side(dataset: str, chosen: Any, versions: Sequence[dict[str, Any]], blobs: B
         return Side("the data given" if given is None else str(chosen), table_digest(table), table, None)
     version = next((one for one in versions if one["version"] == chosen), None)
     if version is None:
-        known = sorted(one["version"] for one in versions)
-        raise NotFoundError(f"dataset {dataset!r} has no version {chosen}; it has {known}.")
+        raise no_version(dataset, chosen, versions)
     title = f"version {chosen}"
     if version["source"] == "file":
         raise InputError(f"{title} is no table, so its distribution cannot be compared; compare digests instead.")

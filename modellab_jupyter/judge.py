@@ -116,7 +116,7 @@ def infer_task(predictions: Any, labels: Any, settings: dict[str, Any]) -> TaskT
     """Return the task that labels and predictions speak of.
 
     Regression where the labels are numbers with fractions, or whole numbers judged by predictions with fractions that
-    are no probabilities; else classification.
+    are no probabilities, unless the labels are 0 and 1; else classification.
     """
     import numpy as np
 
@@ -130,6 +130,7 @@ def infer_task(predictions: Any, labels: Any, settings: dict[str, Any]) -> TaskT
         return "regression"
     fractions = given.dtype.kind == "f" and bool((given[np.isfinite(given)] % 1 != 0).any())
     few = len(np.unique(whole)) <= 2
-    if fractions and few and given.min(initial=0) >= 0 and given.max(initial=0) <= 1:
+    inside = given.min(initial=0) >= 0 and given.max(initial=0) <= 1
+    if fractions and few and (inside or set(np.unique(whole)) == {0, 1}):  # 1.0001 is a slip, which the harness tells
         return "classification"
     return "regression" if fractions or len(np.unique(whole)) > 50 else "classification"

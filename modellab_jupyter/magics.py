@@ -63,7 +63,7 @@ def _verb(*arguments: tuple[tuple[str, ...], dict[str, Any]], cell: bool = False
 
 
 _RUN = _argument("run", nargs="?", help="a run's id or name; default: the active run, else the newest")
-_PROJECT = _argument("--project", metavar="P", help="id or name of a project")
+_PROJECT = _argument("--project", "--project-id", dest="project", metavar="P", help="id or name of a project")
 _PARAM = _argument("--param", action="append", default=[], metavar="KEY=EXPR", help="a param; may be repeated")
 _SEED = _argument("--seed", metavar="N", help="seeds random, NumPy and torch where it is imported")
 _TAG = _argument("--tag", action="append", default=[], metavar="TAG", help="a label; may be repeated")
@@ -363,6 +363,12 @@ class ModelLabMagics(Magics):
         """Time a statement and log its latency to the active run, or show P50, P95 and P99 of a run."""
         if not statement:
             return catalog.runs.latency(self._run_id(args.run))
+        if not session.current().active:
+            told = shlex.quote(statement.split(maxsplit=1)[0])
+            raise InputError(
+                f"no run is active to log the latency of {statement!r:.80} to; start one with %modellab start, "
+                f"or show what a run logged with %modellab latency --run {told}."
+            )
         run = session.current().run
         if args.n < 1 or args.warmup < 0:
             raise InputError(f"-n must be at least 1 and --warmup at least 0, found {args.n} and {args.warmup}.")
@@ -541,7 +547,7 @@ class ModelLabMagics(Magics):
             return eval(inner, self._ip.user_global_ns, self._ip.user_ns)  # noqa: S307 - the user's own expression
         except NameError as error:
             missing = getattr(error, "name", None) or inner
-            raise InputError(f"no variable is named {missing!r}{hint(str(missing), self._ip.user_ns)}.") from None
+            raise InputError(f"no variable is named {missing!r}{hint(str(missing), self._ip.user_ns) or '.'}") from None
         except SyntaxError:
             raise InputError(f"{inner!r} is not an expression.") from None
         except Exception as error:  # noqa: BLE001 - whatever the user's expression raises is told in one line

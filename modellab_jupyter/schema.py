@@ -438,6 +438,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     deleted_at: Any
 
+    def __repr__(self) -> str:
+        """Return all fields; of the environment, which fills a screen, what one looks for first."""
+        parts = {name: repr(getattr(self, name)) for name in self.__struct_fields__}
+        if self.environment is not None:
+            packages = len(self.environment.get("packages", ()))
+            parts["environment"] = f"<Python {self.environment.get('python')}, {packages} packages>"
+        return f"RunRecord({', '.join(f'{name}={text}' for name, text in parts.items())})"
+
 
 class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A project as it stands in the store."""

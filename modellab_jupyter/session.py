@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
-from modellab_jupyter.errors import InputError, ModelLabError, NoActiveRunError, StoreBusyError, StoreError, shown, tell
+from modellab_jupyter.errors import (
+    InputError,
+    ModelLabError,
+    NoActiveRunError,
+    StoreBusyError,
+    StoreError,
+    StoreUnreadableError,
+    shown,
+    tell,
+)
 from modellab_jupyter.journal import Journal
 
 if TYPE_CHECKING:
@@ -88,6 +97,7 @@ class Session:
 
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
+        self.chosen: dict[str, Any] = {}  # what somebody chose, by the argument of `configure`
         self.journal = Journal(settings.files / "journal")
         self.recorder = Recorder(self._cell)
         self.active: list[Run] = []
@@ -164,6 +174,7 @@ class Session:
     def use_project(self, name: str) -> None:
         """Make a project the default for runs that name none."""
         self.settings = replace(self.settings, project=name)
+        self.chosen["project"] = name
 
     def introduce(self, project_id: str) -> list[schema.Event]:
         """Return the event that makes a project which this process knows by name only."""
@@ -275,7 +286,12 @@ class Session:
             else:
                 told, self._told_store = self._told_store, True
             if not told:
-                tell(f"{error} Nothing is lost.", stacklevel=4)
+                kept = (
+                    "What is logged is kept in its journals."
+                    if isinstance(error, StoreUnreadableError)
+                    else "Nothing is lost."
+                )
+                tell(f"{error} {kept}", stacklevel=4)
             return False
         self._behind, self._told_store = None, False
         return True
@@ -455,6 +471,8 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
     project : str, optional
         Name or id of the project for runs that name none.
 
+    One that is given alone leaves the other as it was chosen before; without any, both are the defaults again.
+
     Returns
     -------
     Settings
@@ -470,11 +488,16 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
         if _session is not None and _session.active:
             name = _session.run.name
             raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
-        chosen = config.settings(store, project)
+        given = {name: value for name, value in (("store", store), ("project", project)) if value is not None}
+        chosen = (_session.chosen if _session is not None and given else {}) | given
+        found = config.settings(**chosen)
         if _session is not None:
             _session.finish()
-        _session = Session(chosen)
-        return chosen
+        _session = Session(found)
+        if "store" in chosen and found.shared is None:
+            chosen["store"] = found.store  # absolute: the same also from another folder
+        _session.chosen = chosen
+        return found
 
 
 def reset() -> None:

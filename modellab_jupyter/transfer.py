@@ -29,7 +29,7 @@ def export(path: str | os.PathLike[str], project_id: str | None = None) -> Path:
     NotFoundError
         There is no such project, or bytes that it refers to are gone.
     InputError
-        The file exists or its folder does not.
+        The file exists, its folder does not, or it cannot be written.
     DamagedError
         Stored bytes do not match their digest.
     """
@@ -40,7 +40,12 @@ def export(path: str | os.PathLike[str], project_id: str | None = None) -> Path:
     if not target.parent.is_dir():
         raise InputError(f"path must be in a folder that exists, found {str(path)!r}; make the folder first.")
     ref = owner.settings.project if project_id is None else project_id
-    archive.write(owner.store, owner.store.resolve("project", ref, trash=True), target)
+    try:
+        archive.write(owner.store, owner.store.resolve("project", ref, trash=True), target)
+    except OSError as error:
+        raise InputError(
+            f"path must be where a file can be written, found {str(path)!r} ({error.strerror or error}); give another path."
+        ) from error
     return target
 
 

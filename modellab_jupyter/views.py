@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import catalog, differing, judgement, schema, session
 from modellab_jupyter import summary as summary_
+from modellab_jupyter.data import no_version
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError, StoreError, hint
 from modellab_jupyter.schema import RunRecord, greater_is_better
 from modellab_jupyter.store import overview, queries
@@ -144,6 +145,7 @@ def dashboard(project_id: str | None = None, *, view: str | None = None, live: b
     """
     from modellab_jupyter.widgets.dashboard import Dashboard
 
+    view, live = None if view is None else schema.text("view", view), _choice(live)
     owner = session.current()
     try:
         found = owner.store.resolve("project", owner.settings.project if project_id is None else project_id)
@@ -271,6 +273,10 @@ def metric_names(table: pa.Table) -> list[str]:
     return [name.removeprefix("metrics.") for name in own if name.startswith("metrics.")]
 
 
+def _choice(live: Any) -> bool | None:
+    return None if live is None else schema.truth("live", live)
+
+
 def _id(run: str | Run | RunRecord) -> str:
     if isinstance(run, Run):
         return run.id
@@ -378,7 +384,7 @@ class DatasetStore:
         for one in found:
             if one["version"] == version:
                 return dict(one)
-        raise NotFoundError(f"dataset {dataset_id!r:.80} has no version {version}; it has {len(found)}.")
+        raise no_version(dataset_id, version, found)
 
 
 class ProjectStore:
@@ -545,7 +551,7 @@ def dataset_list(project_id: str | None = None, *, live: bool | None = None) -> 
     """
     from modellab_jupyter.widgets.datasets import DatasetList
 
-    source = DatasetStore()
+    live, source = _choice(live), DatasetStore()
     found = None if project_id is None else session.current().store.resolve("project", project_id)
     return DatasetList(source, found, live=live)
 
@@ -560,7 +566,7 @@ def project_list(*, live: bool | None = None) -> ProjectList:
     """
     from modellab_jupyter.widgets.projects import ProjectList
 
-    return ProjectList(ProjectStore(), live=live)
+    return ProjectList(ProjectStore(), live=_choice(live))
 
 
 class Datasets(catalog.Datasets):

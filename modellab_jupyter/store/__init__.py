@@ -237,11 +237,12 @@ class Store:
         where: str | None = None,
         order_by: str | None = None,
         summary: str = "last",
+        projects: bool = False,
     ) -> pa.Table:
         """Return the wide table of runs, the newest first; see `queries.runs` and `filters`."""
         chosen: dict[str, Any] = {
             "project_id": project_id, "run_ids": run_ids, "trash": trash, "limit": limit, "where": where,
-            "order_by": order_by, "summary": summary,
+            "order_by": order_by, "summary": summary, "projects": projects,
         }  # fmt: skip
 
         def query(con: duckdb.DuckDBPyConnection) -> tuple[pa.Table, bool]:
@@ -307,7 +308,14 @@ class Store:
                 ) from error
 
     def resolve(
-        self, kind: str, ref: str, *, project_id: str | None = None, trash: bool = False, trash_first: bool = False
+        self,
+        kind: str,
+        ref: str,
+        *,
+        project_id: str | None = None,
+        trash: bool = False,
+        trash_first: bool = False,
+        alone: bool = False,
     ) -> str:
         """Return the id that `ref` stands for: an id, the beginning or end of one, or a name (the newest of that name).
 
@@ -317,11 +325,13 @@ class Store:
             Also what is in the trash, after what is not.
         trash_first : bool
             Also what is in the trash, before what is not.
+        alone : bool
+            Refuse a name that several have.
 
         Raises
         ------
         InputError
-            `ref` is no text, or a part of several ids.
+            `ref` is no text, or a part of several ids, or with `alone` the name of several.
         NotFoundError
             Nothing goes by that, with the nearest name as a hint.
         """
@@ -344,6 +354,9 @@ class Store:
             raise InputError(
                 f"{kind} {ref!r} is a part of {len(usable)} ids ({several}, …); give more of the one meant."
             )
+        if alone and len(usable) > 1 and usable[0][0] != ref:
+            several = ", ".join(row[0] for row in usable[:5]) + (", …" if len(usable) > 5 else "")
+            raise InputError(f"{len(usable)} {kind}s are named {ref!r:.80} ({several}); give the id of the one meant.")
         return next((row[0] for row in usable if row[2]), usable[0][0]) if trash_first else usable[0][0]
 
     def token(self, project_id: str | None) -> str:

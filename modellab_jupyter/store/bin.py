@@ -55,7 +55,8 @@ class Contents:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in self.objects.items() if n)
-        text = f"{counts or 'nothing'} and {self.files} file{'s' * (self.files != 1)} of {self.size} bytes"
+        files = f"{self.files} file{'s' * (self.files != 1)} of {self.size} bytes" if self.files else ""
+        text = " and ".join(filter(None, [counts, files])) or "nothing"
         stay = (
             "1 dataset that runs outside the trash used stays"
             if self.kept == 1

@@ -37,6 +37,9 @@ FIELDS: dict[str, tuple[str, Kind]] = {
 }  # fmt: skip
 
 
+STATUSES = ("running", "finished", "failed", "interrupted", "stale")
+
+
 @dataclass(frozen=True)
 class _Column:
     """A thing of a run that can be compared; `text` is its SQL as text, `number` as a number."""
@@ -171,6 +174,9 @@ class Compiler:
     def _against(self, column: _Column, sign: str, node: Any) -> str:
         """Compare with a value that was written out."""
         number, text, truth = _number(node), _text(node), _truth(node)
+        if column.said == "status" and text is not None and text not in STATUSES:
+            known = ", ".join(STATUSES)
+            raise InputError(f"status is one of {known}, found {text!r:.80}{hint(text, STATUSES) or '.'}")
         if column.kind == "time":
             return f"{column.text} {sign} {self._bind(_time(node, column.said))}"
         if column.kind == "truth" and truth is not None:

@@ -346,6 +346,17 @@ def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) ->
             "us": [micros(e.time) for e in begun],
         },
     )
+    again = {(e.run_id, e.session_id): e for e in by_type.get(schema.RunResumed, [])}
+    _load(
+        con,
+        """UPDATE run_sessions SET started_at = greatest(started_at, make_timestamp(fresh.us)) FROM fresh
+        WHERE run_sessions.run_id = fresh.run AND run_sessions.session_id = fresh.session""",
+        {
+            "run": [run for run, _ in again],
+            "session": [session for _, session in again],
+            "us": [micros(e.time) for e in again.values()],
+        },
+    )
     ended = {(e.run_id, e.session_id): e.last_cell for e in by_type.get(schema.RunEnded, [])}
     _load(
         con,
