@@ -364,10 +364,9 @@ class ModelLabMagics(Magics):
         if not statement:
             return catalog.runs.latency(self._run_id(args.run))
         if not session.current().active:
-            told = shlex.quote(statement.split(maxsplit=1)[0])
             raise InputError(
                 f"no run is active to log the latency of {statement!r:.80} to; start one with %modellab start, "
-                f"or show what a run logged with %modellab latency --run {told}."
+                "or show what a run logged with %modellab latency --run RUN."
             )
         run = session.current().run
         if args.n < 1 or args.warmup < 0:

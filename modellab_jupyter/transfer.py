@@ -44,7 +44,8 @@ def export(path: str | os.PathLike[str], project_id: str | None = None) -> Path:
         archive.write(owner.store, owner.store.resolve("project", ref, trash=True), target)
     except OSError as error:
         raise InputError(
-            f"path must be where a file can be written, found {str(path)!r} ({error.strerror or error}); give another path."
+            f"path must be where a file can be written, found {str(path)!r} ({error.strerror or error}); "
+            "give another path."
         ) from error
     return target
 

@@ -126,7 +126,7 @@ def test_trash_destroys_only_when_told_so(capsys):
     assert cli.main(["trash", "--empty"]) == 1
     out, err = capsys.readouterr()
     assert "restored 'b'" in out
-    assert "this destroys 1 run, 1 artifact and 0 files of 0 bytes for good" in out
+    assert "this destroys 1 run, 1 artifact for good" in out
     assert "--yes must be given where nobody can be asked" in err
     assert len(ml.trash.list()) == 1
     assert cli.main(["trash", "--empty", "--yes"]) == 0

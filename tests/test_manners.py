@@ -31,7 +31,8 @@ print(run.id, flush=True); time.sleep(60)
     process.kill()
     process.communicate()
     spent = ml.runs.get(run_id).duration
-    assert spent is not None and spent > 0.5
+    assert spent is not None
+    assert spent > 0.5
     with ml.start_run(resume=run_id):
         time.sleep(0.1)
     assert (ml.runs.get(run_id).duration or 0) >= spent + 0.1
@@ -138,7 +139,8 @@ def test_a_run_and_a_collection_print_on_a_screen() -> None:
         run.log_params({"depth": 3})
     text = repr(ml.runs.get("r"))
     assert len(text) < 1500
-    assert "depth" in text and "packages>" in text
+    assert "depth" in text
+    assert "packages>" in text
     assert repr(ml.runs).endswith("modellab.duckdb; .list() shows them>")
 
 

@@ -130,6 +130,8 @@ def test_news_are_pushed_only_to_views_that_cannot_ask(monkeypatch: pytest.Monke
     with ml.start_run("a", project_id="p", total_steps=10) as run:
         for step in range(4):
             ml.log_metrics({"loss": 1 / (step + 1), "other": 1.0}, step=step)
+        assert run._describing is not None
+        run._describing.join()  # what it finds out is news, too
         board = ml.dashboard("p", live=True)
         board._repr_mimebundle_()
         assert board._channel is not None

@@ -269,7 +269,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: ml.projects.create("x", description=3), "description must be a text, found 3"),
     (lambda: ml.datasets.add(pd.DataFrame({"a": [1]}), "x", description=3), "description must be a text, found 3"),
     (lambda: ml.datasets.preview("d", rows=-1), "rows must be a whole number of at least 0, found -1"),
-    (lambda: ml.datasets.preview("d", version=7), "dataset 'd' has no version 7; it has 1 to 1"),
+    (lambda: ml.datasets.preview("d", version=7), "dataset 'd' has no version 7; it has version 1 only"),
     (lambda: ml.datasets.verify("d"), "data must be given for 'd', which was registered from a frame"),
     (lambda: ml.datasets.update("d", project_id="no such"), "no project goes by 'no such'"),
     (lambda: ml.artifacts.open("folder"), "is a folder; copy it out with ml.artifacts.download"),

@@ -387,7 +387,7 @@ def test_a_dataset_knows_its_versions_and_who_used_which():
     changed = {column.column for column in source.drift(id_, 1, 2).changed}
     assert "age" in changed
     assert "plan" not in changed
-    with pytest.raises(ml.NotFoundError, match="has no version 9; it has 2"):
+    with pytest.raises(ml.NotFoundError, match="has no version 9; it has versions 1 to 2"):
         source.summary(id_, 9)
 
 

@@ -677,7 +677,7 @@ def test_an_empty_folder_reads_as_an_empty_store() -> None:
     assert ml.sql("SELECT count(*) AS n FROM runs")["n"].tolist() == [0]
     assert ml.sql("SELECT 1 AS one")["one"].tolist() == [1]
     assert list(ml.runs.list().columns) == [
-        "run_id", "name", "status", "baseline", "started_at", "duration", "note", "tags", "dataset",
+        "run_id", "name", "project", "status", "baseline", "started_at", "duration", "note", "tags", "dataset",
     ]  # fmt: skip
     assert not any(Path.cwd().iterdir())
 
