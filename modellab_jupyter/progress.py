@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 APPEARS_AFTER = 0.5  # seconds; what is done sooner shows nothing
+EVERY = 0.5  # seconds
 
 
 class Step(Protocol):
@@ -36,19 +38,32 @@ def steps(title: str, total: float | None = None, *, unit: str = "step") -> Iter
         return
     from tqdm.std import tqdm
 
+    over, seen = threading.Event(), threading.Event()
     with tqdm(
-        total=total, desc=title, file=stream, delay=APPEARS_AFTER, leave=False, unit=unit, unit_scale=unit == "B",
+        total=total, desc=title, file=stream, delay=sys.maxsize, leave=False, unit=unit, unit_scale=unit == "B",
         dynamic_ncols=True,
     ) as shown:  # fmt: skip
-        first = True
+
+        def show() -> None:  # a thread: one long step must not stand still
+            while not over.wait(EVERY if seen.is_set() else APPEARS_AFTER):
+                seen.set()
+                shown.refresh()
+
+        begun = False
 
         def step(doing: str, done: float = 1) -> None:
-            nonlocal first
+            nonlocal begun
             shown.set_postfix_str(doing, refresh=False)
-            if first:
-                first = False
-                shown.refresh()
-            else:
+            if begun:
                 shown.update(done)
+            begun = True
 
-        yield step
+        clock = threading.Thread(target=show, name="modellab-progress", daemon=True)
+        clock.start()
+        try:
+            yield step
+        finally:
+            over.set()
+            clock.join()
+            if seen.is_set():
+                shown.clear()

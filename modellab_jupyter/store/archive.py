@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from modellab_jupyter import schema
+from modellab_jupyter import progress, schema
 from modellab_jupyter.errors import DamagedError, InputError, StoreNewerError
 from modellab_jupyter.store import migrations, wide
 from modellab_jupyter.store.shared import blob_name, is_path
@@ -90,8 +90,12 @@ def write(store: Store, project_id: str, path: Path) -> dict[str, int]:
     held: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        with (
+            zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+            progress.steps(f"writing {path.name}", unit="file") as step,
+        ):
             for name, rows in store.read(_select, project_id).items():
+                step(name)
                 sink = io.BytesIO()
                 pq.write_table(rows, sink, compression="zstd")
                 if rows.nbytes > SLACK + GROWTH * sink.tell() or rows.num_rows > ROWS * sink.tell():
@@ -101,6 +105,7 @@ def write(store: Store, project_id: str, path: Path) -> dict[str, int]:
                 counts[name] = rows.num_rows
             counts["files"] = 0
             for name in sorted(store.read(_names, project_id, store)):
+                step(name)
                 with (store.files / name).open("rb") as file:
                     _add(archive, f"files/{name}", iter(lambda file=file: file.read(CHUNK), b""), held)  # type: ignore[misc]
                 if name.startswith("blobs/") and blob_name(held[f"files/{name}"]["sha256"]) != name:

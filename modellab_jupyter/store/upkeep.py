@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modellab_jupyter import schema
+from modellab_jupyter import progress, schema
 from modellab_jupyter.errors import StoreBusyError, StoreError, StoreUnreadableError
 from modellab_jupyter.store import backends, migrations, queries, wide
 from modellab_jupyter.store.backends import BLOCK_SIZE, STORAGE_VERSION, FileBackend
@@ -308,20 +308,21 @@ def _rescued(con: duckdb.DuckDBPyConnection, lost: dict[str, int], blank: dict[s
     ours = {f'"main"."{name}"' for name in migrations.tables()}
     saved = 0
     there = _tables(con, "damaged")
-    for table in sorted({*there, *_tables(con, "store")}):
-        name = _shown(table)
-        if table in ours and name in _MADE_ANEW:
-            continue
-        if table not in there:
-            lost[name] = -1
-            continue
-        if table not in ours:
-            con.execute(f"CREATE SCHEMA IF NOT EXISTS store.{table.partition('.')[0]}")
-            con.execute(f"CREATE TABLE store.{table} AS FROM damaged.{table} LIMIT 0")
-        rows, missing, without = _rescue(con, table, needed=table in ours)
-        saved += rows
-        lost |= {name: missing} if missing else {}
-        blank |= {f"{name}.{column}": count for column, count in without.items()}
+    wanted = [t for t in sorted({*there, *_tables(con, "store")}) if not (t in ours and _shown(t) in _MADE_ANEW)]
+    with progress.steps("saving what can be read", len(wanted), unit="table") as step:
+        for table in wanted:
+            name = _shown(table)
+            step(name)
+            if table not in there:
+                lost[name] = -1
+                continue
+            if table not in ours:
+                con.execute(f"CREATE SCHEMA IF NOT EXISTS store.{table.partition('.')[0]}")
+                con.execute(f"CREATE TABLE store.{table} AS FROM damaged.{table} LIMIT 0")
+            rows, missing, without = _rescue(con, table, needed=table in ours)
+            saved += rows
+            lost |= {name: missing} if missing else {}
+            blank |= {f"{name}.{column}": count for column, count in without.items()}
     return saved
 
 

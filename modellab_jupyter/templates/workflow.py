@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from modellab_jupyter import progress
 from modellab_jupyter.errors import InputError, hint
 from modellab_jupyter.tables import read_table
 from modellab_jupyter.templates.fitting import MODELS, ModelName, Result, fit_models
@@ -188,11 +189,15 @@ def train(
     decided = plan(frame, target, task_type, seed, test_size=test_size)
     score = _score(decided, metric)
     task = _Task(decided, score, _settings(config))
-    if project_id is None:
-        judged = [_judged(task, name) for name in MODELS]
-    else:
-        with _kept_random_state():
-            judged = [_logged(task, name, data, project_id) for name in MODELS]
+    judged = []
+    with progress.steps(f"training on {len(frame):,} rows", len(MODELS), unit="model") as step:
+        for name in MODELS:
+            step(name)
+            if project_id is None:
+                judged.append(_judged(task, name))
+            else:
+                with _kept_random_state():
+                    judged.append(_logged(task, name, data, project_id))
     return _summary(task, judged, project_id)
 
 
