@@ -77,7 +77,7 @@ class Projects(Collection[schema.ProjectRecord]):
         return schema.ProjectRecord(**found[0])
 
     def stats(self, id: str) -> dict[str, Any]:  # noqa: A002
-        """Return a project's numbers of runs and datasets, last activity, runs by status, and best run.
+        """Return a project's numbers of runs and datasets, last activity, runs by status, best run and its metric.
 
         The best run is chosen among those whose latest evaluation named ``"test"`` was on the labels that most of the
         project's runs share: by ROC-AUC where all of them have it, else by accuracy, or by RMSE for regression. None
@@ -329,18 +329,16 @@ def statistics(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project; see `Projects.stats`."""
     row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
     status = store.runs(project_id).column("status").to_pylist()
-    best = best_run(store.read(queries.headlines, project_id))
-    return row | {"by_status": {word: status.count(word) for word in sorted(set(status))}, "best_run": best}
-
-
-def best_run(scored: Sequence[dict[str, Any]]) -> str | None:
-    """Return the best of the runs that were judged on the labels most of them share; see `Projects.stats`."""
-    found = best_score(scored)
-    return None if found is None else found[0]
+    best, metric = best_score(store.read(queries.headlines, project_id)) or (None, None)
+    counts = {word: status.count(word) for word in sorted(set(status))}
+    return row | {"by_status": counts, "best_run": best, "best_metric": metric}
 
 
 def best_score(scored: Sequence[dict[str, Any]]) -> tuple[str, str] | None:
-    """Return the best run, as `best_run` does, and the metric that it is best by."""
+    """Return the best of the runs that were judged on the labels most of them share, and the metric it is best by.
+
+    See `Projects.stats`; None where no run was judged.
+    """
     shared = Counter(digest for digest, _ in {(row["labels_digest"], row["run_id"]) for row in scored})
     if not shared:
         return None
@@ -379,7 +377,6 @@ __all__ = [
     "Runs",
     "Trash",
     "artifacts",
-    "best_run",
     "best_score",
     "datasets",
     "evaluations",

@@ -63,9 +63,10 @@ class StoreSource(Source):
                 "datasets": store.read(queries.datasets).num_rows,
                 "last_activity": max((row["last_activity"] for row in table), default=None),
                 "best_run": None,
+                "best_metric": None,
             }
         last = found["last_activity"]
-        kept = ("project_id", "name", "runs", "datasets", "best_run")
+        kept = ("project_id", "name", "runs", "datasets", "best_run", "best_metric")
         return {**{key: found[key] for key in kept}, "last_activity": None if last is None else last.isoformat()}
 
     def runs(self, project_id: str | None) -> pa.Table:

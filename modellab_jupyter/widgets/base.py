@@ -48,7 +48,7 @@ class Source:
         """How somebody looked at what, by a widget's own key; outlives the widget."""
 
     def project(self, project_id: str | None) -> Mapping[str, Any]:
-        """Return ``project_id, name, runs, datasets, last_activity`` (ISO) and ``best_run`` (an id)."""
+        """Return ``project_id, name, runs, datasets, last_activity`` (ISO), ``best_run`` (id), ``best_metric``."""
         raise NotImplementedError
 
     def runs(self, project_id: str | None) -> pa.Table:
@@ -105,7 +105,7 @@ def is_live_host() -> bool:
     Jupyter Server names the notebook to the kernels it starts; nbclient, papermill and nbval do not, and a
     widget they saved could never be shown. Colab, VS Code and marimo are known by their own signs.
     """
-    if "google.colab" in sys.modules or "marimo" in sys.modules:
+    if "google.colab" in sys.modules or ("marimo" in sys.modules and sys.modules["marimo"].running_in_notebook()):
         return True
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None

@@ -134,11 +134,17 @@ def test_forced_colours_hide_nothing(live):
 def test_paper_shows_whole_tables_and_no_buttons(live):
     """Printed, a widget has all its words but those of its controls, and no table is cut by its scroll bar."""
     live.emulate_media(media="print")
+    live.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     try:
         for i, widget in enumerate(WIDGETS):
             one = output(live, i + 1).locator(".modellab").first
             assert one.evaluate(CUT) == [], widget.name
             assert one.locator("h2").first.is_visible()
             assert one.locator("button:visible", has_text="Refresh").count() == 0
+            for grid in one.locator(".ml-grid:visible").all():
+                rows = int(grid.get_attribute("aria-rowcount") or 0) - 1
+                assert grid.locator(".ml-body .ml-row").count() == min(rows, 500)
+                assert grid.evaluate("g => g.scrollHeight - g.clientHeight") <= 1
     finally:
+        live.evaluate("window.dispatchEvent(new Event('afterprint'))")
         live.emulate_media(media="screen")

@@ -360,7 +360,8 @@ class Dashboard {
     const ids = table.column('run_id');
     const best = typeof p.best_run === 'string' && ids ? Array.from({ length: table.rows }, (_, i) => i).find(i => ids.get(i) === p.best_run) : undefined;
     if (best !== undefined) {
-      const metric = [...this.#best.keys()].find(m => table.column(m)!.number(best) === this.#best.get(m));
+      const by = typeof p.best_metric === 'string' ? `metrics.${p.best_metric}` : '';
+      const metric = table.column(by) ? by : [...this.#best.keys()].find(m => table.column(m)!.number(best) === this.#best.get(m));
       items.push(['best run', format.clip(table.text('name', best), 60), metric ? ` ${figures.label(metric)} ${format.number(table.column(metric)!.number(best))}` : '']);
     }
     this.#stats.replaceChildren(

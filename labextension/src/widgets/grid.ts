@@ -23,6 +23,8 @@ const ROW = 28;
 const HEAD = 44;
 const SPARE = 8;
 const TICK = 34;
+/** Rows that paper gets, which cannot be scrolled. */
+const PRINTED = 500;
 
 export class Grid {
   readonly el: HTMLElement;
@@ -39,6 +41,10 @@ export class Grid {
   #anchor = 0;
   #size: ResizeObserver;
   #choice: Choice;
+  #paper = false;
+  #left = h('p', { class: 'ml-left', hidden: true });
+  #print = (): void => this.#onPaper(true);
+  #printed = (): void => this.#onPaper(false);
 
   constructor(label: string, events: GridEvents, choice: Choice = 'many') {
     this.#events = events;
@@ -60,13 +66,28 @@ export class Grid {
       },
       h('div', { role: 'rowgroup', class: 'ml-headgroup' }, this.#head),
       this.#body,
+      this.#left,
     );
+    window.addEventListener('beforeprint', this.#print);
+    window.addEventListener('afterprint', this.#printed);
     this.#size = new ResizeObserver(() => this.#draw());
     this.#size.observe(this.el);
   }
 
   dispose(): void {
     this.#size.disconnect();
+    window.removeEventListener('beforeprint', this.#print);
+    window.removeEventListener('afterprint', this.#printed);
+  }
+
+  /** Paper has all rows, up to `PRINTED`, and says how many are left. */
+  #onPaper(paper: boolean): void {
+    this.#paper = paper;
+    const rows = paper ? Math.min(this.#order.length, PRINTED) : this.#order.length;
+    this.#body.style.height = `${rows * ROW}px`;
+    this.#left.hidden = rows === this.#order.length;
+    this.#left.textContent = `The first ${PRINTED} of ${this.#order.length} rows.`;
+    this.#draw();
   }
 
   /** The first column that can be reached: the ticks, where there are any. */
@@ -129,8 +150,8 @@ export class Grid {
   #draw(): void {
     const height = this.el.clientHeight;
     if (height === 0) return;
-    const first = Math.max(0, Math.floor(this.el.scrollTop / ROW) - SPARE);
-    const last = Math.min(this.#order.length, Math.ceil((this.el.scrollTop + height) / ROW) + SPARE);
+    const first = this.#paper ? 0 : Math.max(0, Math.floor(this.el.scrollTop / ROW) - SPARE);
+    const last = Math.min(this.#order.length, this.#paper ? PRINTED : Math.ceil((this.el.scrollTop + height) / ROW) + SPARE);
     for (const [i, el] of this.#shown) {
       if (i < first || i >= last) {
         el.remove();
