@@ -103,12 +103,14 @@ def test_widget_is_left_out_where_nobody_looks(monkeypatch):
     assert LIVE_MIME not in Dashboard(MemorySource(3))._repr_mimebundle_()
 
 
-@pytest.mark.parametrize("module", ["google.colab", "marimo"])
-def test_hosts_are_known_by_their_modules(monkeypatch, module):
-    """Colab and marimo have no Jupyter Server: what they load says that somebody looks."""
-    monkeypatch.setitem(sys.modules, module, types.ModuleType(module))
+@pytest.mark.parametrize(("module", "runs"), [("google.colab", True), ("marimo", True), ("marimo", False)])
+def test_hosts_are_known_by_their_modules(monkeypatch, module, runs):
+    """Colab and marimo have no Jupyter Server: what they load says that somebody looks; marimo may only be imported."""
+    host = types.ModuleType(module)
+    host.running_in_notebook = lambda: runs  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module, host)
 
-    assert is_live_host()
+    assert is_live_host() is runs
 
 
 def test_marimo_is_given_an_object():
