@@ -224,6 +224,17 @@ def nearest(folder: Path) -> Path:
     return folder / STORE_NAME
 
 
+def caches() -> list[str]:
+    """Return the folders in which Jupyter, IPython and Matplotlib keep what is theirs."""
+    read, home = os.environ.get, Path.home()
+    cache, data = Path(read("XDG_CACHE_HOME") or home / ".cache"), Path(read("XDG_DATA_HOME") or home / ".local/share")
+    named = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")
+    places = [Path(value) for value in map(read, (*named, "PYTHONPYCACHEPREFIX")) if value]
+    places += [home / ".ipython", home / ".jupyter", home / "Library" / "Jupyter", data / "jupyter", data / "fonts"]
+    places += [cache / "matplotlib", cache / "fontconfig", cache / "modellab"]
+    return [os.path.join(os.path.abspath(place), "") for place in places]  # noqa: PTH100, PTH118 - beginnings of paths
+
+
 def notebook() -> str | None:
     """Return the path of the notebook that this kernel belongs to, where the host says it."""
     name = os.environ.get("JPY_SESSION_NAME")

@@ -721,7 +721,7 @@ def load(ip: InteractiveShell) -> None:
     if "modellab" not in ip.magics_manager.magics["line"]:
         ip.register_magics(ModelLabMagics)
         ip.Completer.custom_matchers.append(complete)
-    session.current().recorder.start()
+    session.current().listen("load")
 
 
 def unload(ip: InteractiveShell) -> None:
@@ -730,4 +730,4 @@ def unload(ip: InteractiveShell) -> None:
         ip.magics_manager.magics[kind].pop("modellab", None)
     if complete in ip.Completer.custom_matchers:
         ip.Completer.custom_matchers.remove(complete)
-    session.current().recorder.stop()
+    session.current().mute()

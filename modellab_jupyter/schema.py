@@ -255,7 +255,7 @@ class EvaluationLogged(Event, frozen=True, kw_only=True, tag="evaluation"):
 
 
 class CellExecuted(Event, frozen=True, kw_only=True, tag="cell"):
-    """One cell that a kernel ran."""
+    """One piece of code that a kernel ran; positions count in the order in which they began."""
 
     session_id: str
     position: int
@@ -265,6 +265,64 @@ class CellExecuted(Event, frozen=True, kw_only=True, tag="cell"):
     execution_count: int | None = None
     duration: float | None = None
     error: str | None = None
+    parent: int | None = None  # the position of the cell inside which it ran
+    hidden: bool = False  # silent, or told not to be stored: it is in no history
+
+
+class RandomSeen(Event, frozen=True, kw_only=True, tag="random"):
+    """The state of the global generators at a moment of the cell `position`.
+
+    `python` has ``version``, ``state`` (base64 of 625 little-endian words of 32 bits) and ``gauss``; `numpy` what
+    ``numpy.random.get_state(legacy=False)`` says, arrays as base64 of their bytes and large integers as texts.
+    """
+
+    session_id: str
+    position: int
+    moment: Literal["load", "numpy", "run"]
+    python: dict[str, Any] | None = None
+    numpy: dict[str, Any] | None = None
+
+
+class EntropyDrawn(Event, frozen=True, kw_only=True, tag="entropy"):
+    """What generators without a seed took from the operating system in one cell, in hexadecimal, in their order."""
+
+    session_id: str
+    position: int
+    source: Literal["numpy", "random"]
+    values: list[str]
+    first: int = 0  # how many of this source the session had drawn before
+
+
+class FileSeen(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A file as it was when it was read; `path` absolute, `digest` None where it changed before it could be told."""
+
+    path: str
+    size: int
+    modified: int  # nanoseconds since 1970
+    found_by: str
+    digest: str | None = None
+    made: bool = False  # it came or changed after the session had begun, and nobody saw who wrote it
+
+
+class FilesRead(Event, frozen=True, kw_only=True, tag="read"):
+    """Files that one cell read; local modules among them, found by ``"import"``."""
+
+    session_id: str
+    position: int
+    files: list[FileSeen]
+
+
+class SurroundingsSeen(Event, frozen=True, kw_only=True, tag="surroundings"):
+    """What a run stands on beside its environment, found out after its start.
+
+    `distributions` and `diff` are digests: of what `EnvironmentCaptured` holds, and of a blob.
+    """
+
+    run_id: str
+    folder: str
+    distributions: str | None = None
+    diff: str | None = None
+    details: dict[str, Any] = {}
 
 
 class Changed(Event, frozen=True, kw_only=True, tag="changed"):
@@ -305,7 +363,8 @@ class Purged(Event, frozen=True, kw_only=True, tag="purged"):
 AnyEvent = (
     SegmentOpened | SegmentClosed | ProjectAdded | DatasetAdded | DatasetUsed | EnvironmentCaptured
     | RunStarted | RunResumed | RunDescribed | RunEnded | Beat | ParamsLogged | MetricsLogged | TagsSet
-    | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | Changed | Trashed | Restored | ViewKept
+    | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | RandomSeen | EntropyDrawn | FilesRead
+    | SurroundingsSeen | Changed | Trashed | Restored | ViewKept
     | Purged
 )  # fmt: skip
 

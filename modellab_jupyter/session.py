@@ -14,7 +14,8 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from modellab_jupyter import config, schema
 from modellab_jupyter.cells import Recorder
@@ -29,6 +30,8 @@ from modellab_jupyter.errors import (
     tell,
 )
 from modellab_jupyter.journal import Journal
+from modellab_jupyter.randomness import Randomness
+from modellab_jupyter.reads import Reads
 
 if TYPE_CHECKING:
     from modellab_jupyter.store import Store
@@ -46,6 +49,8 @@ HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says
 SHOW_EVERY = 1.0  # seconds, at least, from one showing to the next while runs are being recorded
 FAILURES = 3  # after which a view is told nothing any more
 SHARE = 0.02  # of the time of a training that showing it may take
+_OWN = [os.path.join(Path(__file__).parent, ""), os.path.join(Path(__file__).parents[1], "evalharness", "")]  # noqa: PTH118
+_Captured = schema.CellExecuted | schema.RandomSeen | schema.EntropyDrawn | schema.FilesRead
 
 
 class Watcher(Protocol):
@@ -99,7 +104,12 @@ class Session:
         self.settings = settings
         self.chosen: dict[str, Any] = {}  # what somebody chose, by the argument of `configure`
         self.journal = Journal(settings.files / "journal")
-        self.recorder = Recorder(self._cell)
+        self.recorder = Recorder(self._cell, self._begin)
+        self.randomness = Randomness(self.recorder.session_id, lambda: self.recorder.now, self.capture)
+        self.reads = Reads(
+            self.recorder.session_id, lambda: self.recorder.now, self.capture,
+            [str(settings.store), os.path.join(settings.files, ""), *_OWN, *config.caches()],  # noqa: PTH118
+        )  # fmt: skip
         self.active: list[Run] = []
         self.budget = Budget()
         self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
@@ -107,8 +117,10 @@ class Session:
         self._watching = threading.Lock()
         self._show_due: float = math.inf  # nanoseconds since 1970; there is nobody to show anything to
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
-        self._cells: list[schema.CellExecuted] = []  # told while no run was active
+        self._captured: list[_Captured] = []  # told while no run was active
+        self._capturing = threading.Lock()
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
+        self._late: list[threading.Thread] = []  # that still find out what ended runs stood on
         self._store: Store | None = None
         self._beating: list[threading.Thread] = []  # the last one, and those before it that are about to end
         self._stop = threading.Event()
@@ -309,9 +321,10 @@ class Session:
         self.active.append(run)
         self._watch()
         self._finalize()
-        for cell in self._cells:
-            self.record(cell)
-        self._cells.clear()
+        with self._capturing:
+            captured, self._captured = self._captured, []
+        for event in captured:
+            self.record(event)
         self._beating = [thread for thread in self._beating if thread.is_alive()]
         if self._stop.is_set() or not self._beating:
             self._stop = threading.Event()  # one for each thread: one that is ending cannot be taken for another
@@ -323,7 +336,7 @@ class Session:
         """Take a run off the active ones."""
         if run in self.active:
             self.active.remove(run)
-        self._last_cell = self.recorder.position
+        self._last_cell = self.recorder.now
         if not self.active:
             self._stop.set()
             self._unwatch()
@@ -366,14 +379,53 @@ class Session:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
-    def _cell(self, cell: schema.CellExecuted) -> None:
-        """Keep a cell for the next run, or write it where it belongs to one."""
-        if not self.active and cell.position > self._last_cell:
-            self._cells.append(cell)
-            return
-        self.record(cell)
+    def listen(self, moment: Literal["load", "run"]) -> None:
+        """Record from now on what cells run, draw and read; a second call records the random states alone."""
+        self.recorder.start()
+        self.reads.start()
+        self.randomness.start()
+        self.randomness.note(moment)
+
+    def mute(self) -> None:
+        """Take back what `listen` did."""
+        self.recorder.stop()
+        self.randomness.stop()
+        self.reads.stop()
+
+    def capture(self, event: _Captured) -> None:
+        """Keep what a cell did for the next run, or write it where it belongs to one."""
+        with self._capturing:
+            if not self.active and event.position > self._last_cell:
+                self._captured.append(event)
+                return
+        self.late(event)
+
+    def late(self, event: schema.Event) -> None:
+        """Record what was found out about a run that may have ended meanwhile."""
+        self.record(event)
         if not self.active:
-            self.journal.close()
+            with suppress(OSError):
+                self.journal.close()
+
+    def finding(self, thread: threading.Thread) -> None:
+        """Remember a thread that finds out what a run stands on."""
+        self._late = [one for one in self._late if one.is_alive()] + [thread]
+
+    def found(self, seconds: float = FINISH_WAIT) -> None:
+        """Wait until all that this process captured so far is recorded."""
+        self.randomness.flush()
+        self.reads.settle(seconds)
+        for thread in self._late:
+            thread.join(seconds)
+
+    def _begin(self) -> None:
+        self.reads.begin()
+
+    def _cell(self, cell: schema.CellExecuted) -> None:
+        """Record a cell that is over, and what it drew."""
+        self.randomness.flush()
+        self.capture(cell)
+        self.reads.over(cell.source, cell.position)
 
     def _beats(self, stop: threading.Event) -> None:
         """Say that the runs of this process are alive, in the journal and so in a store that others share."""
@@ -393,7 +445,8 @@ class Session:
         """End what is still active at the end of the process, as it ended."""
         for run in reversed(self.active[:]):  # in a forked child those of its parent stay as they are
             run.end(_ending())
-        self.recorder.stop()
+        self.mute()
+        self.reads.settle(FINISH_WAIT)
         self._stop.set()
         for thread in self._beating:  # cut off in DuckDB's C++, it would take the process down with it
             thread.join(FINISH_WAIT)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from modellab_jupyter import config, journal, schema, session
+from modellab_jupyter import cells, config, journal, schema, session
 from modellab_jupyter.errors import InputError, NotFoundError, StoreError, shown
 
 if TYPE_CHECKING:
@@ -415,7 +415,7 @@ class Run:
             schema.RunEnded(
                 time=time.time_ns(), run_id=self.id, status=status, duration=time.perf_counter() - self._began,
                 error=error, session_id=owner.recorder.session_id,
-                last_cell=owner.recorder.position, lost=owner.journal.dropped(self.id) - self._dropped + self.lost,
+                last_cell=owner.recorder.now, lost=owner.journal.dropped(self.id) - self._dropped + self.lost,
             )
         )  # fmt: skip
 
@@ -542,13 +542,13 @@ def start_run(
         run = Run(owner, run_id, name or f"run-{run_id[-6:]}", project, seed)
         beginning = owner.introduce(project)
     described = [] if dataset is None else run._dataset(dataset, None, "")  # noqa: SLF001
-    owner.recorder.start()
+    owner.listen("run")
     seeded = [] if seed is None else _seed(seed)
     if resume is not None:
         beginning.append(
             schema.RunResumed(
                 time=at, run_id=run_id, host=journal.host(), pid=os.getpid(), started=journal.process_started(),
-                session_id=owner.recorder.session_id, first_cell=owner.recorder.position, seed=seed, seeded=seeded,
+                session_id=owner.recorder.session_id, first_cell=owner.recorder.first, seed=seed, seeded=seeded,
                 total_steps=total_steps,
             )
         )  # fmt: skip
@@ -557,8 +557,8 @@ def start_run(
             schema.RunStarted(
                 time=at, run_id=run_id, project_id=run._project_id, name=run.name, host=journal.host(),  # noqa: SLF001
                 pid=os.getpid(), started=journal.process_started(), session_id=owner.recorder.session_id, seed=seed,
-                seeded=seeded, baseline=baseline, notebook=config.notebook(), script=_script(),
-                first_cell=owner.recorder.position, total_steps=total_steps,
+                seeded=seeded, baseline=baseline, notebook=config.notebook() or cells.notebook(),
+                script=_script(), first_cell=owner.recorder.first, total_steps=total_steps,
             )
         )  # fmt: skip
     for event in [*beginning, *described]:

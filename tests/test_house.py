@@ -19,8 +19,8 @@ HARNESS = ROOT / "evalharness"
 # Who may import whom: a module takes from the floors below its own alone.
 FLOORS = [
     {"errors"},
-    {"schema", "config", "progress"},
-    {"journal", "blobs", "environment", "cells", "latency", "tables", "summary"},
+    {"schema", "config", "progress", "imports"},
+    {"journal", "blobs", "environment", "cells", "randomness", "reads", "latency", "tables", "summary"},
     {"data", "objects"},
     {"store", "drift"},
     {"session"},

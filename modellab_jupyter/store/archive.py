@@ -39,9 +39,13 @@ CHUNK = 1 << 20
 _DIGESTS = [
     ("artifacts", "digest"), ("evaluations", "predictions"), ("dataset_versions", "digest"),
     ("dataset_versions", "preview"), ("dataset_versions", "summary"), ("run_datasets", "digest"),
-    ("environments", "digest"), ("runs", "environment"),
+    ("environments", "digest"), ("runs", "environment"), ("runs", "distributions"), ("runs", "git_diff"),
+    ("files_read", "digest"),
 ]  # fmt: skip
-_JSON = [("environments", "content"), ("dataset_versions", "fields"), ("evaluations", "settings")]
+_JSON = [
+    ("environments", "content"), ("dataset_versions", "fields"), ("evaluations", "settings"), ("runs", "surroundings"),
+    ("random_states", "python"), ("random_states", "numpy"),
+]  # fmt: skip
 
 # Which rows of a table belong to a project, by the first column of these that it has.
 _BELONG = {
@@ -53,7 +57,7 @@ _BELONG = {
     "session_id": "session_id IN (SELECT session_id FROM run_sessions s JOIN runs r USING (run_id) "
     "WHERE r.project_id = $project)",
     "project_id": "project_id = $project",
-    "digest": "digest IN (SELECT environment FROM runs WHERE project_id = $project)",
+    "digest": "digest IN (SELECT unnest([environment, distributions]) FROM runs WHERE project_id = $project)",
     "proposed": "id = $project OR id IN (SELECT dataset_id FROM datasets WHERE project_id = $project UNION "
     "SELECT u.dataset_id FROM run_datasets u JOIN runs r USING (run_id) WHERE r.project_id = $project)",
 }
@@ -149,7 +153,8 @@ def _names(con: duckdb.DuckDBPyConnection, project_id: str, store: Store) -> set
     digests = con.execute(
         f"""SELECT digest, kind = 'folder' FROM artifacts WHERE {run}
         UNION ALL SELECT predictions, false FROM evaluations WHERE {run}
-        UNION ALL SELECT unnest([preview, summary]), false FROM dataset_versions WHERE {_BELONG["dataset_id"]}""",
+        UNION ALL SELECT unnest([preview, summary]), false FROM dataset_versions WHERE {_BELONG["dataset_id"]}
+        UNION ALL SELECT git_diff, false FROM runs WHERE project_id = $project""",
         {"project": project_id},
     ).fetchall()
     folders = con.execute(f"SELECT folder FROM evaluations WHERE {run}", {"project": project_id}).fetchall()

@@ -107,7 +107,8 @@ def look(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], int, set[str],
         f"""WITH {_LIVE} SELECT digest, kind FROM live_artifacts
         UNION ALL SELECT predictions, '' FROM live_evaluations
         UNION ALL SELECT unnest([preview, summary]), '' FROM dataset_versions
-          WHERE dataset_id IN (FROM live_datasets UNION ALL FROM kept_datasets)"""
+          WHERE dataset_id IN (FROM live_datasets UNION ALL FROM kept_datasets)
+        UNION ALL SELECT git_diff, '' FROM runs WHERE run_id IN (SELECT run_id FROM live_runs)"""
     ).fetchall()
     folders = con.execute(f"WITH {_LIVE} SELECT folder FROM live_evaluations").fetchall()
     names = ("project", "dataset", "run", "artifact", "evaluation")

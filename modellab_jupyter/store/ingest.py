@@ -80,6 +80,9 @@ def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _N
     _artifacts(con, by_type.get(schema.ArtifactLogged, []))
     _evaluations(con, by_type.get(schema.EvaluationLogged, []))
     _cells(con, by_type.get(schema.CellExecuted, []))
+    _randomness(con, by_type.get(schema.RandomSeen, []), by_type.get(schema.EntropyDrawn, []))
+    _files(con, by_type.get(schema.FilesRead, []))
+    _surroundings(con, by_type.get(schema.SurroundingsSeen, []))
     for event in ordered:
         match event:
             case schema.TagsSet():
@@ -546,8 +549,8 @@ def _evaluations(con: duckdb.DuckDBPyConnection, events: Sequence[schema.Evaluat
 def _cells(con: duckdb.DuckDBPyConnection, events: Sequence[schema.CellExecuted]) -> None:
     _load(
         con,
-        """INSERT INTO cells SELECT session, position, cell, count, source, outcome, error, duration, make_timestamp(us)
-        FROM fresh WHERE NOT EXISTS (
+        """INSERT INTO cells SELECT session, position, cell, count, source, outcome, error, duration,
+          make_timestamp(us), parent, hidden FROM fresh WHERE NOT EXISTS (
           SELECT 1 FROM cells c WHERE c.session_id = session AND c.position = fresh.position)""",
         {
             "session": [e.session_id for e in events],
@@ -559,6 +562,78 @@ def _cells(con: duckdb.DuckDBPyConnection, events: Sequence[schema.CellExecuted]
             "error": [e.error for e in events],
             "duration": [e.duration for e in events],
             "us": [micros(e.time) for e in events],
+            "parent": [e.parent for e in events],
+            "hidden": [e.hidden for e in events],
+        },
+    )
+
+
+def _randomness(
+    con: duckdb.DuckDBPyConnection, states: Sequence[schema.RandomSeen], draws: Sequence[schema.EntropyDrawn]
+) -> None:
+    _load(
+        con,
+        """INSERT INTO random_states SELECT session, position, moment, python, numpy, make_timestamp(us) FROM fresh
+        WHERE NOT EXISTS (SELECT 1 FROM random_states s WHERE s.session_id = session AND s.position = fresh.position
+                          AND s.moment = fresh.moment AND s.seen_at = make_timestamp(us))""",
+        {
+            "session": [e.session_id for e in states],
+            "position": [e.position for e in states],
+            "moment": [e.moment for e in states],
+            "python": [e.python and json.dumps(e.python) for e in states],
+            "numpy": [e.numpy and json.dumps(e.numpy) for e in states],
+            "us": [micros(e.time) for e in states],
+        },
+    )
+    rows = [(e, e.first + i, value) for e in draws for i, value in enumerate(e.values)]
+    _load(
+        con,
+        """INSERT INTO draws SELECT session, position, source, nth, value FROM fresh
+        WHERE NOT EXISTS (SELECT 1 FROM draws d WHERE d.session_id = session AND d.source = fresh.source
+                          AND d.number = fresh.nth)""",
+        {
+            "session": [e.session_id for e, _, _ in rows],
+            "position": [e.position for e, _, _ in rows],
+            "source": [e.source for e, _, _ in rows],
+            "nth": [number for _, number, _ in rows],
+            "value": [value for _, _, value in rows],
+        },
+    )
+
+
+def _files(con: duckdb.DuckDBPyConnection, events: Sequence[schema.FilesRead]) -> None:
+    rows = [(e, file) for e in events for file in e.files]
+    _load(
+        con,
+        """INSERT INTO files_read SELECT DISTINCT session, position, path, digest, size, modified, found_by, made
+        FROM fresh WHERE NOT EXISTS (
+          SELECT 1 FROM files_read f WHERE f.session_id = session AND f.position = fresh.position
+          AND f.path = fresh.path AND f.modified = fresh.modified AND f.found_by = fresh.found_by)""",
+        {
+            "session": [e.session_id for e, _ in rows],
+            "position": [e.position for e, _ in rows],
+            "path": [file.path for _, file in rows],
+            "digest": [file.digest for _, file in rows],
+            "size": [file.size for _, file in rows],
+            "modified": [file.modified for _, file in rows],
+            "found_by": [file.found_by for _, file in rows],
+            "made": [file.made for _, file in rows],
+        },
+    )
+
+
+def _surroundings(con: duckdb.DuckDBPyConnection, events: Sequence[schema.SurroundingsSeen]) -> None:
+    last = {e.run_id: e for e in events}
+    _load(
+        con,
+        """UPDATE runs SET folder = fresh.place, distributions = coalesce(fresh.installed, distributions),
+        git_diff = fresh.changes, surroundings = fresh.details FROM fresh WHERE runs.run_id = fresh.run""",
+        {
+            "run": list(last),
+            "place": [e.folder for e in last.values()],
+            "installed": [e.distributions for e in last.values()],
+            "changes": [e.diff for e in last.values()],
+            "details": [json.dumps(e.details, ensure_ascii=False) for e in last.values()],
         },
     )
 
@@ -627,10 +702,12 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
     con.execute("DELETE FROM run_datasets WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")
     con.execute(  # the run that a young one is for may name it only afterwards
-        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL) "
+        "DELETE FROM environments WHERE digest NOT IN (SELECT environment FROM runs WHERE environment IS NOT NULL "
+        "UNION SELECT distributions FROM runs WHERE distributions IS NOT NULL) "
         f"AND captured_at < make_timestamp({micros(at)}) - INTERVAL 1 HOUR"
     )
-    con.execute("DELETE FROM cells WHERE session_id NOT IN (SELECT session_id FROM run_sessions)")
+    for table in ("cells", "random_states", "draws", "files_read"):
+        con.execute(f"DELETE FROM {table} WHERE session_id NOT IN (SELECT session_id FROM run_sessions)")
 
 
 def micros(nanoseconds: int) -> int:
@@ -640,9 +717,24 @@ def micros(nanoseconds: int) -> int:
 
 _TYPES: dict[str, str] = {
     **dict.fromkeys(
-        ("total_steps", "us", "pid", "seed", "lost", "missing", "n", "rows", "size", "step", "position"), "int64"
+        (
+            "total_steps",
+            "us",
+            "pid",
+            "seed",
+            "lost",
+            "missing",
+            "n",
+            "rows",
+            "size",
+            "step",
+            "position",
+            "nth",
+            "modified",
+        ),
+        "int64",
     ),
-    **dict.fromkeys(("first_cell", "last_cell", "count"), "int32"),
+    **dict.fromkeys(("first_cell", "last_cell", "count", "parent"), "int32"),
     **dict.fromkeys(
         (
             "num",
@@ -658,7 +750,7 @@ _TYPES: dict[str, str] = {
         ),
         "float64",
     ),
-    **dict.fromkeys(("baseline", "dirty", "warmup"), "bool_"),
+    **dict.fromkeys(("baseline", "dirty", "warmup", "hidden", "made"), "bool_"),
 }
 
 

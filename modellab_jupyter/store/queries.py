@@ -366,15 +366,75 @@ def estimates(con: duckdb.DuckDBPyConnection, evaluation_ids: Sequence[str]) -> 
 
 
 def cells(con: duckdb.DuckDBPyConnection, run_id: str) -> pa.Table:
-    """Return the cells of a run's kernel up to the run's end; `during` marks those of the run itself."""
+    """Return the cells of a run's kernel up to the run's end, as they stand in its history.
+
+    `during` marks those of the run itself; what ran inside another cell or left no trace is in `executions`.
+    """
     return table(
         con,
         """SELECT c.position, c.cell_id, c.execution_count, c.source, c.outcome, c.error, c.duration, c.executed_at,
           c.position >= coalesce(s.first_cell, 0) AS during
         FROM cells c JOIN run_sessions s USING (session_id)
-        WHERE s.run_id = ? AND (s.last_cell IS NULL OR c.position <= s.last_cell) ORDER BY s.started_at, c.position""",
+        WHERE s.run_id = ? AND (s.last_cell IS NULL OR c.position <= s.last_cell)
+          AND c.parent IS NULL AND NOT coalesce(c.hidden, false) ORDER BY s.started_at, c.position""",
         [run_id],
     )
+
+
+_OF_SESSIONS = """JOIN run_sessions s USING (session_id)
+    WHERE s.run_id = ? AND (s.last_cell IS NULL OR c.position <= s.last_cell) ORDER BY s.started_at, c.position"""
+
+
+def executions(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Return all that the kernels of a run ran up to its end, in the order in which it began."""
+    return rows(
+        con,
+        f"""SELECT c.session_id, c.position, c.cell_id, c.execution_count, c.source, c.outcome, c.error, c.duration,
+          c.parent, coalesce(c.hidden, false) AS hidden FROM cells c {_OF_SESSIONS}""",
+        [run_id],
+    )
+
+
+def randomness(con: duckdb.DuckDBPyConnection, run_id: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the random states that the kernels of a run were seen in up to its end, and the entropy that they drew."""
+    states = rows(
+        con,
+        f"""SELECT c.session_id, c.position, c.moment, c.python, c.numpy FROM random_states c
+        {_OF_SESSIONS}, c.seen_at""",
+        [run_id],
+    )
+    for state in states:
+        state |= {name: json.loads(state[name]) if state[name] else None for name in ("python", "numpy")}
+    drawn = rows(
+        con,
+        f"SELECT c.session_id, c.position, c.source, c.value FROM draws c {_OF_SESSIONS}, c.source, c.number",
+        [run_id],
+    )
+    return states, drawn
+
+
+def files_read(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    """Return the files that the kernels of a run read up to its end."""
+    return rows(
+        con,
+        f"""SELECT c.session_id, c.position, c.path, c.digest, c.size, c.modified, c.found_by, c.made
+        FROM files_read c {_OF_SESSIONS}, c.path, c.modified""",
+        [run_id],
+    )
+
+
+def surroundings(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
+    """Return where a run took place and what it stood on; None or empty where that was never recorded."""
+    found = rows(
+        con,
+        """SELECT r.notebook, r.script, r.folder, r.git_commit, r.git_dirty, r.git_diff, r.surroundings AS details,
+          (SELECT content FROM environments e WHERE e.digest = r.distributions) AS distributions
+        FROM runs r WHERE r.run_id = ?""",
+        [run_id],
+    )[0]
+    found["details"] = json.loads(found["details"] or "{}")
+    found["distributions"] = json.loads(found["distributions"] or "{}").get("distributions", [])
+    return found
 
 
 def find(
@@ -461,7 +521,8 @@ def references(con: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
     digests = con.execute(
         """SELECT digest FROM artifacts UNION SELECT predictions FROM evaluations
         UNION SELECT preview FROM dataset_versions WHERE preview IS NOT NULL
-        UNION SELECT summary FROM dataset_versions WHERE summary IS NOT NULL"""
+        UNION SELECT summary FROM dataset_versions WHERE summary IS NOT NULL
+        UNION SELECT git_diff FROM runs WHERE git_diff IS NOT NULL"""
     ).fetchall()
     folders = con.execute("SELECT folder FROM evaluations").fetchall()
     return {str(d[0]) for d in digests}, {str(f[0]) for f in folders}

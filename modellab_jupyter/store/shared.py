@@ -52,7 +52,9 @@ def is_path(name: str) -> bool:
 def named(events: Iterable[schema.AnyEvent], blobs: Blobs, files: Path) -> Iterator[str]:
     """Yield the files that events name and that are here: blobs, members of folders, evaluation folders."""
     for event in events:
-        if not isinstance(event, schema.ArtifactLogged | schema.EvaluationLogged | schema.DatasetAdded):
+        if not isinstance(
+            event, schema.ArtifactLogged | schema.EvaluationLogged | schema.DatasetAdded | schema.SurroundingsSeen
+        ):
             continue
         digests = [v for v in (getattr(event, f) for f in event.__struct_fields__) if _is_digest(v)]
         there = [digest for digest in digests if _is_sound(blobs, digest)]

@@ -38,7 +38,7 @@ def rows(path: Path) -> dict[str, list[Any]]:
         return {
             name: sorted(map(repr, con.table(f"store.{name}").select(*columns(con, name)).fetchall()))
             for (name,) in names
-            if name not in {"migrations", "segments"}
+            if name not in {"migrations", "segments", "random_states", "draws", "files_read"}
         }
 
 
@@ -47,7 +47,8 @@ def columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     found = con.execute(
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'store' AND table_name = ?", [table]
     ).fetchall()
-    return [f'"{column}"' for (column,) in found if column not in {"registered_at", "summary"}]
+    later = {"registered_at", "summary", "folder", "distributions", "git_diff", "surroundings"}
+    return [f'"{column}"' for (column,) in found if column not in later]
 
 
 def aged(new: Path, old: Path, *, filled: bool) -> None:
