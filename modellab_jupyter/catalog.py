@@ -256,6 +256,14 @@ class Runs(Collection[schema.RunRecord]):
         store = session.current().store
         return frame(store.read(queries.cells, store.resolve(self.kind, id)))
 
+    def packs(self, id: str) -> pd.DataFrame:  # noqa: A002
+        """Return what was done with a run's packs, the latest first.
+
+        ``act`` is ``"made"``, ``"verified"`` or ``"reproduced"``, ``conclusion`` and ``verdict`` (JSON) what was found.
+        """
+        store = session.current().store
+        return frame(store.read(queries.packs, store.resolve(self.kind, id, trash=True)))
+
 
 class Evaluations(Collection[schema.EvaluationRecord]):
     """What runs scored, and on which rows."""

@@ -356,6 +356,19 @@ class ViewKept(Event, frozen=True, kw_only=True, tag="view"):
     state: str | None  # JSON; None: forgotten
 
 
+class PackHandled(Event, frozen=True, kw_only=True, tag="pack"):
+    """A pack of a run was made, verified or reproduced; `verdict` is JSON."""
+
+    run_id: str
+    pack_id: str
+    act: Literal["made", "verified", "reproduced"]
+    path: str
+    size: int
+    host: str
+    conclusion: str | None = None
+    verdict: str | None = None
+
+
 class Purged(Event, frozen=True, kw_only=True, tag="purged"):
     """Everything that was in the trash is gone for good."""
 
@@ -364,8 +377,7 @@ AnyEvent = (
     SegmentOpened | SegmentClosed | ProjectAdded | DatasetAdded | DatasetUsed | EnvironmentCaptured
     | RunStarted | RunResumed | RunDescribed | RunEnded | Beat | ParamsLogged | MetricsLogged | TagsSet
     | LatencyLogged | ArtifactLogged | EvaluationLogged | CellExecuted | RandomSeen | EntropyDrawn | FilesRead
-    | SurroundingsSeen | Changed | Trashed | Restored | ViewKept
-    | Purged
+    | SurroundingsSeen | PackHandled | Changed | Trashed | Restored | ViewKept | Purged
 )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ _DIGESTS = [
 ]  # fmt: skip
 _JSON = [
     ("environments", "content"), ("dataset_versions", "fields"), ("evaluations", "settings"), ("runs", "surroundings"),
-    ("random_states", "python"), ("random_states", "numpy"),
+    ("random_states", "python"), ("random_states", "numpy"), ("packs", "verdict"),
 ]  # fmt: skip
 
 # Which rows of a table belong to a project, by the first column of these that it has.

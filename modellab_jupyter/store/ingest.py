@@ -83,6 +83,7 @@ def _part(con: duckdb.DuckDBPyConnection, ordered: Sequence[AnyEvent], names: _N
     _randomness(con, by_type.get(schema.RandomSeen, []), by_type.get(schema.EntropyDrawn, []))
     _files(con, by_type.get(schema.FilesRead, []))
     _surroundings(con, by_type.get(schema.SurroundingsSeen, []))
+    _packs(con, by_type.get(schema.PackHandled, []))
     for event in ordered:
         match event:
             case schema.TagsSet():
@@ -504,6 +505,26 @@ def _artifacts(con: duckdb.DuckDBPyConnection, events: Sequence[schema.ArtifactL
     )
 
 
+def _packs(con: duckdb.DuckDBPyConnection, events: Sequence[schema.PackHandled]) -> None:
+    _load(
+        con,
+        """INSERT INTO packs SELECT run, pack, act, place, size, conclusion, verdict, host, make_timestamp(us)
+        FROM fresh WHERE NOT EXISTS (SELECT 1 FROM packs p WHERE p.run_id = run AND p.pack_id = pack AND p.act = fresh.act
+                          AND p.acted_at = make_timestamp(us))""",
+        {
+            "run": [e.run_id for e in events],
+            "pack": [e.pack_id for e in events],
+            "act": [e.act for e in events],
+            "place": [e.path for e in events],
+            "size": [e.size for e in events],
+            "conclusion": [e.conclusion for e in events],
+            "verdict": [e.verdict for e in events],
+            "host": [e.host for e in events],
+            "us": [micros(e.time) for e in events],
+        },
+    )
+
+
 def _evaluations(con: duckdb.DuckDBPyConnection, events: Sequence[schema.EvaluationLogged]) -> None:
     known = {row[0] for row in con.execute("SELECT evaluation_id FROM evaluations").fetchall()} if events else set()
     fresh = [e for e in events if e.evaluation_id not in known]
@@ -696,7 +717,7 @@ def _purge(con: duckdb.DuckDBPyConnection, at: int) -> None:
     )
     for table in ("artifacts", "evaluations"):
         con.execute(f"DELETE FROM {table} WHERE {then} OR run_id NOT IN (SELECT run_id FROM runs)")
-    for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets", "run_sessions"):
+    for table in ("params", "tags", "metrics", "metric_summary", "latencies", "run_datasets", "run_sessions", "packs"):
         con.execute(f"DELETE FROM {table} WHERE run_id NOT IN (SELECT run_id FROM runs)")
     con.execute("DELETE FROM estimates WHERE evaluation_id NOT IN (SELECT evaluation_id FROM evaluations)")
     con.execute("DELETE FROM dataset_versions WHERE dataset_id NOT IN (SELECT dataset_id FROM datasets)")

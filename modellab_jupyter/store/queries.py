@@ -437,6 +437,16 @@ def surroundings(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     return found
 
 
+def packs(con: duckdb.DuckDBPyConnection, run_id: str) -> pa.Table:
+    """Return what was done with the packs of a run, the latest first."""
+    return table(
+        con,
+        """SELECT pack_id, act, conclusion, path, size, host, acted_at, verdict FROM packs WHERE run_id = ?
+        ORDER BY acted_at DESC""",
+        [run_id],
+    )
+
+
 def find(
     con: duckdb.DuckDBPyConnection, kind: str, ref: str, *, project_id: str | None = None
 ) -> list[tuple[str, str, bool]]:

@@ -38,7 +38,7 @@ def rows(path: Path) -> dict[str, list[Any]]:
         return {
             name: sorted(map(repr, con.table(f"store.{name}").select(*columns(con, name)).fetchall()))
             for (name,) in names
-            if name not in {"migrations", "segments", "random_states", "draws", "files_read"}
+            if name not in {"migrations", "segments", "random_states", "draws", "files_read", "packs"}
         }
 
 
