@@ -509,8 +509,9 @@ def _packs(con: duckdb.DuckDBPyConnection, events: Sequence[schema.PackHandled])
     _load(
         con,
         """INSERT INTO packs SELECT run, pack, act, place, size, conclusion, verdict, host, make_timestamp(us)
-        FROM fresh WHERE NOT EXISTS (SELECT 1 FROM packs p WHERE p.run_id = run AND p.pack_id = pack AND p.act = fresh.act
-                          AND p.acted_at = make_timestamp(us))""",
+        FROM fresh WHERE NOT EXISTS (
+          SELECT 1 FROM packs p WHERE p.run_id = run AND p.pack_id = pack AND p.act = fresh.act
+          AND p.acted_at = make_timestamp(us))""",
         {
             "run": [e.run_id for e in events],
             "pack": [e.pack_id for e in events],
