@@ -14,6 +14,8 @@ from modellab_jupyter.errors import InputError, ModelLabError, hint
 if TYPE_CHECKING:
     import pandas as pd
 
+    from modellab_jupyter.repro.records import Verdict
+
 DEMO = "modellab-demo"
 _PROJECT = ("--project-id", "--project")  # the magics say --project
 
@@ -122,6 +124,23 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p.add_argument("--task", choices=["classification", "regression"], help="default: what the labels say")
     p.add_argument("--positive", metavar="CLASS", help="the positive class")
     p.add_argument("--output", metavar="FOLDER", help="write the standard artifact folder")
+    p = command("repro", _repro)
+    p.add_argument("run", help="by id or name")
+    p.add_argument("--to", metavar="PATH", help="the file or its folder; default: beside the notebook")
+    p.add_argument("--max-data", type=int, metavar="MB", help="of data that go along (100)")
+    p = command("verify", _verify)
+    p.add_argument("pack", help="a ZIP that modellab repro wrote")
+    p.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    p = command("reproduce", _reproduce)
+    p.add_argument("pack", help="a ZIP that modellab repro wrote")
+    p.add_argument("--yes", action="store_true", help="run the pack's code on this machine without being asked")
+    p.add_argument("--data", action="append", default=[], metavar="PATH=HERE", help="where a file is; may be repeated")
+    p.add_argument("--timeout", type=float, metavar="S", help="seconds that one replay may take")
+    p.add_argument("--memory", metavar="SIZE", help="that a replay may take, as in 4GB")
+    p.add_argument("--directory", metavar="FOLDER", help="an empty folder that keeps what replays wrote")
+    p.add_argument("--offline", action="store_true", help="take packages from uv's cache alone")
+    p.add_argument("--no-explain", action="store_true", help="do not look for the cause where numbers differ")
+    p.add_argument("--json", action="store_true", help="print the verdict as JSON")
     p = command("export", _export)
     p.add_argument("path", help="the file to write")
     p.add_argument(*_PROJECT, dest="project_id", metavar="P", help="by id or name; default: the default project")
@@ -312,6 +331,51 @@ def _compact(args: argparse.Namespace) -> int:
     _configure(args, reads=True)
     print(doctor.compact(session.current()))
     return 0
+
+
+def _repro(args: argparse.Namespace) -> int:
+    """Write a run to a ZIP that can be rebuilt, run again and compared anywhere."""
+    from modellab_jupyter import packs
+
+    _configure(args, reads=True)
+    size = packs.MAX_DATA if args.max_data is None else args.max_data * 1_000_000
+    print(packs.repro_pack(args.run, args.to, max_data=size))
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    """Check a pack without running anything of it; 0 where it is intact, 1 where it is not, 2 where it is none."""
+    from modellab_jupyter import packs
+
+    _configure(args)
+    return _told(lambda: packs.verify_pack(args.pack), args)
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    """Rebuild a pack's environment, run it again and compare; 0 where its numbers came back, 1 not, 2 nobody knows."""
+    from modellab_jupyter import packs
+
+    _configure(args)
+    return _told(
+        lambda: packs.reproduce(
+            args.pack, yes=args.yes, data=packs.mapped(args.data), timeout=args.timeout, memory=args.memory,
+            directory=args.directory, offline=args.offline, explain=not args.no_explain,
+        ),
+        args,
+    )  # fmt: skip
+
+
+def _told(judge: Callable[[], Verdict], args: argparse.Namespace) -> int:
+    """Print a verdict and return its exit code; what is refused ends with 2."""
+    from modellab_jupyter.repro import words
+
+    try:
+        verdict = judge()
+    except ModelLabError as error:
+        print(f"modellab {args.command}: {error}", file=sys.stderr)
+        return 2
+    print(words.as_json(verdict) if args.json else words.text(verdict), end="" if args.json else "\n")
+    return words.exit_code(verdict)
 
 
 def _export(args: argparse.Namespace) -> int:

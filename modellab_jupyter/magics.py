@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import ast
 import functools
+import html
 import re
 import shlex
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
+from urllib.parse import quote
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.error import UsageError
@@ -23,6 +26,8 @@ from modellab_jupyter.errors import InputError, ModelLabError, hint
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
+
+    from modellab_jupyter.repro.records import Verdict
 
 
 class _Parser(argparse.ArgumentParser):
@@ -422,6 +427,49 @@ class ModelLabMagics(Magics):
         print(f"wrote {notebook.copy(args.name, self._text(args.to))}; open it and run it from the top")
 
     @_verb(
+        _RUN,
+        _argument("--to", metavar="PATH", help="the file or its folder; default: beside the notebook"),
+        _argument("--max-data", type=int, metavar="MB", help="of data that go along (100)"),
+    )
+    def repro(self, args: argparse.Namespace) -> Any:
+        """Write a run to a ZIP that can be rebuilt, run again and compared anywhere."""
+        from modellab_jupyter import packs
+
+        size = packs.MAX_DATA if args.max_data is None else args.max_data * 1_000_000
+        pack = packs.repro_pack(self._run_id(args.run), self._text(args.to), max_data=size)
+        print(pack)
+        if self._is_notebook():
+            self._offer(pack.path)
+
+    @_verb(_argument("pack", help="a ZIP that %modellab repro wrote"))
+    def verify(self, args: argparse.Namespace) -> Any:
+        """Check a pack without running anything of it."""
+        from modellab_jupyter import packs
+
+        return self._judged(packs.verify_pack(self._text(args.pack)))
+
+    @_verb(
+        _argument("pack", help="a ZIP that %modellab repro wrote"),
+        _argument("--yes", action="store_true", help="run the pack's code on this machine without being asked"),
+        _argument("--data", action="append", default=[], metavar="PATH=HERE", help="where a file is; may be repeated"),
+        _argument("--timeout", type=float, metavar="S", help="seconds that one replay may take"),
+        _argument("--memory", metavar="SIZE", help="that a replay may take, as in 4GB"),
+        _argument("--directory", metavar="FOLDER", help="an empty folder that keeps what replays wrote"),
+        _argument("--offline", action="store_true", help="take packages from uv's cache alone"),
+        _argument("--no-explain", action="store_true", help="do not look for the cause where numbers differ"),
+    )
+    def reproduce(self, args: argparse.Namespace) -> Any:
+        """Rebuild a pack's environment, run it again, and say whether its numbers came back."""
+        from modellab_jupyter import packs
+
+        verdict = packs.reproduce(
+            self._text(args.pack), yes=args.yes, data=packs.mapped(map(self._text, args.data)), timeout=args.timeout,
+            memory=self._text(args.memory), directory=self._text(args.directory), offline=args.offline,
+            explain=not args.no_explain,
+        )  # fmt: skip
+        return self._judged(verdict)
+
+    @_verb(
         _argument("--restore", metavar="ID", action="append", default=[], help="bring something back; may be repeated"),
         _argument("--empty", action="store_true", help="destroy what is in the trash"),
         _argument("--yes", action="store_true", help="with --empty: really"),
@@ -462,6 +510,26 @@ class ModelLabMagics(Magics):
         return cast("InteractiveShell", self.shell)
 
     # -- parts -----------------------------------------------------------------------------------
+
+    def _judged(self, verdict: Verdict) -> Any:
+        from modellab_jupyter import packs
+        from modellab_jupyter.repro import words
+
+        if self._is_notebook():
+            return packs.page(verdict)
+        print(words.text(verdict))
+        return None
+
+    def _offer(self, path: Path) -> None:
+        """Offer a file below the notebook's folder for download; a browser reaches no other."""
+        from IPython.display import HTML, display
+
+        try:
+            inside = path.relative_to(Path.cwd()).as_posix()
+        except ValueError:
+            return
+        link = f'<a href="{html.escape(quote(inside), quote=True)}" download>Download {html.escape(path.name)}</a>'
+        display(HTML(link))
 
     def _is_notebook(self) -> bool:
         """Say whether outputs are drawn; a terminal's are letters."""
@@ -683,8 +751,10 @@ def _sheet(values: dict[str, Any]) -> Any:
 
 # -- completion ----------------------------------------------------------------------------------
 
-_COMPLETES = {"run": "run", "report": "run", "compare": "run", "dashboard": "project", "project": "project",
-              "--project": "project", "--run": "run", "--resume": "run", "--dataset": "dataset"}  # fmt: skip
+_COMPLETES = {
+    "run": "run", "report": "run", "repro": "run", "compare": "run", "dashboard": "project", "project": "project",
+    "--project": "project", "--run": "run", "--resume": "run", "--dataset": "dataset",
+}  # fmt: skip
 
 
 @context_matcher()  # type: ignore[untyped-decorator]

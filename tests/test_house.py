@@ -29,7 +29,7 @@ FLOORS = [
     {"assets", "api", "transfer"},
     {"catalog"},
     {"templates", "repro", "widgets"},
-    {"judgement"},
+    {"judgement", "packs"},
     {"differing"},
     {"views", "exporter"},
     {"demo", "doctor"},
