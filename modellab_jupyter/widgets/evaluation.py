@@ -234,7 +234,8 @@ def _slices(given: Any) -> list[saved.Section]:
         "adjusted_estimate": "after selection [interval]",
     }
     note = (
-        "A slice was chosen for standing out; after selection is what is left of it once that is taken into account."
+        "A slice was chosen for standing out; after selection is what is left of it once that is taken into account. "
+        "Slices that differ from each other by no more than chance share one value there."
         if "adjusted_estimate" in ends
         else ""
     )
