@@ -289,7 +289,7 @@ class Run:
                 dataset_id = self._own_dataset(data, project) or store.resolve("dataset", data)
             except NotFoundError as error:
                 raise InputError(
-                    f"data must be a frame, a file or a dataset of the store, found {data!r:.200}, which is none; "
+                    f"data must be a frame, a file or a dataset of the store, found {data!r:.120}, which is none; "
                     f"{error} The current folder is {str(Path.cwd())!r}."
                 ) from error
             digest = store.read(queries.versions, dataset_id)[-1]["digest"]

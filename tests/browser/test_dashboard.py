@@ -116,6 +116,7 @@ def test_actions_and_changes_reach_the_page(lab, page):
     page.get_by_role("button", name="Tag", exact=True).click()
     page.get_by_role("textbox", name="Add a tag to 2 runs:").fill("<i>seen</i>")
     page.keyboard.press("Enter")
+    page.locator(f"{BOARD} .ml-grid").first.evaluate("g => { g.scrollLeft = g.scrollWidth }")
     page.wait_for_selector(f"{FIRST} >> text=<i>seen</i>")
 
     page.get_by_role("button", name="Compare", exact=True).click()

@@ -599,7 +599,7 @@ for k in range(12):
     count = 0
     while any(writer.poll() is None for writer in writers):
         store.compact()
-        time.sleep(0.05)  # or the others, who ask again and again, would hardly ever find it free
+        time.sleep(0.25)  # or the others, who ask again and again, would hardly ever find it free
         count += 1
     for writer in writers:
         _, err = writer.communicate(timeout=60)

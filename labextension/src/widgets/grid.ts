@@ -38,6 +38,8 @@ export class Grid {
   #sort = { name: '', descending: false };
   #shown = new Map<number, HTMLElement>();
   #active = { row: 0, column: 1 };
+  /** Columns that are drawn beside the first, which always is: from, and up to but not with. */
+  #drawn = { from: 1, to: 1 };
   #anchor = 0;
   #size: ResizeObserver;
   #choice: Choice;
@@ -113,9 +115,17 @@ export class Grid {
     this.#body.style.width = this.#head.style.width = `${width}px`;
     this.el.style.setProperty('--ml-rows', String(order.length));
     this.#drawHead();
+    this.#redraw();
+  }
+
+  #redraw(): void {
+    this.#clear();
+    this.#draw();
+  }
+
+  #clear(): void {
     for (const el of this.#shown.values()) el.remove();
     this.#shown.clear();
-    this.#draw();
   }
 
   #drawHead(): void {
@@ -150,6 +160,11 @@ export class Grid {
   #draw(): void {
     const height = this.el.clientHeight;
     if (height === 0) return;
+    const drawn = this.#across();
+    if (drawn.from !== this.#drawn.from || drawn.to !== this.#drawn.to) {
+      this.#drawn = drawn;
+      this.#clear();
+    }
     const first = this.#paper ? 0 : Math.max(0, Math.floor(this.el.scrollTop / ROW) - SPARE);
     const last = Math.min(this.#order.length, this.#paper ? PRINTED : Math.ceil((this.el.scrollTop + height) / ROW) + SPARE);
     for (const [i, el] of this.#shown) {
@@ -169,6 +184,20 @@ export class Grid {
     this.#mark();
   }
 
+  /** Which columns lie between the edges, one more on each side. */
+  #across(): { from: number; to: number } {
+    const count = this.#columns.length;
+    if (this.#paper || count < 2) return { from: 1, to: count };
+    const left = this.el.scrollLeft;
+    const right = left + this.el.clientWidth;
+    let from = 1;
+    let edge = this.#tick + this.#columns[0]!.width;
+    while (from < count && edge + this.#columns[from]!.width < left) edge += this.#columns[from++]!.width;
+    let to = from;
+    while (to < count && edge < right) edge += this.#columns[to++]!.width;
+    return { from: Math.max(1, from - 1), to: Math.min(count, to + 1) };
+  }
+
   #row(i: number): HTMLElement {
     const row = this.#order[i]!;
     const on = this.#selected.has(row);
@@ -176,22 +205,32 @@ export class Grid {
     el.style.transform = `translateY(${i * ROW}px)`;
     const tick = h(
       'div',
-      { class: 'ml-cell ml-tick', role: 'gridcell', id: `${this.#id}-${i}-0`, 'aria-colindex': 1, 'data-c': 0, 'aria-label': on ? 'selected' : 'not selected' },
+      { class: 'ml-cell ml-tick', role: 'gridcell', 'aria-colindex': 1, 'data-c': 0, 'aria-label': on ? 'selected' : 'not selected' },
       h('span', { class: on ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
     );
     if (this.#choice === 'many') el.append(tick);
-    this.#columns.forEach((column, c) => {
-      const cell = h('div', {
-        class: `ml-cell${column.numeric ? ' ml-num' : ''}${c === 0 ? ' ml-first' : ''}`,
-        role: c === 0 ? 'rowheader' : 'gridcell',
-        id: `${this.#id}-${i}-${c + 1}`,
-        'aria-colindex': c + 2 - this.#least,
-        'data-c': c + 1,
-      });
+    const { from, to } = this.#drawn;
+    const put = (c: number): void => {
+      const column = this.#columns[c]!;
+      const cell = document.createElement('div');
+      cell.className = `ml-cell${column.numeric ? ' ml-num' : ''}${c === 0 ? ' ml-first' : ''}`;
+      cell.setAttribute('role', c === 0 ? 'rowheader' : 'gridcell');
+      cell.setAttribute('aria-colindex', String(c + 2 - this.#least));
+      cell.dataset.c = String(c + 1);
       cell.style.width = `${column.width}px`;
       column.fill(cell, row);
       el.append(cell);
-    });
+    };
+    if (this.#columns.length > 0) put(0);
+    const skipped = this.#columns.slice(1, from).reduce((sum, c) => sum + c.width, 0);
+    if (skipped > 0) {
+      const gap = document.createElement('div');
+      gap.className = 'ml-gap';
+      gap.setAttribute('aria-hidden', 'true');
+      gap.style.width = `${skipped}px`;
+      el.append(gap);
+    }
+    for (let c = from; c < to; c++) put(c);
     return el;
   }
 
@@ -241,9 +280,7 @@ export class Grid {
 
   #changed(): void {
     this.#drawHead();
-    for (const el of this.#shown.values()) el.remove();
-    this.#shown.clear();
-    this.#draw();
+    this.#redraw();
     this.#events.select(this.#selected);
   }
 
@@ -300,10 +337,13 @@ export class Grid {
 
   #mark(): void {
     const { row, column } = this.#active;
-    const id = row < 0 ? `${this.#id}-h-${column}` : `${this.#id}-${row}-${column}`;
-    this.el.setAttribute('aria-activedescendant', id);
     for (const old of this.el.querySelectorAll('.ml-active')) old.classList.remove('ml-active');
     const line = row < 0 ? this.#head : this.#shown.get(row);
-    line?.children[column - this.#least]?.classList.add('ml-active');
+    const cell = line?.querySelector<HTMLElement>(`:scope > [data-c="${column}"]`);
+    if (cell) {
+      cell.id ||= `${this.#id}-${row}-${column}`;
+      cell.classList.add('ml-active');
+      this.el.setAttribute('aria-activedescendant', cell.id);
+    } else this.el.removeAttribute('aria-activedescendant');
   }
 }
