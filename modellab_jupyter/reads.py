@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -107,6 +107,7 @@ class Reads:
         self._off = _outside(self.folder, ignored)
         self._since = 0
         self._seen: set[Any] = set()  # in this cell
+        self._away: set[int] = set()  # threads whose reading is of no interest
         self._written: set[str] = set()
         self._locked: set[str] = set()  # databases that this process may hold a lock on
         self._waiting: dict[str, _Opened] = {}  # opened and not hashed, by path
@@ -166,8 +167,20 @@ class Reads:
 
     # -- what is seen: on the user's thread, within microseconds ---------------------------------
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Look away while this thread reads what is kept as a result."""
+        me = threading.get_ident()
+        self._away.add(me)
+        try:
+            yield
+        finally:
+            self._away.discard(me)
+
     def opened(self, path: Any, flags: int) -> None:
         """Note that a file is about to be opened."""
+        if self._away and threading.get_ident() in self._away:
+            return
         if type(path) is not str:
             if isinstance(path, int | _Own):
                 return
@@ -560,12 +573,8 @@ def _wrapper(function: Any, reader: _Reader) -> Any:
             with suppress(Exception):
                 value = args[place] if len(args) > place else kwargs.get(argument)
                 if value is not None:
-                    look(
-                        listener,
-                        value,
-                        found_by,
-                        args[place + 1] if len(args) > place + 1 else kwargs.get("parameters"),
-                    )
+                    bound = args[place + 1] if len(args) > place + 1 else kwargs.get("parameters")
+                    look(listener, value, found_by, bound)
         return function(*args, **kwargs)
 
     return read

@@ -395,6 +395,12 @@ class Session:
         """Remember a thread that finds out what a run stands on."""
         self._late = [one for one in self._late if one.is_alive()] + [thread]
 
+    def over(self, seconds: float) -> None:
+        """Record what a run that ends drew and imported, and what it read as far as `seconds` suffice."""
+        self.randomness.flush()
+        self.reads.modules()
+        self.reads.settle(seconds)
+
     def found(self, seconds: float = FINISH_WAIT) -> None:
         """Wait until all that this process captured so far is recorded."""
         self.randomness.flush()
@@ -431,6 +437,8 @@ class Session:
             run.end(_ending())
         self.mute()
         self.reads.settle(FINISH_WAIT)
+        for thread in self._late:
+            thread.join(FINISH_WAIT)
         self._stop.set()
         for thread in self._beating:  # cut off in DuckDB's C++, it would take the process down with it
             thread.join(FINISH_WAIT)
