@@ -102,7 +102,7 @@ class Reads:
     ) -> None:
         self._session_id = session_id
         self._now = now
-        self._write = write
+        self.write = write
         self.folder = os.getcwd()  # noqa: PTH109 - a text, as all paths here
         self._off = _outside(self.folder, ignored)
         self._since = 0
@@ -132,6 +132,10 @@ class Reads:
             sys.addaudithook(_audit)
         for name, readers in _READERS.items():
             imports.when(name, functools.partial(_watch, readers=readers))
+
+    def ignore(self, places: Iterable[str]) -> None:
+        """Take further files and folders for nobody's input."""
+        self._off = (*self._off, *places)
 
     def stop(self) -> None:
         """Listen no longer; what was seen is still recorded."""
@@ -225,10 +229,10 @@ class Reads:
         there = os.stat(path)  # noqa: PTH116 - what is not there raises, which nobody sees
         if not stat.S_ISREG(there.st_mode):
             return
-        if path[:1] != os.sep:
+        if path[:1] != os.sep or ".." in path:
             path = os.path.abspath(path)  # noqa: PTH100
-            if path.startswith(self._off):
-                return
+        if path.startswith(self._off):
+            return
         if path in self._written or path.endswith(_SKIPPED) or "__pycache__" in path:
             return
         self._note(_Opened(path, there.st_size, there.st_mtime_ns, there.st_ino, self._now(), found_by))
@@ -292,7 +296,7 @@ class Reads:
             for position, files in found.items():
                 if files:
                     with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
-                        self._write(
+                        self.write(
                             schema.FilesRead(
                                 time=time.time_ns(), session_id=self._session_id, position=position, files=files
                             )

@@ -94,12 +94,11 @@ class Session:
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
         self.journal = Journal(settings.files / "journal")
-        self.recorder = Recorder(self._cell, self._begin)
-        self.randomness = Randomness(self.recorder.session_id, lambda: self.recorder.now, self.capture)
+        self.recorder = recorder = Recorder(self._cell, self._begin)
+        self.randomness = Randomness(recorder.session_id, lambda: recorder.now, self.capture)
         self.reads = Reads(
-            self.recorder.session_id, lambda: self.recorder.now, self.capture,
-            [str(settings.store), os.path.join(settings.files, ""), *_OWN, *config.caches()],  # noqa: PTH118
-        )  # fmt: skip
+            recorder.session_id, lambda: recorder.now, self.capture, [*self._places(), *_OWN, *config.caches()]
+        )
         self.active: list[Run] = []
         self.budget = Budget()
         self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
@@ -370,6 +369,28 @@ class Session:
         self.randomness.start()
         self.randomness.note(moment)
 
+    def _places(self) -> list[str]:
+        """Return the beginnings of the paths of what is kept here."""
+        return [str(self.settings.store), os.path.join(self.settings.files, "")]  # noqa: PTH118
+
+    def take_over(self, other: Session) -> None:
+        """Go on listening where another session did; what it had captured for no run yet is for runs of this one."""
+        if not other.recorder.is_listening:
+            return
+        if other._last_cell >= 0:  # the cells so far are in its store, not in this one
+            other.mute()
+            self.listen("load")
+            return
+        self.recorder, other.recorder = other.recorder, self.recorder
+        self.randomness, other.randomness = other.randomness, self.randomness
+        self.reads, other.reads = other.reads, self.reads
+        self.recorder.write, self.recorder.begin = self._cell, self._begin
+        self.randomness.write = self.reads.write = self.capture
+        self.reads.ignore(self._places())
+        with other._capturing:
+            captured, other._captured = other._captured, []
+        self._captured = captured + self._captured
+
     def mute(self) -> None:
         """Take back what `listen` did."""
         self.recorder.stop()
@@ -532,9 +553,10 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
             name = _session.run.name
             raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
         chosen = config.settings(store, project)
-        if _session is not None:
-            _session.finish()
-        _session = Session(chosen)
+        before, _session = _session, Session(chosen)
+        if before is not None:
+            _session.take_over(before)
+            before.finish()
         return chosen
 
 
