@@ -76,8 +76,8 @@ class Recorder:
     def __init__(self, write: Callable[[schema.CellExecuted], None], begin: Callable[[], None] | None = None) -> None:
         self.session_id = schema.new_id("session")
         self.position = 0
-        self._write = write
-        self._begin = begin
+        self.write = write
+        self.begin = begin
         self._shell: InteractiveShell | None = None
         self._running: dict[int, list[_Running]] = {}  # by thread, since subshells run beside the main one
 
@@ -93,9 +93,9 @@ class Recorder:
         return here[0].position if here else self.position
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing runs."""
-        return not any(self._running.values())
+    def is_listening(self) -> bool:
+        """Whether IPython tells it what runs."""
+        return self._shell is not None
 
     def start(self) -> bool:
         """Listen from now on; cells that ran before are told from IPython's history. False in plain Python."""
@@ -151,8 +151,8 @@ class Recorder:
                 self._end(here.pop(), "unknown", None)
         names = frame.f_locals
         result = names.get("result")
-        if not here and self._begin is not None:
-            self._begin()
+        if not here and self.begin is not None:
+            self.begin()
         self._push(names["info"], getattr(result, "execution_count", None), time.perf_counter())
 
     def _after_silent(self) -> None:
@@ -201,7 +201,7 @@ class Recorder:
         parent: int | None = None,
         hidden: bool = False,
     ) -> None:
-        self._write(
+        self.write(
             schema.CellExecuted(
                 time=time.time_ns(), session_id=self.session_id, position=position, source=source, outcome=outcome,
                 cell_id=cell_id, execution_count=count, duration=duration, error=error, parent=parent, hidden=hidden,

@@ -1,4 +1,4 @@
-"""What a run ran in: Python, packages, platform, allow-listed variables, git."""
+"""What a run ran in: Python, packages and where they came from, platform, hardware, allow-listed variables, git."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ VARIABLES: Final = (
     "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "TZ", "VIRTUAL_ENV",
 )  # fmt: skip
 """Variables that are recorded; no other leaves the process, since secrets live there."""
+THREADS: Final = (
+    "BLIS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
+"""Variables that say how many threads numerical libraries use."""
+DIFF_BYTES: Final = 5 << 20
+"""Uncommitted changes that are kept; larger ones are only told by their size."""
+_LOOKED_AT: Final = 5_000  # files of an editable package that are not committed
+_SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,16 @@ class Git:
 
     commit: str
     dirty: bool
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Where a checkout lies and came from, without secrets; `diff` of tracked files, None where it is too large."""
+
+    root: str
+    remote: str | None
+    diff: bytes | None
+    diff_size: int
 
 
 @functools.lru_cache(maxsize=1)
@@ -69,6 +88,190 @@ def capture() -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=1)
+def _distributions(_state: tuple[tuple[str, int], ...]) -> tuple[dict[str, Any], ...]:
+    """Return what is installed with its origin; looked up again when a folder of the path has changed."""
+    from importlib import metadata
+
+    found: dict[str, dict[str, Any]] = {}
+    for distribution in metadata.distributions():
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        head = text.partition("\n\n")[0]
+        name, version = (re.search(rf"^{key}:[ \t]*(\S+)", head, re.MULTILINE) for key in ("Name", "Version"))
+        if not name or not version or name[1].lower() in found:
+            continue
+        origin, root = _origin(distribution)
+        found[name[1].lower()] = {
+            "name": name[1],
+            "version": version[1],
+            "origin": origin,
+            "record": _record(distribution),
+            "editable": None if root is None else {"root": root},
+        }
+    return tuple(found[name] for name in sorted(found))
+
+
+def _record(distribution: Any) -> str | None:
+    """Return the SHA-256 of a distribution's list of files."""
+    try:
+        return hashlib.sha256((distribution._path / "RECORD").read_bytes()).hexdigest()  # noqa: SLF001 - as bytes
+    except (AttributeError, OSError):
+        record = distribution.read_text("RECORD")
+        return None if record is None else hashlib.sha256(record.encode()).hexdigest()
+
+
+def _origin(distribution: Any) -> tuple[dict[str, Any], str | None]:
+    """Return where a distribution came from, and the folder of an editable one."""
+    try:
+        said = json.loads(distribution.read_text("direct_url.json") or "null")
+        url = None if said is None else _SECRET.sub("", str(said["url"]))
+    except (ValueError, KeyError, TypeError):
+        said, url = None, None
+    installer = (distribution.read_text("INSTALLER") or "").strip()
+    if said is None or url is None:
+        place = getattr(distribution, "_path", None)  # of one in development, its metadata lies beside its code
+        if place is not None and str(place).endswith(".egg-info") and "-packages" not in str(place):
+            return {"kind": "editable"}, str(Path(place).parent)
+        kind = "conda" if installer == "conda" else "index" if installer else "unknown"
+        return {"kind": kind, "installer": installer} if installer else {"kind": kind}, None
+    if "vcs_info" in said:
+        vcs = said["vcs_info"]
+        return {"kind": "vcs", "url": url, "vcs": vcs.get("vcs"), "commit": vcs.get("commit_id")}, None
+    if "archive_info" in said:
+        hashes = said["archive_info"].get("hashes") or {}
+        return {"kind": "url", "url": url, "sha256": hashes.get("sha256")}, None
+    if said.get("dir_info", {}).get("editable"):
+        return {"kind": "editable", "url": url}, _path_of(url)
+    return {"kind": "directory", "url": url}, None
+
+
+def _path_of(url: str) -> str | None:
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    return url2pathname(urlsplit(url).path) if url.startswith("file:") else None
+
+
+def distributions() -> list[dict[str, Any]]:
+    """Return what is installed.
+
+    Returns
+    -------
+    list of dict
+        ``name``; ``version``; ``origin`` with its ``kind`` ("index", "url", "vcs", "directory", "editable", "conda",
+        "unknown") and, by kind, ``url``, ``commit``, ``sha256``; ``record``, the SHA-256 of its RECORD or None;
+        ``editable``, None or the ``root`` of its code.
+    """
+    return [dict(one) for one in _distributions(_path_state())]
+
+
+def editable(root: str) -> dict[str, Any]:
+    """Return the state of an editable package's code.
+
+    Returns
+    -------
+    dict
+        ``root``, ``commit`` or None outside a checkout, and ``diff_sha256`` of what is not committed, files that git
+        does not know included; None where all is.
+    """
+    folder = Path(root)
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        found = _files_digest(folder, sorted(_sources(folder))[:_LOOKED_AT])
+        return {"root": root, "commit": None, "diff_sha256": found}
+    diff = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", ".") or b""
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".") or b""
+    names = sorted(os.fsdecode(name) for name in unknown.split(b"\0") if name)[:_LOOKED_AT]
+    changes = _files_digest(folder, names, diff) if diff or names else None
+    return {"root": root, "commit": commit.decode().strip(), "diff_sha256": changes}
+
+
+def _sources(folder: Path) -> list[str]:
+    return [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if not any(part[:1] == "." or part == "__pycache__" for part in path.relative_to(folder).parts)
+    ]
+
+
+def _files_digest(folder: Path, names: list[str], before: bytes = b"") -> str:
+    digest = hashlib.sha256(before)
+    for name in names:
+        try:
+            content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError:
+            content = "-"
+        digest.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def hardware() -> dict[str, Any]:
+    """Return what computes here.
+
+    Returns
+    -------
+    dict
+        ``system``, ``release``, ``machine``, ``processor``, ``cores``, ``usable`` cores of this process, ``blas`` (a
+        list with each thread pool that is loaded), ``threads`` {variable: value}, ``gpu`` (``name`` and ``driver``).
+    """
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "blas": _pools(),
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
+        "gpu": list(_gpus()),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+        named = next(line for line in lines if line.lower().startswith(("model name", "hardware", "cpu model")))
+        return named.partition(":")[2].strip()
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _pools() -> list[dict[str, Any]]:
+    """Return the thread pools of BLAS and OpenMP where NumPy is loaded."""
+    if "numpy" not in sys.modules:
+        return []
+    try:
+        from threadpoolctl import threadpool_info
+
+        pools = threadpool_info()
+    except Exception:  # noqa: BLE001 - it looks into the libraries of others
+        return []
+    kept = ("user_api", "internal_api", "version", "num_threads", "threading_layer", "architecture")
+    return [
+        {name: pool[name] for name in kept if name in pool} | {"file": os.path.basename(pool["filepath"])}  # noqa: PTH119
+        for pool in pools
+    ]
+
+
+@functools.lru_cache(maxsize=1)
+def _gpus() -> tuple[dict[str, str], ...]:
+    import shutil
+
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return ()
+    try:
+        done = subprocess.run(
+            [tool, "--query-gpu=name,driver_version", "--format=csv,noheader"], capture_output=True, text=True,
+            timeout=10, check=True, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    rows = [line.rpartition(",") for line in done.stdout.splitlines() if "," in line]
+    return tuple({"name": name.strip(), "driver": driver.strip()} for name, _, driver in rows)
+
+
 def digest(content: dict[str, Any]) -> str:
     """Return the SHA-256 of an environment."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -97,19 +300,39 @@ def flat(content: dict[str, Any]) -> dict[str, Any]:
 
 def git(folder: Path | None = None) -> Git | None:
     """Return the state of the git checkout around a folder, None outside one or where git is not installed."""
-
-    def ask(*args: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *args], cwd=folder, capture_output=True, text=True, timeout=5, check=False,
-                env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout if done.returncode == 0 else None
-
-    commit = ask("rev-parse", "HEAD")
+    commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    status = ask("status", "--porcelain", "--untracked-files=no")
-    return Git(commit.strip(), bool(status and status.strip()))
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return Git(commit.decode().strip(), bool(status and status.strip()))
+
+
+def checkout(folder: Path | None = None) -> Checkout | None:
+    """Return where the git checkout around a folder came from and what is not committed, None outside one."""
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    if root is None:
+        return None
+    remotes = (_git(folder, "remote") or b"").decode("utf-8", "replace").split()
+    remote = None
+    if remotes:
+        chosen = "origin" if "origin" in remotes else remotes[0]
+        remote = (_git(folder, "remote", "get-url", chosen) or b"").decode("utf-8", "replace").strip() or None
+    diff = _git(Path(os.fsdecode(root.rstrip(b"\n"))), "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff") or b""
+    return Checkout(
+        root=os.fsdecode(root.rstrip(b"\n")),
+        remote=remote and _SECRET.sub("", remote).partition("?")[0],
+        diff=diff if 0 < len(diff) <= DIFF_BYTES else None,
+        diff_size=len(diff),
+    )
+
+
+def _git(folder: Path | None, *args: str) -> bytes | None:
+    """Return what git says, None where it says nothing good."""
+    try:
+        done = subprocess.run(
+            ["git", *args], cwd=folder, capture_output=True, timeout=5, check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -52,7 +52,7 @@ class Randomness:
     ) -> None:
         self._session_id = session_id
         self._now = now
-        self._write = write
+        self.write = write
         self._lock = threading.RLock()
         self._drawn: dict[tuple[int, Literal["numpy", "random"]], list[str]] = {}
         self._counts: dict[str, int] = {"numpy": 0, "random": 0}
@@ -95,7 +95,7 @@ class Randomness:
             return
         self._last = states
         self._states += 1
-        self._write(
+        self.write(
             schema.RandomSeen(
                 time=time.time_ns(), session_id=self._session_id, position=self._now(), moment=moment,
                 python=states[0], numpy=states[1],
@@ -118,7 +118,7 @@ class Randomness:
             for (position, source), values in drawn.items():
                 first = self._counts[source]
                 self._counts[source] += len(values)
-                self._write(
+                self.write(
                     schema.EntropyDrawn(
                         time=time.time_ns(), session_id=self._session_id, position=position, source=source,
                         values=values, first=first,

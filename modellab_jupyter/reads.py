@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -102,11 +102,12 @@ class Reads:
     ) -> None:
         self._session_id = session_id
         self._now = now
-        self._write = write
+        self.write = write
         self.folder = os.getcwd()  # noqa: PTH109 - a text, as all paths here
         self._off = _outside(self.folder, ignored)
         self._since = 0
         self._seen: set[Any] = set()  # in this cell
+        self._away: set[int] = set()  # threads whose reading is of no interest
         self._written: set[str] = set()
         self._locked: set[str] = set()  # databases that this process may hold a lock on
         self._waiting: dict[str, _Opened] = {}  # opened and not hashed, by path
@@ -131,6 +132,10 @@ class Reads:
             sys.addaudithook(_audit)
         for name, readers in _READERS.items():
             imports.when(name, functools.partial(_watch, readers=readers))
+
+    def ignore(self, places: Iterable[str]) -> None:
+        """Take further files and folders for nobody's input."""
+        self._off = (*self._off, *places)
 
     def stop(self) -> None:
         """Listen no longer; what was seen is still recorded."""
@@ -166,8 +171,20 @@ class Reads:
 
     # -- what is seen: on the user's thread, within microseconds ---------------------------------
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Look away while this thread reads what is kept as a result."""
+        me = threading.get_ident()
+        self._away.add(me)
+        try:
+            yield
+        finally:
+            self._away.discard(me)
+
     def opened(self, path: Any, flags: int) -> None:
         """Note that a file is about to be opened."""
+        if self._away and threading.get_ident() in self._away:
+            return
         if type(path) is not str:
             if isinstance(path, int | _Own):
                 return
@@ -212,10 +229,10 @@ class Reads:
         there = os.stat(path)  # noqa: PTH116 - what is not there raises, which nobody sees
         if not stat.S_ISREG(there.st_mode):
             return
-        if path[:1] != os.sep:
+        if path[:1] != os.sep or ".." in path:
             path = os.path.abspath(path)  # noqa: PTH100
-            if path.startswith(self._off):
-                return
+        if path.startswith(self._off):
+            return
         if path in self._written or path.endswith(_SKIPPED) or "__pycache__" in path:
             return
         self._note(_Opened(path, there.st_size, there.st_mtime_ns, there.st_ino, self._now(), found_by))
@@ -279,7 +296,7 @@ class Reads:
             for position, files in found.items():
                 if files:
                     with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
-                        self._write(
+                        self.write(
                             schema.FilesRead(
                                 time=time.time_ns(), session_id=self._session_id, position=position, files=files
                             )
@@ -560,12 +577,8 @@ def _wrapper(function: Any, reader: _Reader) -> Any:
             with suppress(Exception):
                 value = args[place] if len(args) > place else kwargs.get(argument)
                 if value is not None:
-                    look(
-                        listener,
-                        value,
-                        found_by,
-                        args[place + 1] if len(args) > place + 1 else kwargs.get("parameters"),
-                    )
+                    bound = args[place + 1] if len(args) > place + 1 else kwargs.get("parameters")
+                    look(listener, value, found_by, bound)
         return function(*args, **kwargs)
 
     return read

@@ -104,12 +104,11 @@ class Session:
         self.settings = settings
         self.chosen: dict[str, Any] = {}  # what somebody chose, by the argument of `configure`
         self.journal = Journal(settings.files / "journal")
-        self.recorder = Recorder(self._cell, self._begin)
-        self.randomness = Randomness(self.recorder.session_id, lambda: self.recorder.now, self.capture)
+        self.recorder = recorder = Recorder(self._cell, self._begin)
+        self.randomness = Randomness(recorder.session_id, lambda: recorder.now, self.capture)
         self.reads = Reads(
-            self.recorder.session_id, lambda: self.recorder.now, self.capture,
-            [str(settings.store), os.path.join(settings.files, ""), *_OWN, *config.caches()],  # noqa: PTH118
-        )  # fmt: skip
+            recorder.session_id, lambda: recorder.now, self.capture, [*self._places(), *_OWN, *config.caches()]
+        )
         self.active: list[Run] = []
         self.budget = Budget()
         self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
@@ -386,6 +385,28 @@ class Session:
         self.randomness.start()
         self.randomness.note(moment)
 
+    def _places(self) -> list[str]:
+        """Return the beginnings of the paths of what is kept here."""
+        return [str(self.settings.store), os.path.join(self.settings.files, "")]  # noqa: PTH118
+
+    def take_over(self, other: Session) -> None:
+        """Go on listening where another session did; what it had captured for no run yet is for runs of this one."""
+        if not other.recorder.is_listening:
+            return
+        if other._last_cell >= 0:  # the cells so far are in its store, not in this one
+            other.mute()
+            self.listen("load")
+            return
+        self.recorder, other.recorder = other.recorder, self.recorder
+        self.randomness, other.randomness = other.randomness, self.randomness
+        self.reads, other.reads = other.reads, self.reads
+        self.recorder.write, self.recorder.begin = self._cell, self._begin
+        self.randomness.write = self.reads.write = self.capture
+        self.reads.ignore(self._places())
+        with other._capturing:
+            captured, other._captured = other._captured, []
+        self._captured = captured + self._captured
+
     def mute(self) -> None:
         """Take back what `listen` did."""
         self.recorder.stop()
@@ -410,6 +431,12 @@ class Session:
     def finding(self, thread: threading.Thread) -> None:
         """Remember a thread that finds out what a run stands on."""
         self._late = [one for one in self._late if one.is_alive()] + [thread]
+
+    def over(self, seconds: float) -> None:
+        """Record what a run that ends drew and imported, and what it read as far as `seconds` suffice."""
+        self.randomness.flush()
+        self.reads.modules()
+        self.reads.settle(seconds)
 
     def found(self, seconds: float = FINISH_WAIT) -> None:
         """Wait until all that this process captured so far is recorded."""
@@ -447,6 +474,8 @@ class Session:
             run.end(_ending())
         self.mute()
         self.reads.settle(FINISH_WAIT)
+        for thread in self._late:
+            thread.join(FINISH_WAIT)
         self._stop.set()
         for thread in self._beating:  # cut off in DuckDB's C++, it would take the process down with it
             thread.join(FINISH_WAIT)
@@ -544,12 +573,13 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
         given = {name: value for name, value in (("store", store), ("project", project)) if value is not None}
         chosen = (_session.chosen if _session is not None and given else {}) | given
         found = config.settings(**chosen)
-        if _session is not None:
-            _session.finish()
-        _session = Session(found)
         if "store" in chosen and found.shared is None:
             chosen["store"] = found.store  # absolute: the same also from another folder
+        before, _session = _session, Session(found)
         _session.chosen = chosen
+        if before is not None:
+            _session.take_over(before)
+            before.finish()
         return found
 
 

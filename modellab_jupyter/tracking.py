@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _INFINITE = (math.inf, -math.inf)
 DESCRIBE_AFTER = 0.3  # seconds after the start of a run in which looking at its surroundings would slow it down
 DESCRIBE_WAIT = 2.0  # seconds that the end of a run waits for what its start began to look at
+READS_WAIT = 0.05  # seconds that it waits for the digests of files; those that take longer come later
 _LAST_STEP = 2**53  # the largest whole number that JavaScript and doubles hold exactly
 
 
@@ -59,6 +60,7 @@ class Run:
         self._steps: dict[str, int] = {}
         self._rng: np.random.Generator | None = None
         self._describing: threading.Thread | None = None
+        self._described = threading.Event()
         self._ending = threading.Event()
         self._pid = os.getpid()
 
@@ -230,7 +232,7 @@ class Run:
         from modellab_jupyter import objects
 
         name = name if name is None else schema.text("name", name)
-        with self._kept("an artifact"):
+        with self._kept("an artifact"), self._session.reads.away():
             kept = objects.keep(path_or_object, name, self._session.store.blobs, max_size=max_size)
             artifact_id = schema.new_id("artifact")
             self._record(
@@ -388,7 +390,8 @@ class Run:
             error = schema.text("error", error, empty=True)
         self._ending.set()
         if self._describing is not None:
-            self._describing.join(timeout=DESCRIBE_WAIT)
+            self._described.wait(DESCRIBE_WAIT)
+        self._session.over(READS_WAIT)
         self._ended(schema.plain(status), error)
         self._session.leave(self)
         self._session.settle()
@@ -435,6 +438,7 @@ class Run:
         """Log the params that were given with the start and look at the surroundings meanwhile."""
         # No daemon: cut off in DuckDB's C++ at the end of the process, a thread would take the process down with it.
         self._describing = threading.Thread(target=self._describe, name="modellab-describe")
+        self._session.finding(self._describing)
         self._describing.start()
         if params:
             self._params |= params
@@ -451,17 +455,52 @@ class Run:
         self._ending.wait(DESCRIBE_AFTER)
         from modellab_jupyter import environment
 
-        content = environment.capture()
-        self._session.warm()
+        try:
+            content = environment.capture()
+            self._session.warm()
+            digest = environment.digest(content)
+            git = environment.git()
+            self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
+            self._record(
+                schema.RunDescribed(
+                    time=time.time_ns(), run_id=self.id, environment=digest,
+                    git_commit=git.commit if git else None, git_dirty=git.dirty if git else None,
+                )
+            )  # fmt: skip
+        finally:
+            self._described.set()
+        self._surround()
+
+    def _surround(self) -> None:
+        """Find out what else the run stands on; the run's end does not wait for it."""
+        from modellab_jupyter import environment
+
+        owner = self._session
+        content = {"distributions": environment.distributions()}
         digest = environment.digest(content)
-        git = environment.git()
-        self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
-        self._record(
-            schema.RunDescribed(
-                time=time.time_ns(), run_id=self.id, environment=digest,
-                git_commit=git.commit if git else None, git_dirty=git.dirty if git else None,
+        around = environment.checkout()
+        roots = [one["editable"]["root"] for one in content["distributions"] if one["editable"]]
+        details: dict[str, Any] = {
+            "editable": [environment.editable(root) for root in dict.fromkeys(roots)],
+            "hardware": environment.hardware(),
+        }
+        if around is not None:
+            details["git"] = {"root": around.root, "remote": around.remote, "diff_size": around.diff_size}
+        diff = None
+        if around is not None and around.diff is not None:
+            with suppress(OSError):
+                diff = owner.store.blobs.put(around.diff)
+        owner.late(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
+        owner.late(
+            schema.SurroundingsSeen(
+                time=time.time_ns(),
+                run_id=self.id,
+                folder=owner.reads.folder,
+                distributions=digest,
+                diff=diff,
+                details=details,
             )
-        )  # fmt: skip
+        )
 
 
 def start_run(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,24 @@ def _afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     session.reset()
     yield
     session.reset()
+
+
+@pytest.fixture
+def shell() -> Iterator[Any]:
+    """Give a real IPython, in this process and without a history file; gone afterwards."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    from modellab_jupyter import session
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    InteractiveShell.clear_instance()
+    ip = InteractiveShell.instance(config=config)
+    yield ip
+    session.reset()
+    ip.restore_sys_module_state()
+    InteractiveShell.clear_instance()
 
 
 @pytest.fixture

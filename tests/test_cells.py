@@ -1,27 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import session
-
-
-@pytest.fixture
-def shell() -> Iterator[object]:
-    """Give a real IPython, in this process and without a history file; gone afterwards."""
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
-
-    config = Config()
-    config.HistoryManager.enabled = False
-    InteractiveShell.clear_instance()
-    ip = InteractiveShell.instance(config=config)
-    yield ip
-    session.reset()
-    ip.restore_sys_module_state()
-    InteractiveShell.clear_instance()
+from modellab_jupyter.store import queries
 
 
 def run(ip, *cells: str) -> None:
@@ -137,3 +120,63 @@ def test_a_resumed_run_has_the_cells_of_both_kernels(shell) -> None:
         "ml.end_run()",
         "with ml.start_run(resume='a'): later = 1",
     ]
+
+
+def everything(name: str) -> list[dict]:
+    session.current().found()
+    store = session.current().store
+    return store.read(queries.executions, store.resolve("run", name))
+
+
+def test_what_runs_inside_a_cell_or_silently_is_recorded_and_shown_to_nobody(shell) -> None:
+    """Nested and silent code is kept in the order in which it began; the list of cells is that of the history."""
+    outer = "import time; get_ipython().run_cell('inner = 1'); time.sleep(0.02); get_ipython().run_cell('more = 2')"
+    run(shell, "import modellab_jupyter as ml; r = ml.start_run('a')", outer)
+    shell.run_cell("quiet = 3", silent=True)
+    shell.run_cell("1 / 0", silent=True)
+    run(shell, "last = 1", "ml.end_run()")
+    found = everything("a")
+    told = [(e["position"], e["source"], e["parent"], e["hidden"], e["outcome"]) for e in found]
+    assert told[1:6] == [
+        (1, outer, None, False, "ok"),
+        (2, "inner = 1", 1, True, "ok"),
+        (3, "more = 2", 1, True, "ok"),
+        (4, "quiet = 3", None, True, "ok"),
+        (5, "1 / 0", None, True, "error"),
+    ]
+    assert found[1]["duration"] > 0.02 > found[2]["duration"]
+    assert found[5]["error"] == "ZeroDivisionError: division by zero"
+    assert [source for source, *_ in seen("a")] == [found[0]["source"], outer, "last = 1", "ml.end_run()"]
+
+
+def test_a_nested_cell_is_not_the_last_one(shell) -> None:
+    """A run that is started and ended around nested code has the cells around it, and those that ran in them."""
+    run(shell, "import modellab_jupyter as ml", "get_ipython().run_cell('r = ml.start_run(\"a\")')",
+        "get_ipython().run_cell('ml.end_run()'); get_ipython().run_cell('after = 1')", "later = 1")  # fmt: skip
+    assert [e["source"] for e in everything("a")][-3:] == [
+        'r = ml.start_run("a")',
+        "get_ipython().run_cell('ml.end_run()'); get_ipython().run_cell('after = 1')",
+        "ml.end_run()",
+    ]
+    assert [during for *_, during in seen("a")] == [False, True, True]
+
+
+def test_a_run_that_starts_inside_nested_code_belongs_to_the_cell_around_it(shell) -> None:
+    """The recorder that is started late knows what is running, the outermost first."""
+    run(
+        shell,
+        "x = 1",
+        "get_ipython().run_cell('import modellab_jupyter as ml; r = ml.start_run(\"a\")')",
+        "ml.end_run()",
+    )
+    found = everything("a")
+    assert [(e["position"], e["parent"], e["outcome"]) for e in found] == [
+        (0, None, "unknown"), (1, None, "ok"), (2, 1, "ok"), (3, None, "ok"),
+    ]  # fmt: skip
+
+
+def test_a_cell_that_awaits_is_recorded_with_its_outcome(shell) -> None:
+    """Top-level await goes another way through IPython and is told all the same."""
+    run(shell, "import modellab_jupyter as ml; r = ml.start_run('a')", "import asyncio\nawait asyncio.sleep(0)",
+        "await asyncio.sleep(0)\n1 / 0", "ml.end_run()")  # fmt: skip
+    assert [e["outcome"] for e in everything("a")] == ["ok", "ok", "error", "ok"]

@@ -66,6 +66,15 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """A seed that the code of a cell sets; `value` as the source says it, `call` the dotted name that takes it."""
+
+    order: int
+    call: str
+    value: str
+
+
+@dataclass(frozen=True)
 class FileRead:
     """A file that the run read, as it was then.
 
@@ -77,9 +86,12 @@ class FileRead:
         SHA-256 of what was read; None where nobody could tell any more.
     found_by : str
         ``"open"`` for the audit hook, the name of a reader that it cannot see (``"pyarrow"``, ``"duckdb"``,
-        ``"polars"``, ``"xgboost"``), ``"named"`` for a text in a cell that names it, ``"dataset"`` for `log_dataset`.
+        ``"polars"``, ``"xgboost"``, ``"sqlite3"``), ``"named"`` for a text in a cell that names it, ``"dataset"`` for
+        `log_dataset`.
     orders : tuple of int
-        The executions that read it.
+        The executions that read it; empty for a script.
+    made : bool
+        It came or changed after the session had begun, and nobody saw who wrote it: perhaps the run itself.
     """
 
     path: str
@@ -87,7 +99,8 @@ class FileRead:
     size: int
     found_by: str
     orders: tuple[int, ...] = ()
-    dataset: dict[str, Any] | None = None  # id, name, version
+    dataset: dict[str, Any] | None = None  # dataset_id, name, version
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,14 +124,18 @@ class Recorded:
         ``run_id``, ``name``, ``project``, ``status``, ``started_at`` (text, ISO 8601), ``duration``, ``seed``,
         ``tags``, ``note``, ``error``.
     folder : str
-        Absolute: where the notebook or script lies, which relative paths are relative to.
+        Absolute: the working folder when recording began, which relative paths are relative to; a notebook lies there,
+        and a script was started there.
     environment : dict
-        As `environment.capture` tells it; ``distributions`` is a list of dicts, see there.
+        As `environment.capture` tells it, with ``distributions`` (see `environment.distributions`; an editable one has
+        the ``commit`` and ``diff_sha256`` of its code beside its ``root``) and ``hardware``.
     metrics : dict
         Name -> ``last``, ``series`` (``steps`` and ``values``, all of them), ``low``, ``high``, ``n`` where they were
         evaluated.
     modules : tuple of str
         Absolute paths of local modules that were imported: neither the standard library's nor an installed package's.
+    module_digests : dict
+        Path -> SHA-256 of each of these as it was when the run ended; None where it was never known.
     evaluations : tuple of str
         Absolute paths of the standard artifact folders.
     """
@@ -138,6 +155,8 @@ class Recorded:
     modules: tuple[str, ...] = ()
     evaluations: tuple[str, ...] = ()
     datasets: tuple[dict[str, Any], ...] = ()
+    seeds: tuple[Seed, ...] = ()
+    module_digests: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

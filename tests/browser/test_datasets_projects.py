@@ -141,9 +141,8 @@ def test_collections_and_magics_show_what_the_store_has(lab, page):
     open_notebook(page, lab, "store.ipynb")
     run_all(page)
     page.wait_for_function("() => document.querySelectorAll('.jp-OutputArea-output .modellab').length === 4")
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.jp-OutputArea-output .modellab h2')].filter(h => h.innerText).length === 4"
-    )
+    heads = "[...document.querySelectorAll('.jp-OutputArea-output .modellab h2')]"
+    page.wait_for_function(f"() => {heads}.filter(h => h.innerText).length === 4")
     assert page.locator(f"{BOARD} h2").all_inner_texts() == ["Datasets", "Projects", "Datasets of shop", "Projects"]
     first = page.locator(BOARD).first
     first.locator("[data-tab=drift]").click()

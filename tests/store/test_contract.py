@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ import pytest
 import modellab_jupyter as ml
 from modellab_jupyter import config, session
 from modellab_jupyter.errors import InputError, StoreError
+from modellab_jupyter.repro.recorded import recorded
 from modellab_jupyter.store import extensions
-from tests.conftest import python
+from tests.conftest import answer, python
 from tests.store import places
 
 PLACES = ["file", "quack", "lake", "lake-s3"]
@@ -84,6 +87,51 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 every = pytest.mark.parametrize("place", PLACES, indirect=True)
 shared = pytest.mark.parametrize("place", SHARED, indirect=True)
+
+
+CELLS = """
+from IPython.core.interactiveshell import InteractiveShell
+ip = InteractiveShell.instance()
+for cell in ("%load_ext modellab_jupyter", "import modellab_jupyter as ml, random; ml.configure(STORE)",
+             "x = open('in.txt').read(); random.Random(); ip = get_ipython(); ip.run_cell('deep = 1')",
+             "with ml.start_run('celled', 'p', seed=3) as run: run.log_metric('loss', 0.5)"):
+    assert ip.run_cell(cell, store_history=True).success
+"""
+
+
+@every
+def test_what_was_captured_is_found_elsewhere(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nested cells, entropy, random states, files, distributions and uncommitted changes come back on any machine."""
+    (tmp_path / "in.txt").write_text("input")
+    for command in (
+        ["init"],
+        ["add", "in.txt"],
+        ["commit", "-m", "one"],
+        ["remote", "add", "origin", "https://a:b@h/r"],
+    ):
+        who = ["-c", "user.name=n", "-c", "user.email=e"]
+        subprocess.run(["git", *who, *command], check=True, capture_output=True)
+    (tmp_path / "in.txt").write_text("other")
+    answer(CELLS.replace("STORE", repr(place)))
+    ml.configure(place)
+    if place.partition(":")[0] in {"quack", "ducklake"}:
+        another_machine(monkeypatch, tmp_path, place)
+    known = recorded("celled")
+    assert [(e.order, e.parent, e.hidden, e.outcome) for e in known.executions] == [
+        (0, None, False, "ok"), (1, None, False, "ok"), (2, None, False, "ok"), (3, 2, True, "ok"),
+        (4, None, False, "ok"),
+    ]  # fmt: skip
+    assert [(one.path, one.digest, one.orders) for one in known.files] == [
+        ("in.txt", hashlib.sha256(b"other").hexdigest(), (2,))
+    ]
+    assert [(one.source, one.order, len(one.value)) for one in known.draws] == [("random", 2, 64)]
+    assert {one.moment for one in known.random} >= {"run"}
+    assert len(known.random[0].python["state"]) == 625
+    assert (known.git.dirty, known.git.remote, known.folder) == (True, "https://h/r", str(tmp_path))
+    assert b"+other" in known.git.diff
+    assert len(known.environment["distributions"]) == len(known.environment["packages"])
+    assert known.metrics == {"loss": {"last": 0.5, "series": {"steps": [0], "values": [0.5]}}}
+    assert known.run["name"] == "celled"
 
 
 def another_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
