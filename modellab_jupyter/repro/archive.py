@@ -157,6 +157,17 @@ def write(path: Path, members: Mapping[str, Member], digests: Mapping[str, str])
     return size
 
 
+def stored(members: Mapping[str, bytes]) -> bytes:
+    """Return an ordinary ZIP of members as they are: the same bytes on every Python, whatever zlib it has."""
+    out = io.BytesIO()
+    entries = [_put(out, io.BytesIO(members[name]), name, None, out.tell(), deflate=False) for name in sorted(members)]
+    began = out.tell()
+    for entry in entries:
+        out.write(entry.central())
+    out.write(_end(len(entries), began, out.tell() - began))
+    return out.getvalue()
+
+
 def _end(count: int, offset: int, size: int) -> bytes:
     return _END.pack(b"PK\5\6", 0, 0, count, count, size, offset, 0)
 
@@ -274,7 +285,7 @@ class Contents:
             raise _refuse(self.path, name, f"has more than {limit} bytes")
         return b"".join(self.stream(name))
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str, limit: int = TEXT_BYTES) -> Any:
         """Return what a JSON member holds.
 
         Raises
@@ -283,7 +294,7 @@ class Contents:
             It is no JSON, or so deep that reading it would break Python.
         """
         try:
-            return json.loads(self.read(name))
+            return json.loads(self.read(name, limit))
         except (ValueError, RecursionError) as error:
             raise _refuse(self.path, name, "is no JSON that can be read") from error
 
