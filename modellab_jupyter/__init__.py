@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         StoreNewerError,
         StoreUnreadableError,
     )
+    from modellab_jupyter.repro.pack import repro_pack
+    from modellab_jupyter.repro.verify import verify_pack
     from modellab_jupyter.session import configure
     from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
@@ -61,6 +63,8 @@ _HOMES = {
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
     ),
+    "repro.pack": ("repro_pack",),
+    "repro.verify": ("verify_pack",),
     "session": ("configure",),
     "templates": ("train",),
     "tracking": ("Run", "start_run"),
@@ -102,6 +106,7 @@ __all__ = [
     "log_param",
     "log_params",
     "projects",
+    "repro_pack",
     "runs",
     "set_note",
     "set_tags",
@@ -111,6 +116,7 @@ __all__ = [
     "train",
     "trash",
     "unload_ipython_extension",
+    "verify_pack",
 ]
 
 

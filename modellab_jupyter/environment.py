@@ -336,3 +336,19 @@ def _git(folder: Path | None, *args: str) -> bytes | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|BEARER|COOKIE|DSN|CONN(?:ECTION)?_?STR|SIGNATURE")
+_NO_SECRET = re.compile(r"\d+|[a-z]+|true|false|[/~.][^\s]*|[A-Za-z]:\\.*|[\w.-]+\.(?:sock|pem|json|conf|cfg|txt|key)")
+
+
+def secret_values() -> dict[str, str]:
+    """Return the values of this process's variables that look secret by name -> a kind that says no more.
+
+    They are only ever looked for, in order to be taken out.
+    """
+    return {
+        value: "value of a variable"
+        for name, value in sorted(os.environ.items())
+        if _SECRET_NAME.search(name.upper()) and len(value) >= 8 and not _NO_SECRET.fullmatch(value)
+    }
