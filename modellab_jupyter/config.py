@@ -233,3 +233,25 @@ def notebook() -> str | None:
 def in_server() -> bool:
     """Tell whether this kernel was started by an interactive Jupyter Server (not nbclient, nbval or papermill)."""
     return bool(os.environ.get("JPY_SESSION_NAME"))
+
+
+# What a replay may see of the variables around it: where programs and libraries are, and how the processor is driven.
+_MACHINE = (
+    "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "CUDA_HOME",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+)  # fmt: skip
+
+
+def cache() -> Path:
+    """Return the folder of this user for what can be made again: rebuilt environments."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "modellab"
+
+
+def machine() -> dict[str, str]:
+    """Return the variables that say where things are on this machine; none that could hold a secret."""
+    return {name: os.environ[name] for name in _MACHINE if name in os.environ}
+
+
+def around(**more: str) -> dict[str, str]:
+    """Return all variables of this process and some more, for the package manager that acts in the user's name."""
+    return {**os.environ, **more}
