@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         StoreNewerError,
         StoreUnreadableError,
     )
+    from modellab_jupyter.repro.reproduce import reproduce
     from modellab_jupyter.session import configure
     from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
@@ -61,6 +62,7 @@ _HOMES = {
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
     ),
+    "repro.reproduce": ("reproduce",),
     "session": ("configure",),
     "templates": ("train",),
     "tracking": ("Run", "start_run"),
@@ -102,6 +104,7 @@ __all__ = [
     "log_param",
     "log_params",
     "projects",
+    "reproduce",
     "runs",
     "set_note",
     "set_tags",

@@ -28,7 +28,7 @@ class Row:
         The last values; None where there is none.
     level : {"exact", "equal", "within", "differs", "missing", "additional"}
     values : int
-        How many values were recorded, the last one of an evaluation included.
+        How many values were recorded; 1 for an estimate.
     note : str
         Where the first difference is, if it is not in the last value alone.
     low, high : float or None
@@ -121,7 +121,7 @@ def compare(recorded: Mapping[str, Mapping[str, Any]], found: Mapping[str, Mappi
 def _row(name: str, recorded: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> Row:
     if recorded is None or found is None:
         there = recorded if recorded is not None else found or {}
-        last, count = number(there.get("last")), len(_values(there))
+        last, count = number(there.get("last")), _count(there)
         if recorded is None:
             return Row(name, None, last, "additional", count, "was not recorded")
         return Row(
@@ -133,7 +133,7 @@ def _row(name: str, recorded: Mapping[str, Any] | None, found: Mapping[str, Any]
     level: Agreement = "differs"
     note = ""
     if len(was) != len(now):
-        note = f"{len(was)} values were recorded, {len(now)} came back"
+        note = f"{len(was) - 1} values were recorded, {len(now) - 1} came back"
     elif _steps(recorded) != _steps(found):
         note = "the steps are others"
     else:
@@ -146,13 +146,17 @@ def _row(name: str, recorded: Mapping[str, Any] | None, found: Mapping[str, Any]
             note = _first(_steps(recorded), was, now, 0.0 if level == "equal" else rtol)
     if level == "differs" and None not in (last, here, low, high) and low <= here <= high:  # type: ignore[operator]
         level = "within"
-    return Row(name, last, here, level, len(was), note, low, high)
+    return Row(name, last, here, level, _count(recorded), note, low, high)
 
 
 def _values(metric: Mapping[str, Any]) -> list[float | None]:
     """Return the values of a series and after them the last, which may be the estimate of an evaluation."""
     series = metric.get("series") or {}
     return [*map(number, series.get("values") or []), number(metric.get("last"))]
+
+
+def _count(metric: Mapping[str, Any]) -> int:
+    return max(1, len(_steps(metric)))
 
 
 def _steps(metric: Mapping[str, Any]) -> list[Any]:

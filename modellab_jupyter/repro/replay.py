@@ -33,6 +33,7 @@ ENDING: Final = 10.0  # seconds that it may take to end by itself, in which it w
 CELL_LEAST: Final = 300.0  # seconds that any cell may take
 TOTAL_LEAST: Final = 900.0
 TIMES: Final = 20.0  # times its recorded duration that a cell, and all of them, may take
+_INSTALLERS: Final = ("apt", "apt-get", "conda", "mamba", "micromamba", "pip", "pip3", "pipx", "poetry", "uv")
 _DEEP: Final = ("up", "up", "up")  # so that ``../../data`` of a notebook stays within the replay's folder
 
 
@@ -336,13 +337,26 @@ def _variables(conditions: Conditions, work: Path) -> dict[str, str]:
     """Return all variables that the replay's processes have."""
     found = config.machine()
     scripts = str(Path(conditions.python).parent)
-    found["PATH"] = os.pathsep.join([scripts, *([found["PATH"]] if found.get("PATH") else [])])
+    stubs = [str(_stubs(work / "inside" / "bin"))]
+    found["PATH"] = os.pathsep.join([*stubs, scripts, *([found["PATH"]] if found.get("PATH") else [])])
     found |= {
         "HOME": str(work / "home"), "USERPROFILE": str(work / "home"), "TMPDIR": str(work / "tmp"),
         "TEMP": str(work / "tmp"), "TMP": str(work / "tmp"), "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1",
         "MODELLAB_STORE": str(work / "store" / config.STORE_NAME),
     }  # fmt: skip
     return found | {name: value for name, value in conditions.variables.items() if name in RECORDED_VARIABLES}
+
+
+def _stubs(folder: Path) -> Path:
+    """Write commands that stand before those which install: what a cell installs would land in the user's Python."""
+    folder.mkdir(parents=True)
+    for name in _INSTALLERS:
+        path = folder / name
+        path.write_text(
+            f"#!/bin/sh\necho '{name}: a replay installs nothing; its environment was rebuilt from the lock.'\n"
+        )
+        path.chmod(0o755)
+    return folder
 
 
 def _configure(
