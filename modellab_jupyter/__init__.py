@@ -43,8 +43,7 @@ if TYPE_CHECKING:
         StoreNewerError,
         StoreUnreadableError,
     )
-    from modellab_jupyter.repro.pack import repro_pack
-    from modellab_jupyter.repro.verify import verify_pack
+    from modellab_jupyter.packs import repro_pack, reproduce, verify_pack
     from modellab_jupyter.session import configure
     from modellab_jupyter.templates import train
     from modellab_jupyter.tracking import Run, start_run
@@ -63,8 +62,7 @@ _HOMES = {
         "DamagedError", "InputError", "ModelLabError", "NoActiveRunError", "NotFoundError", "StoreBusyError",
         "StoreError", "StoreNewerError", "StoreUnreadableError",
     ),
-    "repro.pack": ("repro_pack",),
-    "repro.verify": ("verify_pack",),
+    "packs": ("repro_pack", "reproduce", "verify_pack"),
     "session": ("configure",),
     "templates": ("train",),
     "tracking": ("Run", "start_run"),
@@ -107,6 +105,7 @@ __all__ = [
     "log_params",
     "projects",
     "repro_pack",
+    "reproduce",
     "runs",
     "set_note",
     "set_tags",

@@ -1,0 +1,235 @@
+"""A pack that lies extracted in a folder -> values; every surprise in it is one sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from modellab_jupyter.errors import DamagedError
+from modellab_jupyter.repro.comparing import number
+from modellab_jupyter.repro.records import Execution
+
+REPLAY: Final = "replay.ipynb"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell to run; `order` and `outcome` where it is one that was recorded."""
+
+    source: str
+    cell_id: str | None = None
+    order: int | None = None
+    outcome: str = "ok"
+    error: str | None = None
+    duration: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that the run read: a line of ``data/index.json``."""
+
+    path: str
+    digest: str | None
+    size: int
+    member: str | None
+    left_out: str | None
+    found_by: str
+    orders: tuple[int, ...] = ()
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it lay outside the folder of the notebook or script."""
+        return PurePosixPath(self.path).is_absolute() or self.path[1:2] == ":"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What a pack holds that a replay needs.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+        What ran, in order; empty for a script.
+    notebook : tuple of Cell or None
+        The code cells of the notebook as it was saved.
+    script : str or None
+        The name of the script in ``code/``.
+    """
+
+    folder: Path
+    pack_id: str
+    executions: tuple[Execution, ...]
+    cells: tuple[Cell, ...]
+    notebook: tuple[Cell, ...] | None
+    notebook_name: str | None
+    script: str | None
+    environment: dict[str, Any]
+    platform: dict[str, Any]
+    data: tuple[Wanted, ...]
+    rng: dict[str, Any]
+    run: dict[str, Any]
+    metrics: dict[str, dict[str, Any]]
+
+    @property
+    def lock(self) -> Path:
+        """The hashed list that the environment is rebuilt from."""
+        return self.folder / "env" / "requirements.lock"
+
+    @property
+    def sources(self) -> str:
+        """All code of the run as one text, to look for what it uses."""
+        parts = [cell.source for cell in (*self.cells, *(self.notebook or ()))]
+        code = self.folder / "code"
+        parts += [path.read_text("utf-8", "replace") for path in sorted(code.rglob("*.py")) if path.is_file()]
+        return "\n".join(parts)
+
+
+@contextmanager
+def _reading(member: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = f"{type(error).__name__}: {error}"[:120]
+        raise DamagedError(f"the pack's {member} cannot be read ({said}); ask for the pack again.") from error
+
+
+def _json(folder: Path, member: str, read: Callable[[Any], Any] = lambda value: value) -> Any:
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is not strict JSON")
+
+    with _reading(member):
+        return read(json.loads((folder / member).read_text("utf-8"), parse_constant=refuse))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"an object was expected, found {type(value).__name__}")
+    return value
+
+
+def read(folder: Path) -> Unpacked:
+    """Return what a pack's folder holds.
+
+    Raises
+    ------
+    DamagedError
+        A file that a replay needs is missing or is not what it must be.
+    """
+    with _reading("manifest.sha256"):
+        pack_id = hashlib.sha256((folder / "manifest.sha256").read_bytes()).hexdigest()
+    told = _json(folder, "metrics.json", _mapping)
+    with _reading("metrics.json"):
+        run, metrics = _mapping(told["run"]), {str(k): _mapping(v) for k, v in _mapping(told["metrics"]).items()}
+        for metric in metrics.values():
+            _checked(metric)
+    with _reading("code/executions.jsonl"):
+        path = folder / "code" / "executions.jsonl"
+        lines = path.read_text("utf-8").split("\n") if path.exists() else []
+        executions = tuple(Execution(**json.loads(line)) for line in lines if line.strip())
+    names = sorted(path.name for path in (folder / "code").glob("*") if path.is_file())
+    notebooks = [name for name in names if name.endswith(".ipynb") and name != REPLAY]
+    scripts = [name for name in names if name.endswith(".py")]
+    cells = _cells(folder, REPLAY, executions) if REPLAY in names else ()
+    if not cells and not scripts:
+        raise DamagedError("the pack holds neither cells nor a script to run; pack the run again.")
+    return Unpacked(
+        folder=folder,
+        pack_id=pack_id,
+        executions=executions,
+        cells=cells,
+        notebook=_cells(folder, notebooks[0], ()) if notebooks else None,
+        notebook_name=notebooks[0] if notebooks else None,
+        script=scripts[0] if scripts and not cells else None,
+        environment=_json(folder, "env/environment.json", _mapping),
+        platform=_json(folder, "env/platform.json", _mapping),
+        data=_json(folder, "data/index.json", lambda rows: tuple(map(_wanted, rows))),
+        rng=_json(folder, "state/rng.json", _mapping),
+        run=run,
+        metrics=metrics,
+    )
+
+
+def _checked(metric: dict[str, Any]) -> None:
+    """Raise where a metric holds what is no number or its series has two lengths."""
+    series = _mapping(metric.get("series") or {})
+    steps, values = series.get("steps") or [], series.get("values") or []
+    for value in (*values, metric.get("last"), metric.get("low"), metric.get("high")):
+        number(value)
+    if len(steps) != len(values):
+        raise ValueError(f"a series has {len(steps)} steps and {len(values)} values")
+
+
+def _wanted(row: Any) -> Wanted:
+    row = _mapping(row)
+    path, member = str(row["path"]), row.get("member")
+    wanted = Wanted(
+        path, row.get("sha256"), int(row.get("size") or 0), member, row.get("left_out"),
+        str(row.get("found_by") or "open"), tuple(map(int, row.get("orders") or ())),
+    )  # fmt: skip
+    for name in (member, None if wanted.absolute else path):
+        if name is not None and (
+            PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name
+        ):
+            raise ValueError(f"{name!r} leads out of the folder")
+    if member is not None and not member.startswith("data/"):
+        raise ValueError(f"{member!r} does not lie in data/")
+    return wanted
+
+
+def _cells(folder: Path, name: str, executions: tuple[Execution, ...]) -> tuple[Cell, ...]:
+    import nbformat
+
+    member = f"code/{name}"
+    known = {execution.order: execution for execution in executions}
+    with _reading(member):
+        try:
+            notebook: Any = nbformat.reads((folder / member).read_text("utf-8"), as_version=4)
+        except Exception as error:  # nbformat raises errors of its own and of jsonschema
+            raise ValueError(str(error).partition("\n")[0]) from error
+        found = []
+        for cell in notebook["cells"]:
+            if cell["cell_type"] != "code" or not cell["source"].strip():
+                continue
+            mark = cell.get("metadata", {}).get("modellab") or {}
+            order = mark.get("order")
+            told = None if order is None else known.get(order)
+            found.append(
+                Cell(
+                    source=cell["source"],
+                    cell_id=cell.get("id"),
+                    order=order,
+                    outcome=str(mark.get("outcome", "ok")),
+                    error=told.error if told else None,
+                    duration=told.duration if told else None,
+                )
+            )
+        return tuple(found)
+
+
+def damage(folder: Path) -> list[dict[str, Any]]:
+    """Return what differs from the manifest: rows of ``member``, ``recorded`` and ``found`` digests (None: absent)."""
+    with _reading("manifest.sha256"):
+        lines = (folder / "manifest.sha256").read_text("utf-8").splitlines()
+        said = {line.partition("  ")[2]: line.partition("  ")[0] for line in lines if line}
+    there = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.sha256"
+    }
+    rows = []
+    for name in sorted(said.keys() | there.keys()):
+        found = digest(there[name]) if name in there else None
+        if found != said.get(name):
+            rows.append({"member": name, "recorded": said.get(name), "found": found})
+    return rows
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,67 @@
+"""Verdicts in words, as JSON, and as exit codes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import get_args, get_type_hints
+
+import pytest
+
+from modellab_jupyter.repro import words
+from modellab_jupyter.repro.records import Cause, HiddenState, Level, Verdict
+
+CONCLUSIONS = get_args(get_type_hints(Verdict)["conclusion"])
+
+
+def verdict(conclusion: str = "differs") -> Verdict:
+    rows = [{"metric": f"m{n}", "recorded": 0.5, "found": math.nan, "level": "differs"} for n in range(9)]
+    return Verdict(
+        "ab" * 32,
+        {"name": "rf <script>"},
+        conclusion,  # type: ignore[arg-type]
+        (
+            Level("manifest", holds=True, sentence="every file is what the manifest says."),
+            Level("metrics", holds=False, sentence="9 different.", rows=rows),
+            Level("notebook", holds=None, sentence="not asked."),
+        ),
+        (
+            Cause("clock", confirmed=True, sentence="m0 differs because of the clock."),
+            Cause("x", confirmed=False, sentence="m1 differs: cause not established."),
+        ),
+        (HiddenState("deleted", "x", 3, 1, "x comes from a deleted cell."),),
+        {"replay": 1.25},
+    )
+
+
+def test_a_verdict_is_read_from_top_to_bottom() -> None:
+    """The conclusion stands first, each level has one line and its mark, rows are few, causes are told apart."""
+    lines = words.text(verdict()).splitlines()
+    assert lines[0] == "rf <script>: not reproduced: metrics differ"
+    assert [line.strip()[0] for line in lines[1:3]] == ["✓", "✗"]
+    assert lines[3:9] == [f"      m{n}: 0.5 → nan  (differs)" for n in range(5)] + ["      and 4 more"]
+    assert lines[9].split() == ["?", "notebook", "not", "asked."]
+    assert lines[10:] == [
+        "Confirmed, by a replay that changed this alone:", "  - m0 differs because of the clock.", "Not confirmed:",
+        "  - m1 differs: cause not established.", "Hidden state:", "  - x comes from a deleted cell.",
+        "Took replay 1.2 s.",
+    ]  # fmt: skip
+
+
+def test_json_is_strict_and_whole() -> None:
+    """Everything of a verdict is in its JSON, which has a schema and no NaN."""
+    told = json.loads(words.as_json(verdict()), parse_constant=lambda word: pytest.fail(word))
+    assert (told["schema"], told["conclusion"], told["exit_code"]) == ("modellab.verdict/1", "differs", 1)
+    assert told["levels"][1]["rows"][0]["found"] == "NaN"
+    assert told["causes"][0] == {"factor": "clock", "confirmed": True, "sentence": "m0 differs because of the clock."}
+    assert told["hidden"][0]["name"] == "x"
+
+
+@pytest.mark.parametrize("conclusion", CONCLUSIONS)
+def test_every_conclusion_has_words_and_a_code(conclusion: str) -> None:
+    """Success is intact, exact and equal alone; unknown is not failure; all others are."""
+    code = words.exit_code(verdict(conclusion))
+    assert code == {"intact": 0, "exact": 0, "equal": 0, "unknown": 2}.get(conclusion, 1)
+    assert ("reproduced:" in words.text(verdict(conclusion)).replace("not reproduced:", "")) == (
+        conclusion in {"exact", "equal"}
+    )
