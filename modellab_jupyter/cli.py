@@ -336,9 +336,10 @@ def _compact(args: argparse.Namespace) -> int:
 def _repro(args: argparse.Namespace) -> int:
     """Write a run to a ZIP that can be rebuilt, run again and compared anywhere."""
     from modellab_jupyter import packs
+    from modellab_jupyter.repro.records import MAX_DATA
 
     _configure(args, reads=True)
-    size = packs.MAX_DATA if args.max_data is None else args.max_data * 1_000_000
+    size = MAX_DATA if args.max_data is None else args.max_data << 20
     print(packs.repro_pack(args.run, args.to, max_data=size))
     return 0
 

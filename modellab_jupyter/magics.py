@@ -434,8 +434,9 @@ class ModelLabMagics(Magics):
     def repro(self, args: argparse.Namespace) -> Any:
         """Write a run to a ZIP that can be rebuilt, run again and compared anywhere."""
         from modellab_jupyter import packs
+        from modellab_jupyter.repro.records import MAX_DATA
 
-        size = packs.MAX_DATA if args.max_data is None else args.max_data * 1_000_000
+        size = MAX_DATA if args.max_data is None else args.max_data << 20
         pack = packs.repro_pack(self._run_id(args.run), self._text(args.to), max_data=size)
         print(pack)
         if self._is_notebook():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modellab_jupyter import journal, schema, session
 from modellab_jupyter.errors import InputError, NotFoundError, StoreError
+from modellab_jupyter.repro.records import MAX_DATA
 from modellab_jupyter.schema import RunRecord
 from modellab_jupyter.tracking import Run
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from modellab_jupyter.repro.pack import Pack
     from modellab_jupyter.repro.records import Verdict
     from modellab_jupyter.widgets.saved import Page
-
-MAX_DATA = 100 * 1000 * 1000  # bytes of data files that a pack takes along
 
 
 def repro_pack(
@@ -49,8 +48,9 @@ def repro_pack(
     """
     from modellab_jupyter.repro.pack import repro_pack as make
 
-    pack = make(run_id_of(run), path, max_data=max_data)
-    _keep(pack.run_id, pack.id, "made", pack.path, None)
+    run_id = run_id_of(run)
+    pack = make(run_id, path, max_data=max_data)
+    _keep(run_id, pack.id, "made", pack.path, None)
     return pack
 
 

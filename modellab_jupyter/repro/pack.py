@@ -19,10 +19,9 @@ from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError
 from modellab_jupyter.progress import Step, steps
 from modellab_jupyter.repro import archive, crate, lock, secrets
-from modellab_jupyter.repro.records import FileRead, Recorded
+from modellab_jupyter.repro.records import MAX_DATA, FileRead, Recorded
 from modellab_jupyter.repro.wheels import canonical
 
-MAX_DATA: Final = 100 << 20  # bytes of all data files together
 MODULE_CAP: Final = 20 << 20  # bytes of one local module
 TABLES: Final = {".csv", ".tsv", ".tab", ".parquet", ".arrow", ".feather", ".npy", ".npz", ".h5", ".svm", ".libsvm"}
 """Files of rows: a column called ``password`` in them is no secret of the run."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+MAX_DATA: Final = 100 << 20  # bytes of data files that a pack takes along
 Outcome = Literal["ok", "error", "interrupted", "unknown"]
 
 
