@@ -444,6 +444,7 @@ class Session:
         pause = SHARE_SOON if shared else BEAT_EVERY
         while not stop.wait(pause):
             pause = SHARE_EVERY if shared else BEAT_EVERY
+            self.reads.look()
             for run in [run for run in self.active if run.is_own]:
                 with suppress(OSError):  # kept in memory; the next log call says it, in the user's own thread
                     self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
