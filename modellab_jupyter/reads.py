@@ -29,6 +29,7 @@ AT_ONCE = 4 << 20  # bytes of a file that is hashed on the spot, since the proce
 MEMBERS = 10_000  # files of a folder or a pattern that are looked at
 LONGEST = 1024  # letters of a text that may name a file
 KNOWN = 100_000  # digests that are remembered
+AT_MOST = 1_000  # files of one record
 CHUNK = 1 << 20
 _WRITES = os.O_WRONLY | os.O_RDWR
 _DATABASES = (".duckdb", ".db", ".sqlite", ".sqlite3", ".db3", ".gpkg")
@@ -141,6 +142,7 @@ class Reads:
         """Listen no longer; what was seen is still recorded."""
         if _Hook.listener is self:
             _Hook.listener = None
+            imports.forget()
         self._queue.append(None)
         self._wake.set()
 
@@ -149,15 +151,15 @@ class Reads:
         self._seen.clear()
         self._quiet = time.monotonic() + PATIENCE
 
-    def over(self, source: str | None, position: int) -> None:
-        """Look, now that there is time, at what was read, and at the files that the text of a cell names."""
-        if source is not None:
-            try:
-                folder = os.getcwd()  # noqa: PTH109
-            except OSError:  # somebody removed it
-                folder = self.folder
-            self._put((source, position, folder))
-        self.look()
+    def over(self, source: str, position: int, *, idle: bool) -> None:
+        """Look at what a cell that is over read and at the files that its text names; at once where all is `idle`."""
+        try:
+            folder = os.getcwd()  # noqa: PTH109
+        except OSError:  # somebody removed it
+            folder = self.folder
+        self._put((source, position, folder))
+        if idle:
+            self.look()
 
     def look(self) -> None:
         """Have the thread look now at what was read."""
@@ -168,6 +170,7 @@ class Reads:
     def settle(self, seconds: float) -> bool:
         """Wait until what was read so far is recorded, at most `seconds`; tell whether it is."""
         if self._thread is None or not self._thread.is_alive():
+            self._batch()
             return True
         done = threading.Event()
         self._queue.append(done)
@@ -253,7 +256,8 @@ class Reads:
             self._wake.set()
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="modellab-reads", daemon=True)
-            self._thread.start()
+            with suppress(RuntimeError):  # the process ends, and whoever ends it settles
+                self._thread.start()
 
     def _writes(self, path: str, *, truncates: bool, reads: bool) -> None:
         path = os.path.abspath(path)  # noqa: PTH100
@@ -283,38 +287,46 @@ class Reads:
     # -- what becomes of it: on a thread ---------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
+        goes_on = True
+        while goes_on:
             self._wake.wait()
             self._wake.clear()
-            items: list[Any] = []
-            with suppress(IndexError):  # there is no more
-                while True:
-                    items.append(self._queue.popleft())
-            found: dict[int, list[schema.FileSeen]] = {}
-            code = _sources() if any(isinstance(i, _Opened) and i.path.endswith(".py") for i in items) else set()
-            for item in items:
-                with suppress(Exception):  # one file that cannot be told leaves the others
-                    if isinstance(item, _Opened):
-                        if item.found_by == "open" and item.path in code:  # it was imported
-                            continue
-                        found.setdefault(item.position, []).append(self._told(item))
-                    elif isinstance(item, tuple):
-                        there = found.setdefault(item[1], [])
-                        known = {file.path for file in there}
-                        there += [self._told(one) for one in self._named(*item) if one.path not in known]
-            for position, files in found.items():
-                if files:
-                    with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
-                        self.write(
-                            schema.FilesRead(
-                                time=time.time_ns(), session_id=self._session_id, position=position, files=files
-                            )
+            goes_on = self._batch()
+
+    def _batch(self) -> bool:
+        """Record what waits; False where that was the end."""
+        items: list[Any] = []
+        with suppress(IndexError):  # there is no more
+            while True:
+                items.append(self._queue.popleft())
+        found: dict[int, list[schema.FileSeen]] = {}
+        code = _sources() if any(isinstance(i, _Opened) and i.path.endswith(".py") for i in items) else set()
+        for item in items:
+            with suppress(Exception):  # one file that cannot be told leaves the others
+                if isinstance(item, _Opened):
+                    if item.found_by == "open" and item.path in code:  # it was imported
+                        continue
+                    found.setdefault(item.position, []).append(self._told(item))
+                elif isinstance(item, tuple):
+                    there = found.setdefault(item[1], [])
+                    known = {file.path for file in there}
+                    there += [self._told(one) for one in self._named(*item) if one.path not in known]
+        for position, files in found.items():
+            for start in range(0, len(files), AT_MOST):
+                with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
+                    self.write(
+                        schema.FilesRead(
+                            time=time.time_ns(), session_id=self._session_id, position=position,
+                            files=files[start : start + AT_MOST],
                         )
-            for item in items:
-                if isinstance(item, threading.Event):
-                    item.set()
-            if None in items:
-                return
+                    )  # fmt: skip
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+        return None not in items
+
+    def _forked(self) -> None:
+        self._queue, self._wake, self._thread = deque(), threading.Event(), None
 
     def _told(self, opened: _Opened) -> schema.FileSeen:
         key = opened[:4]
@@ -592,6 +604,8 @@ def _wrapper(function: Any, reader: _Reader) -> Any:
 
 def _after_fork() -> None:
     """Leave a forked child alone: the thread that would look at files is its parent's."""
+    if _Hook.listener is not None:
+        _Hook.listener._forked()  # noqa: SLF001 - the same module
     _Hook.listener = None
 
 

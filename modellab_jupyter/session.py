@@ -436,7 +436,7 @@ class Session:
         """Record a cell that is over, and what it drew."""
         self.randomness.flush()
         self.capture(cell)
-        self.reads.over(cell.source, cell.position)
+        self.reads.over(cell.source, cell.position, idle=cell.parent is None)
 
     def _beats(self, stop: threading.Event) -> None:
         """Say that the runs of this process are alive, in the journal and so in a store that others share."""
@@ -507,6 +507,7 @@ def _after_fork() -> None:
     _Guard.lock = threading.RLock()
     if _session is not None:
         _session._stop = threading.Event()  # noqa: SLF001 - the same module
+        _session._capturing = threading.Lock()  # noqa: SLF001 - the same module
         _session.unwatch()
         _session._unwatch()  # noqa: SLF001 - the same module
 
