@@ -87,18 +87,19 @@ class Randomness:
             generator.randbits = generator.randbits.__wrapped__
 
     def note(self, moment: Literal["load", "numpy", "run"]) -> None:
-        """Record the states as they are now, unless they are those recorded last."""
-        if self._states >= STATES:
-            return
+        """Record the states as they are now; those that are the last ones again without their words."""
         states = _python(), _numpy()
-        if states == self._last:
+        new = states != self._last
+        if new and self._states >= STATES:
             return
-        self._last = states
-        self._states += 1
+        if new:
+            self._last = states
+            self._states += 1
+        python, numpy = states if new else (None, None)
         self.write(
             schema.RandomSeen(
                 time=time.time_ns(), session_id=self._session_id, position=self._now(), moment=moment,
-                python=states[0], numpy=states[1],
+                python=python, numpy=numpy,
             )
         )  # fmt: skip
 
@@ -208,6 +209,8 @@ def numpy_state(value: Any) -> Any:
 
 def _after_fork() -> None:
     """Leave a forked child alone: its draws are of no cell."""
+    if _Tap.listener is not None:
+        _Tap.listener._lock = threading.RLock()  # noqa: SLF001 - the same module
     _Tap.listener = None
 
 

@@ -6,7 +6,6 @@ where the file is then still the one that was opened. What the process wrote its
 
 from __future__ import annotations
 
-import ast
 import functools
 import glob
 import os
@@ -17,25 +16,26 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from queue import Empty, SimpleQueue
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from modellab_jupyter import imports, schema
 
-PATIENCE = 1.0  # seconds that the thread lets a cell run undisturbed before it reads what the cell read
+PATIENCE = 1.0  # seconds that a cell runs undisturbed; what it reads then waits for its end, or for what it reads later
 AT_ONCE = 4 << 20  # bytes of a file that is hashed on the spot, since the process is about to write to it
 MEMBERS = 10_000  # files of a folder or a pattern that are looked at
 LONGEST = 1024  # letters of a text that may name a file
 KNOWN = 100_000  # digests that are remembered
+AT_MOST = 1_000  # files of one record
 CHUNK = 1 << 20
 _WRITES = os.O_WRONLY | os.O_RDWR
 _DATABASES = (".duckdb", ".db", ".sqlite", ".sqlite3", ".db3", ".gpkg")
 _SKIPPED = (".pyc", ".pyo", ".so", ".pyd", ".dll", ".dylib", ".lock", "-wal", "-shm", "-journal", ".wal")
 _ELSEWHERE = re.compile(r"[a-zA-Z][\w+.-]+://|data:")
-_TEXT = re.compile(r"""(['"])((?:(?!\1)[^\n\\]|\\.){1,1024}?)\1""")
+_TEXT = re.compile(r"""'([^'\n]{1,1024})'|"([^"\n]{1,1024})\"""")
 _PATTERN = re.compile(r"[*?\[]")
 _HASH = "import hashlib,sys;print(hashlib.file_digest(open(sys.argv[1],'rb'),'sha256').hexdigest())"
 
@@ -112,8 +112,9 @@ class Reads:
         self._locked: set[str] = set()  # databases that this process may hold a lock on
         self._waiting: dict[str, _Opened] = {}  # opened and not hashed, by path
         self._early: dict[_Opened, str | None] = {}  # hashed before the process wrote to it
-        self._queue: SimpleQueue[Any] = SimpleQueue()
-        self._idle = threading.Event()
+        self._queue: deque[Any] = deque()
+        self._wake = threading.Event()  # a thread that wakes up costs whoever computes more than all the rest
+        self._quiet: float = 0  # until when nobody is woken
         self._thread: threading.Thread | None = None
         self._digests: dict[tuple[str, int, int, int], str | None] = {}
         self._modules: dict[str, _Opened] = {}
@@ -141,32 +142,39 @@ class Reads:
         """Listen no longer; what was seen is still recorded."""
         if _Hook.listener is self:
             _Hook.listener = None
-        self._idle.set()
-        if self._thread is not None:
-            self._queue.put(None)
+            imports.forget()
+        self._queue.append(None)
+        self._wake.set()
 
     def begin(self) -> None:
         """Something begins to run: a file that it reads is seen again."""
         self._seen.clear()
-        self._idle.clear()
+        self._quiet = time.monotonic() + PATIENCE
 
-    def over(self, source: str | None, position: int) -> None:
-        """Look, now that there is time, at what was read, and at the files that the text of a cell names."""
-        if source is not None:
-            try:
-                folder = os.getcwd()  # noqa: PTH109
-            except OSError:  # somebody removed it
-                folder = self.folder
-            self._put((source, position, folder))
-        self._idle.set()
+    def over(self, source: str, position: int, *, idle: bool) -> None:
+        """Look at what a cell that is over read and at the files that its text names; at once where all is `idle`."""
+        try:
+            folder = os.getcwd()  # noqa: PTH109
+        except OSError:  # somebody removed it
+            folder = self.folder
+        self._put((source, position, folder))
+        if idle:
+            self.look()
+
+    def look(self) -> None:
+        """Have the thread look now at what was read."""
+        self._quiet = 0
+        if self._queue:
+            self._wake.set()
 
     def settle(self, seconds: float) -> bool:
         """Wait until what was read so far is recorded, at most `seconds`; tell whether it is."""
         if self._thread is None or not self._thread.is_alive():
+            self._batch()
             return True
         done = threading.Event()
-        self._idle.set()
-        self._queue.put(done)
+        self._queue.append(done)
+        self._wake.set()
         return done.wait(seconds)
 
     # -- what is seen: on the user's thread, within microseconds ---------------------------------
@@ -229,8 +237,9 @@ class Reads:
         there = os.stat(path)  # noqa: PTH116 - what is not there raises, which nobody sees
         if not stat.S_ISREG(there.st_mode):
             return
-        if path[:1] != os.sep or ".." in path:
-            path = os.path.abspath(path)  # noqa: PTH100
+        if path[:1] != os.sep or "./" in path:  # joining is half the work of making it absolute
+            plain = "./" not in path and os.sep == "/"
+            path = f"{os.getcwd()}/{path}" if plain else os.path.abspath(path)  # noqa: PTH100, PTH109
         if path.startswith(self._off):
             return
         if path in self._written or path.endswith(_SKIPPED) or "__pycache__" in path:
@@ -242,10 +251,13 @@ class Reads:
         self._put(opened)
 
     def _put(self, item: Any) -> None:
-        self._queue.put(item)
+        self._queue.append(item)
+        if self._quiet < time.monotonic():
+            self._wake.set()
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="modellab-reads", daemon=True)
-            self._thread.start()
+            with suppress(RuntimeError):  # the process ends, and whoever ends it settles
+                self._thread.start()
 
     def _writes(self, path: str, *, truncates: bool, reads: bool) -> None:
         path = os.path.abspath(path)  # noqa: PTH100
@@ -275,37 +287,46 @@ class Reads:
     # -- what becomes of it: on a thread ---------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            items = [self._queue.get()]
-            self._idle.wait(PATIENCE)
-            with suppress(Empty):
-                while True:
-                    items.append(self._queue.get_nowait())
-            found: dict[int, list[schema.FileSeen]] = {}
-            code = _sources() if any(isinstance(i, _Opened) and i.path.endswith(".py") for i in items) else set()
-            for item in items:
-                with suppress(Exception):  # one file that cannot be told leaves the others
-                    if isinstance(item, _Opened):
-                        if item.found_by == "open" and item.path in code:  # it was imported
-                            continue
-                        found.setdefault(item.position, []).append(self._told(item))
-                    elif isinstance(item, tuple):
-                        there = found.setdefault(item[1], [])
-                        known = {file.path for file in there}
-                        there += [self._told(one) for one in self._named(*item) if one.path not in known]
-            for position, files in found.items():
-                if files:
-                    with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
-                        self.write(
-                            schema.FilesRead(
-                                time=time.time_ns(), session_id=self._session_id, position=position, files=files
-                            )
+        goes_on = True
+        while goes_on:
+            self._wake.wait()
+            self._wake.clear()
+            goes_on = self._batch()
+
+    def _batch(self) -> bool:
+        """Record what waits; False where that was the end."""
+        items: list[Any] = []
+        with suppress(IndexError):  # there is no more
+            while True:
+                items.append(self._queue.popleft())
+        found: dict[int, list[schema.FileSeen]] = {}
+        code = _sources() if any(isinstance(i, _Opened) and i.path.endswith(".py") for i in items) else set()
+        for item in items:
+            with suppress(Exception):  # one file that cannot be told leaves the others
+                if isinstance(item, _Opened):
+                    if item.found_by == "open" and item.path in code:  # it was imported
+                        continue
+                    found.setdefault(item.position, []).append(self._told(item))
+                elif isinstance(item, tuple):
+                    there = found.setdefault(item[1], [])
+                    known = {file.path for file in there}
+                    there += [self._told(one) for one in self._named(*item) if one.path not in known]
+        for position, files in found.items():
+            for start in range(0, len(files), AT_MOST):
+                with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
+                    self.write(
+                        schema.FilesRead(
+                            time=time.time_ns(), session_id=self._session_id, position=position,
+                            files=files[start : start + AT_MOST],
                         )
-            for item in items:
-                if isinstance(item, threading.Event):
-                    item.set()
-            if None in items:
-                return
+                    )  # fmt: skip
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+        return None not in items
+
+    def _forked(self) -> None:
+        self._queue, self._wake, self._thread = deque(), threading.Event(), None
 
     def _told(self, opened: _Opened) -> schema.FileSeen:
         key = opened[:4]
@@ -323,13 +344,10 @@ class Reads:
 
     def _named(self, source: str, position: int, folder: str) -> Iterator[_Opened]:
         """Yield the files that texts of a cell name and that were there before it."""
-        for named in dict.fromkeys(found[1] for found in _TEXT.findall(source)):
-            text = str(named)
+        for text in dict.fromkeys(one or other for one, other in _TEXT.findall(source)):
             if not ("." in text or "/" in text) or _ELSEWHERE.match(text):
                 continue
-            with suppress(OSError, ValueError, SyntaxError):
-                if "\\" in text:
-                    text = str(ast.literal_eval(f'"{text}"'))
+            with suppress(OSError, ValueError):
                 path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))  # noqa: PTH100, PTH111, PTH118
                 there = os.stat(path)  # noqa: PTH116
                 if (
@@ -461,7 +479,7 @@ def _sql(listener: Reads, query: Any, found_by: str, bound: Any) -> None:
     if not ("'" in query or '"' in query):
         return
     for found in _TEXT.finditer(query):
-        text = found[2]
+        text = found[1] or found[2]
         if not ("." in text or "/" in text or "*" in text):
             continue
         before = query[: found.start()].rstrip()[-16:].upper()
@@ -586,6 +604,8 @@ def _wrapper(function: Any, reader: _Reader) -> Any:
 
 def _after_fork() -> None:
     """Leave a forked child alone: the thread that would look at files is its parent's."""
+    if _Hook.listener is not None:
+        _Hook.listener._forked()  # noqa: SLF001 - the same module
     _Hook.listener = None
 
 

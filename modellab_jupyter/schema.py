@@ -273,7 +273,8 @@ class RandomSeen(Event, frozen=True, kw_only=True, tag="random"):
     """The state of the global generators at a moment of the cell `position`.
 
     `python` has ``version``, ``state`` (base64 of 625 little-endian words of 32 bits) and ``gauss``; `numpy` what
-    ``numpy.random.get_state(legacy=False)`` says, arrays as base64 of their bytes and large integers as texts.
+    ``numpy.random.get_state(legacy=False)`` says, arrays as base64 of their bytes and large integers as texts. Both are
+    None where they are those of the event before.
     """
 
     session_id: str

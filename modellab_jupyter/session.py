@@ -452,7 +452,7 @@ class Session:
         """Record a cell that is over, and what it drew."""
         self.randomness.flush()
         self.capture(cell)
-        self.reads.over(cell.source, cell.position)
+        self.reads.over(cell.source, cell.position, idle=cell.parent is None)
 
     def _beats(self, stop: threading.Event) -> None:
         """Say that the runs of this process are alive, in the journal and so in a store that others share."""
@@ -460,6 +460,7 @@ class Session:
         pause = SHARE_SOON if shared else BEAT_EVERY
         while not stop.wait(pause):
             pause = SHARE_EVERY if shared else BEAT_EVERY
+            self.reads.look()
             for run in [run for run in self.active if run.is_own]:
                 with suppress(OSError):  # kept in memory; the next log call says it, in the user's own thread
                     self.journal.append(schema.Beat(time=time.time_ns(), run_id=run.id))
@@ -522,6 +523,7 @@ def _after_fork() -> None:
     _Guard.lock = threading.RLock()
     if _session is not None:
         _session._stop = threading.Event()  # noqa: SLF001 - the same module
+        _session._capturing = threading.Lock()  # noqa: SLF001 - the same module
         _session.unwatch()
         _session._unwatch()  # noqa: SLF001 - the same module
 

@@ -459,7 +459,7 @@ class Run:
             content = environment.capture()
             self._session.warm()
             digest = environment.digest(content)
-            git = environment.git()
+            git = environment.git(self._folder())
             self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
             self._record(
                 schema.RunDescribed(
@@ -471,6 +471,11 @@ class Run:
             self._described.set()
         self._surround()
 
+    def _folder(self) -> Path | None:
+        """Return where the run was started; cells may have gone elsewhere since."""
+        folder = Path(self._session.reads.folder)
+        return folder if folder.is_dir() else None
+
     def _surround(self) -> None:
         """Find out what else the run stands on; the run's end does not wait for it."""
         from modellab_jupyter import environment
@@ -478,7 +483,7 @@ class Run:
         owner = self._session
         content = {"distributions": environment.distributions()}
         digest = environment.digest(content)
-        around = environment.checkout()
+        around = environment.checkout(self._folder())
         roots = [one["editable"]["root"] for one in content["distributions"] if one["editable"]]
         details: dict[str, Any] = {
             "editable": [environment.editable(root) for root in dict.fromkeys(roots)],

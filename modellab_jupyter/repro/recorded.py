@@ -60,6 +60,8 @@ def recorded(run: str) -> Recorded:
 
     files, modules = _files(store.read(queries.files_read, run_id), orders, folder, one["datasets"])
     environment = _environment(one["environment"] or {}, around)
+    installed = environment["distributions"]
+    modules = {path: digest for path, digest in modules.items() if not _is_packaged(path, folder, installed)}
     return Recorded(
         run={
             "run_id": run_id,
@@ -70,22 +72,14 @@ def recorded(run: str) -> Recorded:
         notebook=around["notebook"],
         script=around["script"],
         executions=executions,
-        random=tuple(
-            RandomState(
-                row["moment"],
-                where(row),
-                row["python"] and randomness.state(row["python"]),
-                randomness.numpy_state(row["numpy"]),
-            )
-            for row in states
-        ),
+        random=tuple(_states(states, orders)),
         draws=tuple(Draw(where(row), row["source"], row["value"]) for row in draws),
         files=files,
         environment=environment,
         git=_git(around, store),
         params=one["params"],
         metrics=_metrics(store, run_id, one),
-        modules=tuple(path for path in modules if not _is_packaged(path, folder, environment["distributions"])),
+        modules=tuple(modules),
         evaluations=tuple(
             str(store.folder(row["folder"]))
             for row in reversed(store.read(queries.evaluations, run_ids=[run_id]).to_pylist())
@@ -131,6 +125,17 @@ def notebook_path(known: Recorded) -> Path | None:
     given = Path(known.notebook)
     places = [given] if given.is_absolute() else [Path(known.folder) / given, Path(known.folder) / given.name]
     return next((place for place in places if place.is_file()), None)
+
+
+def _states(rows: Sequence[dict[str, Any]], orders: dict[tuple[str, int], int]) -> Iterator[RandomState]:
+    """Yield the states, each with its words; a row without any has those of the row before."""
+    last: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {}
+    for row in rows:
+        kernel = row["session_id"]
+        if row["python"] is not None:
+            last[kernel] = randomness.state(row["python"]), randomness.numpy_state(row["numpy"])
+        if kernel in last:
+            yield RandomState(row["moment"], orders.get((kernel, row["position"]), 0), *last[kernel])
 
 
 def _executions(rows: Sequence[dict[str, Any]]) -> tuple[tuple[Execution, ...], dict[tuple[str, int], int]]:

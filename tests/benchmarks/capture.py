@@ -95,7 +95,7 @@ def cost(call, n=20000):
 flags = os.O_RDONLY
 prefix = sys.prefix + "/lib/x.py"
 def fresh():
-    inside._seen.clear()
+    inside.begin()
     for name in names:
         audit("open", name, "r", flags)
 found = {"other": cost(lambda: audit("x.y", 1)), "package": cost(lambda: audit("open", prefix, "r", flags)),

@@ -125,8 +125,8 @@ def test_what_was_captured_is_found_elsewhere(place: str, tmp_path: Path, monkey
         ("in.txt", hashlib.sha256(b"other").hexdigest(), (2,))
     ]
     assert [(one.source, one.order, len(one.value)) for one in known.draws] == [("random", 2, 64)]
-    assert {one.moment for one in known.random} >= {"run"}
-    assert len(known.random[0].python["state"]) == 625
+    assert [one.moment for one in known.random if one.moment != "numpy"] == ["load", "run"]
+    assert {len(one.python["state"]) for one in known.random} == {625}
     assert (known.git.dirty, known.git.remote, known.folder) == (True, "https://h/r", str(tmp_path))
     assert b"+other" in known.git.diff
     assert len(known.environment["distributions"]) == len(known.environment["packages"])
