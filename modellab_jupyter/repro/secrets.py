@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import functools
 import json
 import math
 import re
 import urllib.parse
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,7 +74,7 @@ _TOKENS: Final = (
     Rule("Anthropic key", ("sk-ant-",), _B + r"sk-ant-[A-Za-z0-9_-]{20,}"),
     Rule("OpenRouter key", ("sk-or-",), _B + r"sk-or-(?:v\d-)?[A-Za-z0-9]{32,}"),
     Rule("OpenAI key", ("sk-",),
-         _B + r"sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,}"),
+         _B + r"sk-(?=[\w-]{0,200}[0-9])(?=[\w-]{0,200}[A-Z])[A-Za-z0-9_-]{20,300}(?![\w-]{100})"),
     Rule("API key", ("sk-",), _B + r"sk-(?:[a-z]{2,8}-)?(?=[0-9a-f]*[0-9])[0-9a-f]{32,}(?![A-Za-z0-9_-])"),
     Rule("Hugging Face token", ("hf_", "api_org_"), _B + r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
     Rule("W&B key", ("wandb_v",), _B + r"wandb_v\d_[A-Za-z0-9_]{30,}"),
@@ -129,13 +131,13 @@ _TOKENS: Final = (
     Rule("Mailchimp key", ("-us",), _B + r"[0-9a-f]{32}-us\d{1,2}(?![0-9a-z])"),
     Rule("Kaggle key", ('"username"',), r'"username"[^{}\n]{0,120}"key\\?"\s*:\s*\\?"([0-9a-f]{32})'),
     Rule("private key", ("private key",),
-         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----([\s\S]{16,20000}?)(?=-----END)"),
+         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----((?:(?!-----BEGIN)[\s\S]){16,20000}?)(?=-----END)"),
     Rule("private key", ("private key",),
          r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\s\\]{40,})(?![A-Za-z0-9+/=\s\\]|-----END)"),
     Rule("private key", ("putty-user-key",), r"Private-Lines: \d+\s+([A-Za-z0-9+/=\s]{40,})"),
     Rule("password in an address", ("://",),
-         r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>`]*:(?!\d{1,5}/)([^\s@\"'<>`]+)@(?=[A-Za-z0-9\[{$<])"),
-    Rule("token in an address", ("://",), r"[A-Za-z][A-Za-z0-9+.-]*://((?=[A-Za-z]*\d)[A-Za-z0-9_.~-]{16,})@(?=[A-Za-z0-9\[])"),
+         r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>`]{0,200}:(?!\d{1,5}/)([^\s@\"'<>`]{1,500})@(?=[A-Za-z0-9\[{$<])"),
+    Rule("token in an address", ("://",), r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://((?=[A-Za-z]{0,300}\d)[A-Za-z0-9_.~-]{16,300})@(?=[A-Za-z0-9\[])"),
 )  # fmt: skip
 
 _STRONG = "|".join((
@@ -143,7 +145,9 @@ _STRONG = "|".join((
     r"(?:api|access|account|private|auth|encryption|signing|master|service|license|subscription)[_-]?key",
     r"(?:auth|access|refresh|bearer|api|hf)[_-]?token",
 ))  # fmt: skip
-_NAMES = rf"(?:[\w.-]*?(?:{_STRONG})\d*|[\w.-]*?(?<![A-Za-z])(?:token|pass|pw|cred|auth|pat)\d*)"
+_NAMES = (
+    rf"(?:[\w.-]{{0,60}}?(?:{_STRONG})\d{{0,9}}|[\w.-]{{0,60}}?(?<![A-Za-z])(?:token|pass|pw|cred|auth|pat)\d{{0,9}})"
+)
 _WEAK = re.compile(r"(?:^|[_.\-])(?:token|pass|pw|pat|cred|auth)\d*$", re.IGNORECASE)
 _NAME = re.compile(_NAMES, re.IGNORECASE)
 
@@ -158,23 +162,25 @@ _PLACES: Final = tuple(
     (kind, re.compile("".join(pattern), re.IGNORECASE | re.MULTILINE), lot)
     for kind, lot, *pattern in (
         ("named", False, rf"{_FREE}({_NAMES})\\?[\"']?\]?\s*(?::\s*[\w.\[\]| ]+\s*=|:=|=>?|:)\s*\(?\s*{_OPEN}",
-         r"(\\?[\"'`]{1,3})((?:(?!\2)(?:\\.|[^\n\\]))+?)\2"),
+         r"(\\?[\"'`]{1,3})((?:(?!\2)(?:\\.|[^\n\\])){1,600}?)\2"),
         ("named", False, r"(?:environ|env|setdefault|putenv|set_?secret|set_password|userdata)\W[^\n]{0,40}?",
-         rf"({_NAMES})[\"']\]?\s*,\s*{_OPEN}", r"([\"'])((?:(?!\2)[^\n\\])+?)\2"),
-        ("named", True, rf"{_FREE}((?:[\w.-]*?)(?:secret|token|api[_-]?key|password|passwd|credential)[\w.-]*)",
-         rf"\\?[\"']?\]?\s*(?:==?|:=|=>|:|,|\()\s*{_OPEN}", r"(\\?[\"'])([^\s\"'\\]{16,})\2"),
+         rf"({_NAMES})[\"']\]?\s*,\s*{_OPEN}", r"([\"'])((?:(?!\2)[^\n\\]){1,600}?)\2"),
+        ("named", True, rf"{_FREE}([\w.-]{{0,60}}?(?:secret|token|api[_-]?key|password|passwd|credential)",
+         r"[\w.-]{0,60})",
+         rf"\\?[\"']?\]?\s*(?:==?|:=|=>|:|,|\()\s*{_OPEN}", r"(\\?[\"'])([^\s\"'\\]{16,600})\2"),
         ("named", False, r"^[ \t]*(?:[%!$>#]\s*)?(?:export\s+|%?env\s+|set\s+|setx\s+|ENV\s+)",
          rf"({_NAMES})(\s*=\s*|\s+)([^\s\"';]+)"),
-        ("named", True, rf"(?:^|[\s;\"'])([A-Z][A-Z0-9_]*?(?:{_STRONG}|TOKEN|PASS|PW))(=)({_BARE})(?=[\s\"';\\]|$)"),
+        ("named", True, rf"(?:^|[\s;\"'])([A-Z][A-Z0-9_]{{0,60}}?(?:{_STRONG}|TOKEN|PASS|PW))(=)",
+         rf"({_BARE})(?=[\s\"';\\]|$)"),
         ("named", False, rf"(?:^|[\s\"'])--?({_NAMES})(?:=|\s+)([^\s\"'`,()\[\]\\-][^\s\"'`,()\[\]]*)"),
-        ("password", False, rf"(?:[;?&]|\b{_SITE}\s*=\s*[^\s;,()\"'=]+(?:;|\s+))\s*",
+        ("password", False, rf"(?:[;?&]|\b{_SITE}\s{{0,9}}=\s{{0,9}}[^\s;,()\"'=]{{1,200}}(?:;|\s{{1,9}}))\s{{0,9}}",
          r"(?:password|passwd|pwd)\s*=\s*([^\s;&\"',()]+)"),
         ("password", False, rf"\b(?:password|pwd)\s*=\s*([^\s;&\"',()]+)(?:;|\s+)\s*{_SITE}\s*="),
         ("named", True, rf"^[ \t-]*\\?[\"']?({_NAMES})\\?[\"']?\s*[:=]\s+([^\s\"'`,()\[\]{{}}<>]+)[ \t]*$"),
-        ("named", False, rf"<({_NAMES})>([^<>\s]+)</"),
-        ("password", False, r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S+)"),
-        ("password", False, r"\b(?:curl|wget)\b[^\n]*?\s(?:-u|--user)[ =]*[\"']?[^\s:\"']+:([^\s\"']+)"),
-        ("password", False, r"\bauth\s*=\s*\(\s*[\"'][^\"'\n]*[\"']\s*,\s*[\"']([^\"'\n]+)[\"']\s*\)"),
+        ("named", False, rf"<({_NAMES})>([^<>\s]{{1,600}})</"),
+        ("password", False, r"\bmachine\s{1,9}\S{1,200}\s{1,9}login\s{1,9}\S{1,200}\s{1,9}password\s{1,9}(\S{1,300})"),
+        ("password", False, r"\b(?:curl|wget)\b[^\n]{0,300}?\s(?:-u|--user)[ =]*[\"']?[^\s:\"']+:([^\s\"']+)"),
+        ("password", False, r"\bauth\s*=\s*\(\s*[\"'][^\"'\n]{0,200}[\"']\s*,\s*[\"']([^\"'\n]{1,300})[\"']\s*\)"),
         ("authorization", False, rf"authorization\\?[\"']?\]?\s*[:=,]\s*{_OPEN}\\?[\"']?{_BY}\s+",
          r"([^\s\"'\\,<>{}]{6,})"),
         ("authorization", True, r"\bbearer[ ]+([A-Za-z0-9._~+/=-]{16,})"),
@@ -199,11 +205,11 @@ _DULL = {
     "number", "integer", "numeric", "positional", "store_true", "query", "header", "invalid", "wrong", "ok",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(
-    r"[\W_]*|<[^<>]*>|\{[^{}]*\}|%\(?\w*\)?[sdr]|\$\{?[A-Za-z_]\w*\}?|%\w+%|x{3,}|\.{3}|\*+|your[\W_].*|my[\W_].*"
-    r"|(?:insert|enter|put|add|replace|change)[\W_]?(?:me|your|here|it)?.*here.*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+",
+    r"[\W_]*|<[^<>]*>|\{[^{}]*\}|%\(?\w*\)?[sdr]|\$\{?[A-Za-z_]\w*\}?|%\w+%|x{3,}|\.{3}|\*+|your[\W_][^\d]*"
+    r"|(?:insert|enter|put|add|replace|change)[\W_]?(?:me|your|here|it)?[^\d]*here",
     re.IGNORECASE | re.DOTALL,
 )
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_CONSTANT = re.compile(r"[A-Z]+\d?(?:_[A-Z]+\d?)+")  # the name of a variable
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*\(?|[A-Za-z_][\w.]*\[.*|[\d.,eE+-]+%?")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{200,}={0,2}\s*")
@@ -215,11 +221,9 @@ def _dull(value: str) -> bool:
     return (
         len(bare) < 4
         or bare.lower() in _DULL
-        or (
-            _PLACEHOLDER.fullmatch(bare) is not None and (bare.upper() != bare or _CONSTANT.fullmatch(bare) is not None)
-        )
-        or "removed" in bare.lower()
-        or bare.startswith(("os.environ", "getpass", "${", "{{", "{"))
+        or _PLACEHOLDER.fullmatch(bare) is not None
+        or _CONSTANT.fullmatch(bare) is not None
+        or bare.startswith(("«removed", "<removed", "removed_", "os.environ", "getpass", "${", "{{", "{"))
     )
 
 
@@ -289,6 +293,7 @@ def _detectors() -> tuple[tuple[str, Any], ...]:
     guessing = {
         "Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector", "ArtifactoryDetector",
         "TwilioKeyDetector", "BasicAuthDetector", "PrivateKeyDetector", "KeywordDetector", "JwtTokenDetector",
+        "NpmDetector", "OpenAIDetector",
     }  # fmt: skip
     known: dict[str, Any] = get_mapping_from_secret_type_to_class()
     return tuple((str(kind), known[kind]()) for kind in sorted(known) if known[kind].__name__ not in guessing)
@@ -341,7 +346,7 @@ def _runs(text: str, start: int, end: int) -> Iterator[Found]:
 
 def places(text: str) -> Iterator[Found]:
     """Yield what stands where secrets stand: behind names, in headers, in commands."""
-    for start, end in _windows(text):
+    for start, end in _sliced(_windows(text)):
         part = text[start:end]
         for kind, pattern, lot in _PLACES:
             for match in pattern.finditer(part):
@@ -354,11 +359,19 @@ def places(text: str) -> Iterator[Found]:
             (value, kind) for kind, one in _detectors() if kind in _ASSIGNED for value in one.analyze_string(part)
         }
         for line in part.split("\n"):
+            if len(line) > _AFTER:
+                continue
             values |= {(value, "secret") for value in _keywords().analyze_string(line) if len(value) >= 12}
         for value, kind in values:
             if len(value) >= 8 and not _dull(value) and (kind != "secret" or drawn(value)):
                 for found in _everywhere(part, value, kind):
                     yield Found(start + found.start, start + found.end, kind)
+
+
+def _sliced(parts: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield parts of a bounded length, since patterns may need its square; what lies across a cut is in both."""
+    for start, end in parts:
+        yield from ((at, min(at + 4 * _AFTER, end)) for at in range(start, max(end - _AFTER, start + 1), 3 * _AFTER))
 
 
 def _windows(text: str) -> list[tuple[int, int]]:
@@ -405,6 +418,7 @@ def forms(value: str) -> tuple[str, ...]:
     made = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1],
             urllib.parse.quote(value, safe=""), urllib.parse.quote(value), urllib.parse.quote_plus(value),
             value.encode().hex()]  # fmt: skip
+    made += [json.dumps(one)[1:-1] for one in made[:3]]  # JSON within JSON
     raw = value.encode()
     if len(raw) >= 8:
         for shift in range(3):
@@ -435,8 +449,19 @@ class Redactor:
 
     def _learn(self, value: str, kind: str) -> None:
         value = value.strip()
+        if "\n" in value or kind == "private key":
+            for line in re.findall(r"[A-Za-z0-9+/=]{20,}", value):
+                self._known.setdefault(line, kind)
+            return
+        if "\\" in value:  # as a literal has it; outputs have what it means
+            for quote in ('"', "'"):
+                with contextlib.suppress(SyntaxError, ValueError), warnings.catch_warnings(action="ignore"):
+                    meant = str(ast.literal_eval(f"{quote}{value}{quote}"))
+                    if meant != value:
+                        self._learn(meant, kind)
+                    break
         plain = re.fullmatch(r"[a-z]{1,12}|[A-Z]?[a-z]{1,12}|\d{1,7}|[\d.]+", value)
-        if len(value) < SHORTEST or plain or "\n" in value or _dull(value):
+        if len(value) < SHORTEST or plain or _dull(value):
             return  # so common a text says nothing where it stands alone
         for form in forms(value):
             if len(form) >= SHORTEST:
@@ -562,11 +587,12 @@ class Redactor:
                 found = self.find(text)
                 return (found[0].kind, text.count("\n", 0, found[0].start) + 1) if found else None
         known = [(form.encode(), kind) for form, kind in self._known.items()]
+        sieve = _sieve(form for form, _ in known)
         lines, before, done = 1, b"", 0
         with path.open("rb") as file:
             while done < FILE_CAP and (chunk := file.read(WINDOW)):
                 window = before + chunk
-                if hit := _in_bytes(window, known):
+                if _suspect(window, sieve) and (hit := _in_bytes(window, known)):
                     return hit[0], lines + window.count(b"\n", 0, hit[1])
                 keep = window[-OVERLAP:]
                 lines += window.count(b"\n") - keep.count(b"\n")
@@ -585,6 +611,26 @@ def _byte_rules() -> tuple[tuple[str, bytes, re.Pattern[bytes]], ...]:
         (kind, (exact or _ANCHORS_EXACT.get(anchor, anchor)).encode(), pattern)
         for kind, anchors, _, pattern in _rules() if kind not in _LOUD for anchor, exact in anchors
     )  # fmt: skip
+
+
+def _sieve(forms: Iterable[bytes]) -> str:
+    """Return a pattern of RE2 that all that `_in_bytes` looks for meets, and little else."""
+    anchors = sorted({anchor for _, anchor, _ in _byte_rules()} - {b"://", b"PRIVATE KEY", b"PuTTY-User-Key"})
+    joined = "|".join(re.escape(anchor.decode()) for anchor in anchors)
+    literal = "".join("|" + "".join(rf"\x{byte:02x}" for byte in form) for form in forms)
+    address = r"""://[^\s/:@"'<>`]*:[^\s@"'<>`]+@"""
+    return rf"(?:{joined})[A-Za-z0-9_./+=~:\s-]{{8}}|PRIVATE KEY|PuTTY-User-Key|{address}{literal}"
+
+
+def _suspect(window: bytes, sieve: str) -> bool:
+    """Tell whether any part of some bytes meets a pattern; RE2 needs a hundredth of the time of looking for each."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        return bool(pc.match_substring_regex(pa.array([window], pa.large_binary()), pattern=sieve)[0].as_py())
+    except pa.ArrowException:  # too long a pattern
+        return True
 
 
 def _in_bytes(window: bytes, known: list[tuple[bytes, str]]) -> tuple[str, int] | None:
@@ -611,7 +657,8 @@ def parses(text: str) -> bool:
     """Tell whether a text is Python, its magics left aside."""
     kept = re.sub(r"^(\s*)[%!?].*$", r"\1pass", text, flags=re.MULTILINE)
     try:
-        ast.parse(kept)
+        with warnings.catch_warnings(action="ignore"):  # of escapes that are none
+            ast.parse(kept)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

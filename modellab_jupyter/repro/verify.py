@@ -6,11 +6,11 @@ import os
 import platform
 import re
 import time
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from modellab_jupyter.blobs import file_digest
+from modellab_jupyter.environment import capture
 from modellab_jupyter.errors import DamagedError, InputError
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro.archive import Contents, open_pack
@@ -99,11 +99,7 @@ def _environment(pack: Contents) -> Level:
         python = str(told["python"])
     except (KeyError, TypeError, AttributeError) as error:
         raise _wrong(pack, "env/environment.json", error) from error
-    here: dict[str, str] = {}
-    for one in metadata.distributions():
-        name = one.metadata["Name"] if one.metadata is not None else None
-        if name:
-            here.setdefault(canonical(name), one.version)
+    here = {canonical(name): version for name, version in capture()["packages"].items()}
     rows = [
         {"name": name, "recorded": version, "found": here.get(name)}
         for name, version in sorted(recorded.items()) if here.get(name) != version

@@ -32,9 +32,9 @@ def canonical(name: str) -> str:
 
 def installed(name: str, location: str | None = None) -> metadata.Distribution | None:
     """Return a distribution of a folder, or else of the Python that runs."""
-    wanted = canonical(name)
     places: dict[str, Any] = {"path": [location]} if location else {}
-    for one in metadata.distributions(**places):
+    wanted = canonical(name)
+    for one in metadata.distributions(name=name, **places):  # those whose folder's name begins so
         found = one.metadata["Name"] if one.metadata is not None else None
         if found and canonical(found) == wanted:
             return one
