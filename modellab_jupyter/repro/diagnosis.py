@@ -8,6 +8,7 @@ of chance is held still: entropy, the clock, threads; if they agree then, and di
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import subprocess
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from modellab_jupyter import config
+from modellab_jupyter import config, environment
 from modellab_jupyter.errors import ModelLabError
 from modellab_jupyter.repro import rebuild, replay
 from modellab_jupyter.repro.comparing import compare
@@ -25,14 +26,17 @@ from modellab_jupyter.repro.records import Cause, HiddenState
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
 
-RUNS: Final = 24  # replays that a diagnosis may take in all
+RUNS: Final = 40  # replays that a diagnosis may take in all
 RUN_LEAST: Final = 60.0  # seconds that any of them may take
 RUN_TIMES: Final = 4.0  # times the first replay that each may take
 TOTAL_LEAST: Final = 300.0  # seconds for all of them
 TOTAL_TIMES: Final = 12.0
+TOTAL_MOST: Final = 3600.0  # seconds beyond which a diagnosis does not go, but for three replays of a long run
 LOOSE: Final = 3  # replays as they are, from which chance is seen
+LOOSE_IF_FEW: Final = 6  # the same, where two of them agree: a number with few values agrees by luck
 HELD: Final = 3  # replays with one source of chance held still, all of which must agree
-HELD_IF_FEW: Final = 6  # the same, where two of the loose ones agreed: a number with few values agrees by luck
+HELD_MOST: Final = 9
+LUCK: Final = 0.02  # the chance at which luck is not believed
 PACKAGES: Final = 5  # packages that are tried one by one
 
 _CLOCK = re.compile(
@@ -64,11 +68,18 @@ class Lab:
     offline: bool = False
     ran: int = 0
     began: float = field(default_factory=time.monotonic)
+    last: Replayed | None = None
+
+    def third(self) -> Replayed | None:
+        """Return one more replay as the first was; made when it is first asked for."""
+        if self.last is None:
+            self.last = self.run("once more as it was", self.conditions)
+        return self.last
 
     @property
     def spent(self) -> bool:
         """Whether no further replay may be begun."""
-        most = max(TOTAL_LEAST, TOTAL_TIMES * self.base.seconds)
+        most = max(TOTAL_LEAST, min(TOTAL_TIMES * self.base.seconds, max(TOTAL_MOST, 3 * self.base.seconds)))
         if self.limits.total is not None:
             most = min(most, TOTAL_TIMES * self.limits.total)
         return self.ran >= RUNS or time.monotonic() - self.began > most
@@ -138,13 +149,10 @@ def causes(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
         for factor, doing, conditions, sentence in _as_recorded(lab, rows):
             if not (steady - explained) and not (failed and not settled):
                 break
-            tried = lab.run(doing, conditions) if conditions is not None else None
-            if tried is None:
-                continue
-            back = steady - _apart(recorded, tried.metrics or {}) if tried.agrees else set()
-            if back or (failed and tried.agrees):
+            back, ended = _came_back(lab, doing, conditions, steady)
+            if back or (failed and ended):
                 explained |= back
-                settled = settled or tried.agrees
+                settled = settled or ended
                 what = _verb(back, "differs", "differ") if back else "the run ends otherwise"
                 came = "came back" if back else "it ended as recorded"
                 found.append(Cause(factor, confirmed=True, sentence=f"{what} because {sentence.format(came=came)}"))
@@ -164,7 +172,26 @@ def causes(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
     return tuple(found)
 
 
-_Try = tuple[str, str, Conditions | None, str]
+def _came_back(lab: Lab, doing: str, conditions: Conditions, steady: set[str]) -> tuple[set[str], bool]:
+    """Return which metrics come back under other conditions, twice, and whether the run then ends as it did.
+
+    A number with few values may come back by luck: so it must twice, and a third replay as it was must still differ.
+    """
+    back, ended = set(steady), True
+    for _ in range(2):
+        tried = lab.run(doing, conditions)
+        if tried is None or not tried.agrees:
+            return set(), False
+        back -= _apart(lab.pack.metrics, tried.metrics or {})
+        if not back and lab.base.agrees:
+            return set(), False
+    third = lab.third()
+    if third is None or third.agrees != lab.base.agrees:
+        return set(), False
+    return back - apart(lab.base, third), ended
+
+
+_Try = tuple[str, str, Conditions, str]
 
 
 def _as_recorded(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> Iterator[_Try]:
@@ -234,8 +261,12 @@ def _editables(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> list[_Try]:
 
 
 def _diff(root: Path) -> tuple[str | None, str | None]:
-    """Return the commit of a checkout and the SHA-256 of what differs from it, as `environment` records them."""
-    asked = ["git", "-c", "core.fsmonitor=false", "-C", str(root)]
+    """Return the commit of a checkout and the SHA-256 of what differs from it, as they are recorded."""
+    told = getattr(environment, "editable", None)
+    if told is not None:
+        now = told(str(root))
+        return now["commit"], now["diff_sha256"]
+    asked = ["git", "-C", str(root)]
     with suppress(OSError, subprocess.SubprocessError):
         commit = subprocess.run([*asked, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=30, check=True)
         diff = subprocess.run([*asked, "diff", "HEAD", "--binary"], capture_output=True, timeout=30, check=True)
@@ -245,8 +276,8 @@ def _diff(root: Path) -> tuple[str | None, str | None]:
 
 def _threads(lab: Lab) -> list[_Try]:
     """Return the number of threads, where the replay had another than was recorded or is likely from the cores."""
-    told, known = replay.recorded_threads(lab.pack, guess=True), replay.recorded_threads(lab.pack, guess=False)
-    if told is None or known is not None:  # the replay had as many
+    told = replay.recorded_threads(lab.pack)
+    if told is None or told == replay.used_threads(lab.conditions.variables):
         return []
     variables = lab.conditions.variables | dict.fromkeys(replay.THREADS, str(told))
     count = f"{told} thread" + ("" if told == 1 else "s")
@@ -272,13 +303,15 @@ def _hashes(lab: Lab, left: set[str], explained: set[str]) -> list[Cause]:
     hit: set[str] = set()
     seeds = (1, 2, 3) if _HASHED.search(lab.pack.sources) else (1,)  # a set of few keys may stand in one order twice
     for seed in seeds:
-        tried = lab.run(
-            f"with hash seed {seed}",
-            replace(lab.conditions, variables=lab.conditions.variables | {"PYTHONHASHSEED": str(seed)}),
-        )
-        if tried is None or not tried.agrees:
+        doing, variables = f"with hash seed {seed}", lab.conditions.variables | {"PYTHONHASHSEED": str(seed)}
+        changed = replace(lab.conditions, variables=variables)
+        tried = lab.run(doing, changed)
+        new = (apart(lab.base, tried) & left) - hit if tried is not None and tried.agrees else set()
+        if not new:
             continue
-        hit |= apart(lab.base, tried) & left
+        again, third = lab.run(doing, changed), lab.third()
+        if again is not None and third is not None and again.agrees:
+            hit |= new - apart(tried, again) - apart(lab.base, third)
         if hit >= left:
             break
     if not hit:
@@ -295,55 +328,63 @@ def _hashes(lab: Lab, left: set[str], explained: set[str]) -> list[Cause]:
 
 
 def _chance(lab: Lab, loose: list[Replayed | None], unstable: set[str], explained: set[str]) -> list[Cause]:
-    """Hold one source of chance still at a time, and see under which one replays agree."""
+    """Hold one source of chance still at a time, and see under which one replays agree.
+
+    Three replays that all differ, and three held still that all agree, have a chance of 2.5 % at most where holding
+    changes nothing. Where two of the loose ones agreed, the value has few values: more are seen, and as many must agree
+    as make it a chance of 2 %, from how often the most frequent value came.
+    """
     while len(loose) < LOOSE:
         loose.append(lab.run("the same again", lab.conditions))
-    seen = [one for one in loose if one is not None and one.agrees]
-    few = any(
-        not (apart(a, b) & unstable) or unstable - apart(a, b) for at, a in enumerate(seen) for b in seen[at + 1 :]
-    )
+    needed = {name: HELD for name in unstable if _most(loose, name) == 1}
+    if len(needed) < len(unstable):
+        while len(loose) < LOOSE_IF_FEW:
+            loose.append(lab.run("the same again", lab.conditions))
+        seen = sum(one is not None and one.agrees for one in loose)
+        for name in unstable - needed.keys():
+            luck = (_most(loose, name) + 1) / (seen + 1)
+            held = 1 + math.ceil(math.log(LUCK) / math.log(luck)) if luck < 1 else HELD_MOST + 1
+            if held <= HELD_MOST:
+                needed[name] = held
     text = lab.pack.sources
-    still: dict[str, set[str]] = {}
-    draws = bool(lab.base.missing)
+    threads = lab.conditions.variables | dict.fromkeys(replay.THREADS, "1")
     factors: list[tuple[str, Conditions, bool]] = [
-        ("entropy", replace(lab.conditions, frozen=("entropy",)), draws or bool(_ENTROPY.search(text))),
+        ("entropy", replace(lab.conditions, frozen=("entropy",)), bool(lab.base.missing or _ENTROPY.search(text))),
         ("clock", replace(lab.conditions, frozen=("clock",)), bool(_CLOCK.search(text))),
-        (
-            "threads",
-            replace(lab.conditions, variables=lab.conditions.variables | dict.fromkeys(replay.THREADS, "1")),
-            lab.conditions.variables.get("OMP_NUM_THREADS") != "1",
-        ),
     ]
-    for factor, conditions, likely in sorted(factors, key=lambda one: not one[2]):
-        if (factor == "threads" and not likely) or (not few and unstable <= set().union(*still.values())):
-            continue  # three values, all others, and three times the same one: no luck that a second look could tell
-        agreed = set(unstable)
-        first: Replayed | None = None
-        for number in range(HELD_IF_FEW if few else HELD):
+    if threads != lab.conditions.variables:
+        factors.append(("threads", replace(lab.conditions, variables=threads), False))
+    found: list[Cause] = []
+    left = set(needed)
+    for factor, conditions, _ in sorted(factors, key=lambda one: not one[2]):
+        agreed, first = set(left), None
+        for number in range(max((needed[name] for name in left), default=0)):
+            due = {name for name in agreed if number < needed[name]}
+            if not due:
+                break
             tried = lab.run(f"with the {_FACTORS[factor][0]} held still", conditions)
             if tried is None or not tried.agrees:
                 agreed = set()
-            first = first or tried
-            agreed -= apart(first, tried)
-            if not agreed:
                 break
-            del number
-        still[factor] = agreed
-    found = []
-    for factor, agreed in still.items():
-        alone = agreed - set().union(*(other for name, other in still.items() if name != factor))
-        if alone:
-            explained |= alone
-            found.append(
-                Cause(
-                    factor,
-                    confirmed=True,
-                    sentence=f"{_verb(alone, 'differs', 'differ')} because of {_FACTORS[factor][1]}: from replay to "
-                    f"replay {'it changes' if len(alone) == 1 else 'they change'}, and with the {_FACTORS[factor][0]} "
-                    "alone held still not.",
-                )
-            )
+            first = first or tried
+            agreed -= apart(first, tried) & due
+        if not agreed:
+            continue
+        left -= agreed
+        explained |= agreed
+        changes = "it changes" if len(agreed) == 1 else "they change"
+        sentence = (
+            f"{_verb(agreed, 'differs', 'differ')} because of {_FACTORS[factor][1]}: {changes} from replay to replay, "
+            f"and not with the {_FACTORS[factor][0]} alone held still."
+        )
+        found.append(Cause(factor, confirmed=True, sentence=sentence))
     return found
+
+
+def _most(loose: Sequence[Replayed | None], name: str) -> int:
+    """Return how many of some replays agree on a metric, at most."""
+    seen = [one for one in loose if one is not None and one.agrees]
+    return max((sum(name not in apart(one, other) for other in seen) for one in seen), default=len(seen))
 
 
 _FACTORS: Final = {
@@ -461,10 +502,9 @@ def notebook_causes(lab: Lab, hidden: Sequence[HiddenState]) -> tuple[Cause, ...
     )
     found: list[Cause] = []
     for change in several:
-        tried = lab.run(f"the notebook, undone: {change.kind}", replace(lab.conditions, cells=change.cells))
-        if tried is None:
-            continue
-        if tried.agrees and not _apart(lab.pack.metrics, tried.metrics or {}):
+        undone = replace(lab.conditions, cells=change.cells)
+        doing = f"the notebook, undone: {change.kind}"
+        if all(_as_was(lab, lab.run(doing, undone)) for _ in range(2)):
             names = sorted({state.name for state in hidden if state.source in change.orders})
             of = f" and gives {', '.join(names)}" if names else ""
             found.append(
@@ -485,6 +525,10 @@ def notebook_causes(lab: Lab, hidden: Sequence[HiddenState]) -> tuple[Cause, ...
             )
         )
     return tuple(found)
+
+
+def _as_was(lab: Lab, tried: Replayed | None) -> bool:
+    return tried is not None and tried.agrees and not _apart(lab.pack.metrics, tried.metrics or {})
 
 
 def machine_environment(python: str) -> rebuild.Rebuilt:

@@ -242,14 +242,27 @@ def interpreter(wanted: str, *, offline: bool = False) -> tuple[str, str]:
     if same:
         return max(same, key=lambda one: _numbers(one[1]))
     if not offline:
-        fetched, _ = _call("python", "install", minor, limit=DOWNLOAD_LIMIT)
-        if fetched:
-            found, path = _call("python", "find", "--no-python-downloads", minor)
-            if found:
-                return path.strip(), minor
+        fetched = _fetched(minor)
+        if fetched is not None:
+            return fetched
     every = [(own, platform.python_version()), *installed]
     target = _numbers(minor)
     return min(every, key=lambda one: (abs(_numbers(one[1])[1] - target[1]), -_numbers(one[1])[1]))
+
+
+def _fetched(minor: str) -> tuple[str, str] | None:
+    """Have uv fetch a Python where its settings let it, as it does for an environment; return its path and version."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        home = Path(name) / "probe"
+        done, _ = _call("venv", "--no-project", "--python", minor, str(home), limit=DOWNLOAD_LIMIT)
+        if not done:
+            return None
+        ask = "import platform, sys; print(sys._base_executable); print(platform.python_version())"
+        told = subprocess.run([str(_python(home)), "-c", ask], capture_output=True, text=True, timeout=60, check=False)
+        path, _, version = told.stdout.strip().partition("\n")
+        return (path, version) if told.returncode == 0 and Path(path).exists() else None
 
 
 def _installed() -> list[tuple[str, str]]:

@@ -22,7 +22,8 @@ from modellab_jupyter.repro.comparing import plain
 from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, digest
 
 RECORDED_VARIABLES: Final = (
-    "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
+    "BLIS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "TZ", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 """What a pack may set; no other variable of a pack reaches a process, since some decide what code is loaded."""
@@ -205,29 +206,46 @@ def _find(pack: Unpacked, wanted: Wanted, given: str | os.PathLike[str] | None) 
 
 def recorded_variables(pack: Unpacked) -> dict[str, str]:
     """Return the variables of a faithful replay: as recorded, threads as many as there were, a hash seed that stays."""
-    told = pack.environment.get("variables") or {}
-    found = {name: str(told[name]) for name in RECORDED_VARIABLES if name in told}
-    threads = recorded_threads(pack, guess=False)
-    if threads is not None:
-        found = dict.fromkeys(THREADS, str(threads)) | found
-    found.setdefault("PYTHONHASHSEED", "0")
-    if not found["PYTHONHASHSEED"].isdecimal():
+    told = _recorded(pack)
+    found = {name: str(told[name]) for name in RECORDED_VARIABLES if told.get(name) is not None}
+    pools = _pools(pack)
+    if pools is not None and pools != _cores() and not found.keys() & set(THREADS):
+        found |= dict.fromkeys(THREADS, str(pools))
+    if not found.get("PYTHONHASHSEED", "").isdecimal():
         found["PYTHONHASHSEED"] = "0"
     return found
 
 
-def recorded_threads(pack: Unpacked, *, guess: bool) -> int | None:
-    """Return how many threads arithmetic had; with `guess`, else the number of cores."""
-    told = pack.environment.get("variables") or {}
+def recorded_threads(pack: Unpacked) -> int | None:
+    """Return how many threads arithmetic had: as a variable or a library said, else as many as there were cores."""
+    told = _recorded(pack)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         if str(told.get(name, "")).isdecimal():
             return int(told[name])
-    threads = pack.platform.get("threads")
-    numbers = [value for value in threads.values() if type(value) is int] if isinstance(threads, dict) else []
-    if numbers:
-        return max(numbers)
-    cores = pack.platform.get("cores")
-    return cores if guess and type(cores) is int else None
+    cores = pack.platform.get("usable") or pack.platform.get("cores")
+    return _pools(pack) or (cores if type(cores) is int and cores > 0 else None)
+
+
+def used_threads(variables: Mapping[str, str]) -> int:
+    """Return how many threads arithmetic has in a replay with some variables."""
+    told = variables.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() else _cores()
+
+
+def _recorded(pack: Unpacked) -> dict[str, Any]:
+    threads, variables = pack.platform.get("threads"), pack.environment.get("variables")
+    return {**(threads if isinstance(threads, dict) else {}), **(variables if isinstance(variables, dict) else {})}
+
+
+def _pools(pack: Unpacked) -> int | None:
+    """Return the threads of the largest pool that a library had."""
+    pools = pack.platform.get("blas")
+    told = [pool.get("num_threads") for pool in pools if isinstance(pool, dict)] if isinstance(pools, list) else []
+    return max((count for count in told if type(count) is int and count > 0), default=None)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # -- one replay ----------------------------------------------------------------------------------------
@@ -255,23 +273,25 @@ def run(
     _configure(pack, conditions, cells, work, store, report)
     limit = limits.total
     if limit is None:
-        limit = max(TOTAL_LEAST, TIMES * sum(cell.duration or 0.0 for cell in cells or ()))
+        told = pack.run.get("duration")
+        took = max(sum(cell.duration or 0.0 for cell in cells or ()), told if isinstance(told, int | float) else 0.0)
+        limit = max(TOTAL_LEAST, TIMES * took)
     with _Watcher(time.monotonic() + limit, limit, limits.memory) as watcher:
         if cells is None:
             outcomes = _script(pack, conditions, work, here, environment, watcher)
         else:
             outcomes = _notebook(conditions, cells, work, here, environment, watcher, say or (lambda _: None))
     metrics, runs = _results(pack, store)
-    told: dict[str, Any] = {}
+    noted: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        told = json.loads(report.read_text("utf-8"))
+        noted = json.loads(report.read_text("utf-8"))
     return Replayed(
         outcomes=outcomes,
         metrics=metrics,
         stopped=watcher.reason,
         limited=watcher.limited,
-        missing=tuple(told.get("missing") or ()),
-        problems=tuple(map(str, told.get("problems") or ())),
+        missing=tuple(noted.get("missing") or ()),
+        problems=tuple(map(str, noted.get("problems") or ())),
         seconds=time.perf_counter() - began,
         runs=runs,
     )
@@ -657,17 +677,12 @@ def _results(pack: Unpacked, path: Path) -> tuple[dict[str, dict[str, Any]] | No
 
 def _metrics(store: Any, run_id: str) -> dict[str, dict[str, Any]]:
     """Return the metrics of a run as ``metrics.json`` has them."""
-    from modellab_jupyter.store import queries
-
     told = store.run(run_id)
-    rows = store.read(
-        queries.rows, "SELECT key, step, value FROM metrics WHERE run_id = ? ORDER BY key, step, time, rowid", [run_id]
-    )
     found: dict[str, dict[str, Any]] = {
         name: {"last": plain(value), "series": {"steps": [], "values": []}, "low": None, "high": None, "n": None}
         for name, value in told["metrics"].items()
     }
-    for row in rows:
+    for row in store.series([run_id]).to_pylist():
         series = found.setdefault(
             row["key"], {"last": None, "series": {"steps": [], "values": []}, "low": None, "high": None, "n": None}
         )["series"]

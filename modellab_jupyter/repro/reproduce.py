@@ -252,7 +252,7 @@ def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -
 
 def _stuck(pack: Unpacked, places: Sequence[Place], environment: rebuild.Rebuilt) -> str | None:
     """Return why a replay cannot even be tried, or None."""
-    lost = [place.wanted.path for place in places if place.source is None]
+    lost = [place.wanted.path for place in places if place.source is None and place.wanted.found_by != "named"]
     if lost:
         more = f" and {len(lost) - 1} more files" if len(lost) > 1 else ""
         return f"not tried, since {lost[0]}{more} that the run read cannot be had; give data={{{lost[0]!r}: path}}."
@@ -318,6 +318,9 @@ def _data_level(places: Sequence[Place]) -> Level:
         moved = sum(place.moved for place in places)
         also = f", {moved} of them at another path, which was replaced in the code" if moved else ""
         return Level("data", holds=True, sentence=f"{len(places)} files are what was read{also}.", rows=rows)
+    if all(place.wanted.digest is None and place.source is not None for place in wrong):
+        sentence = f"of {len(places)} files, {len(wrong)} are there whose content was not recorded."
+        return Level("data", holds=None, sentence=sentence, rows=rows)
     lost = sum(place.source is None for place in wrong)
     parts = [f"{lost} cannot be had"] if lost else []
     parts += [f"{len(wrong) - lost} have other content"] if len(wrong) > lost else []
@@ -407,6 +410,11 @@ def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *,
     wrong = next((outcome for outcome in tried.outcomes if not outcome.agrees), None)
     if not apart and tried.agrees:
         return Level("notebook", holds=True, sentence="top to bottom it gives the same metrics.", rows=rows), False
+    again = lab.third()
+    if again is None or diagnosis.apart(base, again):
+        return Level(
+            "notebook", holds=None, sentence="not told, since replays differ among themselves.", rows=rows
+        ), False
     named = f"; {hidden[0].sentence}" if hidden else "."
     if wrong is not None:
         sentence = f"top to bottom it ends with {wrong.error or wrong.found}{named}"

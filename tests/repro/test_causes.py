@@ -48,6 +48,11 @@ def log(expression: str, before: str = "pass") -> list[str]:
     return [packs.LOAD, packs.START, before, f"run.log_metrics({{'m': {expression}}})", packs.END]
 
 
+def script(expression: str, before: str = "pass") -> dict[str, Any]:
+    """Return the arguments of a pack of a script, which starts faster than a kernel."""
+    return {"script": f"{before}\n{packs.LOAD}\n{packs.START}\nrun.log_metrics({{'m': {expression}}})\nrun.end()\n"}
+
+
 def test_a_run_that_comes_back_is_exact(tmp_path: Path) -> None:
     """The same numbers from the same code are exact, every level holds, and no cause is looked for."""
     verdict = judged(tmp_path, log("sum(0.1 * k for k in range(9))"), {"m": sum(0.1 * k for k in range(9))})
@@ -76,8 +81,8 @@ def test_changed_data_alone_is_no_cause(tmp_path: Path) -> None:
     """Where the recorded bytes are nowhere, the file is told to differ and is not claimed."""
     (tmp_path / "changed.txt").write_bytes(b"1 2 4")
     verdict = judged(
-        tmp_path, log("sum(map(int, open('numbers.txt').read().split()))"), {"m": 6.0},
-        given={"numbers.txt": tmp_path / "changed.txt"}, data=[packs.read("numbers.txt", b"1 2 3")],
+        tmp_path, None, {"m": 6.0}, given={"numbers.txt": tmp_path / "changed.txt"},
+        data=[packs.read("numbers.txt", b"1 2 3")], **script("sum(map(int, open('numbers.txt').read().split()))"),
     )  # fmt: skip
     assert (verdict.conclusion, holds(verdict)["data"], confirmed(verdict)) == ("differs", False, [])
     assert "cause not established" in words.text(verdict)
@@ -102,7 +107,7 @@ def test_a_package_that_is_not_there_is_why_a_run_fails(tmp_path: Path) -> None:
     own = wheel(tmp_path, "toytracker", "1.0", "def score():\n    return 0.25\n")
     told = {"name": "toytracker", "version": "1.0", "origin": {"kind": "index"}, "editable": None, "locked": True}
     verdict = judged(
-        tmp_path, log("toytracker.score()", "import toytracker"), {"m": 0.25}, wheels=[own],
+        tmp_path, None, {"m": 0.25}, wheels=[own], **script("toytracker.score()", "import toytracker"),
         env=packs.environment(distributions=[told]),
     )  # fmt: skip
     assert (verdict.conclusion, holds(verdict)["environment"], holds(verdict)["executions"]) == ("failed", False, False)
@@ -163,10 +168,12 @@ def test_the_number_of_threads_is_the_cause(tmp_path: Path) -> None:
     )
     x = np.random.default_rng(0).normal(size=999).astype("float32")
     was = float(np.float32(sum(part.sum() for part in np.array_split(x, 7))) * 1000)
-    verdict = judged(tmp_path, log("s + n", code), {"m": was + 7}, platform={"cores": 7})
+    verdict = judged(tmp_path, None, {"m": was + 7}, **script("s + n", code), platform={"cores": 7})
     assert (verdict.conclusion, confirmed(verdict)) == ("differs", ["threads"])
 
-    verdict = judged(tmp_path, log("s + n", code), {"m": was + 7}, platform={"cores": 64, "threads": {"blas": 7}})
+    verdict = judged(
+        tmp_path, None, {"m": was + 7}, **script("s + n", code), platform={"cores": 64, "blas": [{"num_threads": 7}]}
+    )
     assert verdict.conclusion == "exact"
 
 
@@ -232,27 +239,29 @@ def test_a_dirty_package_is_the_cause_where_its_folder_is_here(tmp_path: Path) -
     given: dict[str, Any] = {
         "env": packs.environment(distributions=[told]), "modules": {"_outside/toydirty.py": "SCORE = 1.0\n"}
     }  # fmt: skip
-    cells = log("toydirty.SCORE", "import toydirty")
-    verdict = judged(tmp_path, cells, {"m": 2.0}, **given)
+    given |= script("toydirty.SCORE", "import toydirty")
+    verdict = judged(tmp_path, None, {"m": 2.0}, **given)
     assert (verdict.conclusion, holds(verdict)["environment"]) == ("differs", False)
     assert confirmed(verdict) == ["editable:toydirty"]
 
     (tmp_path / "toy" / "toydirty.py").write_text("SCORE = 3.0\n")
-    verdict = judged(tmp_path, cells, {"m": 2.0}, **given)
+    verdict = judged(tmp_path, None, {"m": 2.0}, **given)
     assert (verdict.conclusion, confirmed(verdict)) == ("differs", [])
 
 
 def test_the_order_of_hashes_is_the_cause(tmp_path: Path) -> None:
     """What depends on the order of a set changes with the seed of hashes alone, where none was recorded."""
     code = "s = sum(k * ord(c) for k, c in enumerate(set('abcdefghijklmnop'))) / 7"
-    verdict = judged(tmp_path, log("s", code), {"m": 1.0})
+    verdict = judged(tmp_path, None, {"m": 1.0}, **script("s", code))
     assert (verdict.conclusion, confirmed(verdict)) == ("differs", ["hash order"])
 
     told = {"PYTHONHASHSEED": "5"}
     out = subprocess.run(
         [sys.executable, "-c", f"{code}\nprint(repr(s))"], env=told, capture_output=True, text=True, check=True
     )
-    verdict = judged(tmp_path, log("s", code), {"m": float(out.stdout)}, env=packs.environment(variables=told))
+    verdict = judged(
+        tmp_path, None, {"m": float(out.stdout)}, **script("s", code), env=packs.environment(variables=told)
+    )
     assert verdict.conclusion == "exact"
 
 
@@ -266,7 +275,7 @@ def test_the_date_is_the_cause_of_what_depends_on_it(tmp_path: Path) -> None:
     """A number that is the same on every replay, and depends on the date, comes back at the recorded time."""
     day = float(datetime.date(2026, 1, 2).toordinal())
     verdict = judged(
-        tmp_path, log("datetime.date.today().toordinal()", "import datetime"), {"m": day},
+        tmp_path, None, {"m": day}, **script("datetime.date.today().toordinal()", "import datetime"),
         env=packs.environment(variables={"TZ": "UTC"}),
     )  # fmt: skip
     assert (verdict.conclusion, confirmed(verdict)) == ("differs", ["clock"])
