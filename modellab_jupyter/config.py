@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -239,6 +240,12 @@ def notebook() -> str | None:
     """Return the path of the notebook that this kernel belongs to, where the host says it."""
     name = os.environ.get("JPY_SESSION_NAME")
     return name if name and name.endswith(".ipynb") else None
+
+
+def in_kernel() -> bool:
+    """Say whether this process is a Jupyter kernel; IPython is not imported for the question."""
+    module = sys.modules.get("IPython")
+    return getattr(module and module.get_ipython(), "kernel", None) is not None
 
 
 def in_server() -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from modellab_jupyter.config import in_kernel
+
 APPEARS_AFTER = 0.5  # seconds; what is done sooner shows nothing
 EVERY = 0.5  # seconds
 
@@ -32,8 +34,8 @@ def steps(title: str, total: float | None = None, *, unit: str = "step") -> Iter
     unit : str
         What is counted; ``"B"`` for bytes.
     """
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
-    if not ("ipykernel" in sys.modules or stream.isatty()):
+    stream = sys.stdout if in_kernel() else sys.stderr
+    if not (in_kernel() or stream.isatty()):
         yield lambda doing, done=1: None  # noqa: ARG005 - as a Step is called
         return
     from tqdm.std import tqdm

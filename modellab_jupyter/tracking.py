@@ -641,7 +641,7 @@ def _script() -> str | None:
     """Return the path of the script that runs, None in a notebook or a prompt."""
     main = sys.modules.get("__main__")
     path = getattr(main, "__file__", None)
-    return None if path is None or "ipykernel" in sys.modules else os.path.abspath(path)  # noqa: PTH100 - keeps links
+    return None if path is None or config.in_kernel() else os.path.abspath(path)  # noqa: PTH100 - keeps links
 
 
 def _seed(seed: int) -> list[str]:

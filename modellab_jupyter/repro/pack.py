@@ -97,7 +97,7 @@ def repro_pack(run: str, path: str | os.PathLike[str] | None = None, *, max_data
 
 def pack_recorded(recorded: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
     """Write what was recorded of a run to a ZIP; see `repro_pack`."""
-    target = Path(recorded.folder if path is None else path)
+    target = Path(recorded.folder if path is None else path).expanduser().absolute()
     if target.exists() and not (target.is_dir() or target.is_file()):
         raise InputError(f"path must be a file or a folder, found {str(target)!r}; give another.")
     if not (target if target.is_dir() else target.parent).is_dir():
