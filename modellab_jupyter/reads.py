@@ -7,11 +7,9 @@ where the file is then still the one that was opened. What the process wrote its
 from __future__ import annotations
 
 import functools
-import glob
 import os
 import re
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -404,6 +402,8 @@ def _digest(opened: _Opened) -> str | None:
 
 def _digest_apart(opened: _Opened) -> str | None:
     """Return the SHA-256 of a database; whoever closes a file gives back all locks of its process on it."""
+    import subprocess  # as long to load as all the rest of this module
+
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _HASH, opened.path], capture_output=True, text=True, timeout=600,
@@ -431,6 +431,8 @@ def _members(text: str) -> Iterator[str]:
                     count += 1
                     yield os.path.join(folder, name)  # noqa: PTH118
     elif _PATTERN.search(text):
+        import glob
+
         for count, path in enumerate(glob.iglob(text, recursive=True)):  # noqa: PTH207 - a text
             if count < MEMBERS and os.path.isfile(path):  # noqa: PTH113
                 yield path

@@ -119,6 +119,7 @@ class Session:
         self._captured: list[_Captured] = []  # told while no run was active
         self._capturing = threading.Lock()
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
+        self._unsettled = False  # something was told of a run after it had ended
         self._late: list[threading.Thread] = []  # that still find out what ended runs stood on
         self._store: Store | None = None
         self._beating: list[threading.Thread] = []  # the last one, and those before it that are about to end
@@ -304,7 +305,7 @@ class Session:
                 )
                 tell(f"{error} {kept}", stacklevel=4)
             return False
-        self._behind, self._told_store = None, False
+        self._behind, self._told_store, self._unsettled = None, False, False
         return True
 
     def warm(self) -> None:
@@ -425,6 +426,7 @@ class Session:
         """Record what was found out about a run that may have ended meanwhile."""
         self.record(event)
         if not self.active:
+            self._unsettled = True
             with suppress(OSError):
                 self.journal.close()
 
@@ -477,6 +479,8 @@ class Session:
         self.reads.settle(FINISH_WAIT)
         for thread in self._late:
             thread.join(FINISH_WAIT)
+        if self._unsettled and self.settings.shared is not None:  # others would see it when this machine comes again
+            self.settle(wait=SHARE_WAIT)
         self._stop.set()
         for thread in self._beating:  # cut off in DuckDB's C++, it would take the process down with it
             thread.join(FINISH_WAIT)
