@@ -108,7 +108,7 @@ def metadata(recorded: Recorded, run: Mapping[str, Any], params: Mapping[str, An
             "@id": "./", "@type": "Dataset", "name": f"Reproducibility pack of {title(run)}",
             "description": str(run.get("note") or f"All that is needed to run {title(run)} again and to compare."),
             "datePublished": start.date().isoformat(), "license": {"@id": "#licence"}, "author": {"@id": "#who"},
-            "conformsTo": {"@id": PROFILE}, "mentions": [{"@id": "#run"}], "mainEntity": _ref(instrument),
+            "conformsTo": {"@id": PROFILE}, "mentions": {"@id": "#run"}, "mainEntity": _ref(instrument),
             "hasPart": [_ref(name) for name in sorted(sizes)],
         },
         {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
