@@ -91,12 +91,12 @@ def metadata(recorded: Recorded, run: Mapping[str, Any], params: Mapping[str, An
         "@id": "#run", "@type": "CreateAction", "name": title(run), "instrument": _ref(instrument),
         "object": [_ref(name) for name in used] + [{"@id": one["@id"]} for one in numbers],
         "result": [_ref(name) for name in results] + [{"@id": one["@id"]} for one in figures],
-        "startTime": start.isoformat(), "agent": {"@id": "#who"},
-        "actionStatus": {"@id": f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus"},
-        "description": f"Executed with Python {recorded.environment.get('python', 'of unknown version')}.",
+        "startTime": start.isoformat(timespec="seconds"), "agent": {"@id": "#who"},
+        "actionStatus": f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus",
+        "description": f"Recorded by modellab-jupyter {_version(recorded)}.",
     }  # fmt: skip
     if isinstance(run.get("duration"), int | float):
-        action["endTime"] = (start + timedelta(seconds=float(run["duration"]))).isoformat()
+        action["endTime"] = (start + timedelta(seconds=float(run["duration"]))).isoformat(timespec="seconds")
     if run.get("error"):
         action["error"] = str(run["error"])[:1000]
     files = [_file(name, sizes[name], instrument) for name in sorted(sizes)]
@@ -108,10 +108,11 @@ def metadata(recorded: Recorded, run: Mapping[str, Any], params: Mapping[str, An
             "@id": "./", "@type": "Dataset", "name": f"Reproducibility pack of {title(run)}",
             "description": str(run.get("note") or f"All that is needed to run {title(run)} again and to compare."),
             "datePublished": start.date().isoformat(), "license": {"@id": "#licence"}, "author": {"@id": "#who"},
-            "conformsTo": {"@id": PROFILE}, "mentions": [{"@id": "#run"}], "mainEntity": _ref(instrument),
+            "publisher": {"@id": "#who"}, "conformsTo": {"@id": PROFILE},
+            "mentions": {"@id": "#run"}, "mainEntity": _ref(instrument),
             "hasPart": [_ref(name) for name in sorted(sizes)],
         },
-        {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
+        {"@id": PROFILE, "@type": ["CreativeWork", "Profile"], "name": "Process Run Crate", "version": "0.5"},
         {
             "@id": "#licence", "@type": "CreativeWork", "name": "No licence was stated",
             "description": "Whoever made this run said nothing of a licence; ask before you use it for more than "
@@ -119,14 +120,14 @@ def metadata(recorded: Recorded, run: Mapping[str, Any], params: Mapping[str, An
         },
         {"@id": "#who", "@type": "Person", "name": author(recorded)},
         {
-            "@id": "#modellab", "@type": "SoftwareApplication", "name": "modellab-jupyter",
-            "softwareVersion": _version(recorded), "description": "The tracker that recorded the run.",
+            "@id": "#python", "@type": "ComputerLanguage", "name": "Python", "url": "https://www.python.org/",
+            "version": str(recorded.environment.get("python") or "unknown"),
         },
         action, *files, *numbers, *figures,
     ]  # fmt: skip
     if recorded.git is not None and recorded.git.remote and recorded.git.remote.startswith("http"):
         graph[1]["isBasedOn"] = {"@id": recorded.git.remote}
-        graph.append({"@id": recorded.git.remote, "@type": "SoftwareSourceCode", "name": "The repository",
+        graph.append({"@id": recorded.git.remote, "@type": "CreativeWork", "name": "The repository",
                       "version": recorded.git.commit})  # fmt: skip
     return {"@context": f"{SPECIFICATION}/context", "@graph": graph}
 
@@ -150,16 +151,24 @@ def _ref(name: str) -> dict[str, str]:
 
 
 def _file(name: str, size: int, instrument: str) -> dict[str, Any]:
-    kinds: Any = ["File", "SoftwareSourceCode", "SoftwareApplication"] if name == instrument else "File"
+    kinds: Any = ["File", "SoftwareSourceCode"] if name == instrument else "File"
     entry = {
         "@id": iri(name), "@type": kinds, "name": name.rsplit("/", 1)[-1], "contentSize": str(size),
-        "encodingFormat": media(name),
+        "encodingFormat": media(name), "description": _described(name),
     }  # fmt: skip
-    if name in _WHAT:
-        entry["description"] = _WHAT[name]
     if name == instrument:
-        entry |= {"programmingLanguage": "Python", "softwareVersion": "as packed"}
+        entry |= {"programmingLanguage": {"@id": "#python"}, "version": "as recorded"}
     return entry
+
+
+def _described(name: str) -> str:
+    kinds = {
+        "data/files/": "A file that the run read", "code/modules/": "A local module that the run imported",
+        "env/wheels/": "A distribution that no index has", "eval/": "A file of an evaluation",
+    }  # fmt: skip
+    return _WHAT.get(name) or next(
+        (what for top, what in kinds.items() if name.startswith(top)), "The code as it was saved"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -448,16 +448,14 @@ class _Making:
 def _platform(environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return what env/platform.json tells; what was not recorded is null or empty."""
     text = str(environment.get("platform") or "")
+    told = {**environment, **(environment.get("hardware") or {})}
     return {
         "platform": text or None,
-        "system": environment.get("system") or text.partition("-")[0] or None,
-        "release": environment.get("release"),
-        "machine": environment.get("machine"),
-        "processor": environment.get("processor"),
-        "cores": environment.get("cores", environment.get("processors")),
-        "blas": environment.get("blas") or [],
-        "threads": environment.get("threads") or {},
-        "gpu": environment.get("gpu") or [],
+        "system": told.get("system") or text.partition("-")[0] or None,
+        "cores": told.get("cores", told.get("processors")),
+        **{name: told.get(name) for name in ("release", "machine", "processor", "usable")},
+        **{name: told.get(name) or [] for name in ("blas", "gpu")},
+        "threads": told.get("threads") or {},
     }
 
 
@@ -467,7 +465,7 @@ def _randomness(recorded: Recorded) -> dict[str, Any]:
         "seeded": recorded.run.get("seeded") or [],
         "states": [asdict(one) for one in recorded.random],
         "draws": [asdict(one) for one in recorded.draws],
-        "seeds": [dict(one) for one in recorded.run.get("seeds") or []],
+        "seeds": [asdict(one) for one in getattr(recorded, "seeds", ())],
     }
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from modellab_jupyter import progress, schema
+from modellab_jupyter import progress, schema, zips
 from modellab_jupyter.errors import DamagedError, InputError, StoreNewerError
 from modellab_jupyter.store import migrations, wide
 from modellab_jupyter.store.shared import blob_name, is_path
@@ -214,6 +214,8 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     names = [info.filename for info in infos]
     if len(set(names)) != len(names):
         raise _refuse(path, "it has two members of one name")
+    if pair := zips.clash(names):
+        raise _refuse(path, f"its members {pair[0][:80]!r} and {pair[1][:80]!r} are one file on some systems")
     if MANIFEST not in names or archive.getinfo(MANIFEST).file_size > MANIFEST_BYTES:
         raise _refuse(path, "it has no manifest, or one that is too large")
     size = path.stat().st_size
@@ -234,6 +236,8 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
     if set(held) != set(names) - {MANIFEST} or number < 1:
         raise _refuse(path, "its manifest names other members than it has")
     for name, said in held.items():
+        if wrong := zips.fault(name):
+            raise _refuse(path, f"a member, {name[:80]!r}, {wrong}")
         table = re.fullmatch(r"tables/[a-z_]+\.parquet", name)
         if not table and not (name.startswith("files/") and is_path(name[6:])):
             raise _refuse(path, f"a member has the name {name[:80]!r}, which no file of a store has")
