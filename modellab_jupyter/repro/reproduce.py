@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from modellab_jupyter import cells
 from modellab_jupyter.errors import InputError, shown
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro import comparing, diagnosis, rebuild, replay, unpacked
@@ -146,7 +147,8 @@ def _agree(pack: Unpacked, *, yes: bool) -> None:
         return
     what = plan(pack)
     how = "agree with yes=True, or --yes on the command line"
-    if not ("ipykernel" in sys.modules or (sys.stdin is not None and sys.stdin.isatty())):
+    shell = cells.shell()
+    if not (hasattr(shell, "kernel") or (sys.stdin is not None and sys.stdin.isatty())):
         raise InputError(f"{what}; {how}.")
     try:
         answer = input(f"{what[0].upper()}{what[1:]}. Go on? [y/N] ")
@@ -382,8 +384,8 @@ def _hidden(pack: Unpacked) -> tuple[HiddenState, ...]:
         return ()
     with suppress(ImportError):
         hidden: Any = importlib.import_module("modellab_jupyter.repro.hidden")
-        cells = [(cell.cell_id, cell.source) for cell in pack.notebook]
-        return tuple(hidden.hidden_state(pack.executions, cells))
+        saved = [(cell.cell_id, cell.source) for cell in pack.notebook]
+        return tuple(hidden.hidden_state(pack.executions, saved))
     return ()
 
 
