@@ -5,7 +5,8 @@ It imports the standard library alone, since the environment may hold an older v
 
 CONFIG is a JSON file: ``orders`` of the cells to come, with nested executions under ``parents``; ``states`` and
 ``draws`` as in ``state/rng.json``; ``frozen`` (of ``"clock"`` and ``"entropy"``); ``epoch`` in seconds, for the clock;
-``store``, where results go whatever the code says; ``report``, the file that is written at the end.
+``store``, where results go whatever the code says; ``root``, below which the code lies; ``report``, the file that is
+written at the end.
 """
 
 from __future__ import annotations
@@ -290,7 +291,6 @@ class Replay:
                 return true.fromtimestamp(epoch + now())
 
         Frozen.__name__ = Frozen.__qualname__ = "datetime"
-        datetime.datetime = Frozen
         date = datetime.date
 
         class MetaDate(type(date)):  # type: ignore[misc]
@@ -306,11 +306,26 @@ class Replay:
                 return date.fromtimestamp(epoch + now())
 
         FrozenDate.__name__ = FrozenDate.__qualname__ = "date"
-        datetime.date = FrozenDate
+        root = self.config["root"]
+
+        def own(frozen: type, real: type) -> Any:
+            return property(lambda _: frozen if _is_own(2, root) else real)
+
+        class Module(type(datetime)):  # type: ignore[misc]
+            """Gives the run's own code types that stand still, and libraries, compiled ones above all, the true."""
+
+        Module.datetime, Module.date = own(Frozen, true), own(FrozenDate, date)
+        datetime.__class__ = Module
 
 
 def _broken_down(real: Any, seconds: Any, at: Any = None) -> Any:
     return real(seconds() if at is None else at)
+
+
+def _is_own(depth: int, root: str) -> bool:
+    """Tell whether the caller's caller is code of the run: a cell, the script, or a module beside them."""
+    names = sys._getframe(depth).f_globals  # noqa: SLF001 - no other way to know
+    return names.get("__name__") == "__main__" or str(names.get("__file__") or "").startswith(root)
 
 
 def _asker(depth: int) -> str:

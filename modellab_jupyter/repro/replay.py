@@ -392,7 +392,7 @@ def _configure(
     told = {
         "orders": [0] if cells is None else [cell.order for cell in cells],
         "parents": parents, "states": states, "draws": draws, "frozen": list(conditions.frozen),
-        "epoch": _epoch(pack), "store": str(store), "report": str(report),
+        "epoch": _epoch(pack), "store": str(store), "report": str(report), "root": str(work),
         "path": [*conditions.path, *([str(outside)] if outside.is_dir() else [])],
     }  # fmt: skip
     (work / "inside" / "config.json").write_text(json.dumps(told), "utf-8")

@@ -383,8 +383,8 @@ def _hidden(pack: Unpacked) -> tuple[HiddenState, ...]:
         return ()
     with suppress(ImportError):
         hidden: Any = importlib.import_module("modellab_jupyter.repro.hidden")
-        cells = [(cell.cell_id, cell.source) for cell in pack.notebook]
-        return tuple(hidden.hidden_state(pack.executions, cells))
+        saved = [(cell.cell_id, cell.source) for cell in pack.notebook]
+        return tuple(hidden.hidden_state(pack.executions, saved))
     return ()
 
 

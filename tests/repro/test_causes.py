@@ -275,7 +275,7 @@ def test_the_date_is_the_cause_of_what_depends_on_it(tmp_path: Path) -> None:
     """A number that is the same on every replay, and depends on the date, comes back at the recorded time."""
     day = float(datetime.date(2026, 1, 2).toordinal())
     verdict = judged(
-        tmp_path, None, {"m": day}, **script("datetime.date.today().toordinal()", "import datetime"),
+        tmp_path, None, {"m": day}, **script("datetime.date.today().toordinal()", "import datetime, pandas"),
         env=packs.environment(variables={"TZ": "UTC"}),
     )  # fmt: skip
     assert (verdict.conclusion, confirmed(verdict)) == ("differs", ["clock"])
