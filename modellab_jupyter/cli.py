@@ -211,6 +211,9 @@ def _runs(args: argparse.Namespace) -> int:
     for name in record.__struct_fields__:
         if name not in {"environment", "last_steps"} and getattr(record, name) not in (None, "", [], {}):
             print(f"{name:<12} {getattr(record, name)}")
+    for one in catalog.runs.packs(record.run_id).itertuples():
+        found = f" ({one.conclusion})" if one.conclusion else ""
+        print(f"{'pack':<12} {one.act}{found} {one.acted_at:%Y-%m-%d %H:%M} UTC, {one.pack_id[:12]}, {one.path}")
     return 0
 
 

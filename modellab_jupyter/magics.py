@@ -302,6 +302,7 @@ class ModelLabMagics(Magics):
             catalog.runs.tag(run_id, [self._text(tag) for tag in args.tag])
         record = catalog.runs.update(run_id, **fields) if fields else catalog.runs.get(run_id)
         environment = record.environment or {}
+        packed = catalog.runs.packs(run_id).itertuples()
         return _sheet({
             "run": record.name, "id": record.run_id, "project": record.project, "status": record.status,
             "started": record.started_at, "seconds": record.duration, "seed": record.seed, "baseline": record.baseline,
@@ -310,6 +311,7 @@ class ModelLabMagics(Magics):
             **{f"metric {k}": v for k, v in record.metrics.items()},
             "datasets": ", ".join(f"{d['name']} version {d['version']}" for d in record.datasets),
             "error": record.error, "git": record.git_commit, "python": environment.get("python"),
+            "packs": "; ".join(_packs_line(one) for one in packed),
         })  # fmt: skip
 
     @_verb(
@@ -733,6 +735,12 @@ def _split_options(line: str) -> tuple[list[str], str]:
     end = start + (after.start() if after else len(line))
     statement = line[start:end].strip()
     return _tokens(line[:start] + " " + line[end:]), statement.removeprefix("-- ")
+
+
+def _packs_line(one: Any) -> str:
+    """Return what was done with a pack, when, and what was found, of a row of `Runs.packs`."""
+    found = f" ({one.conclusion})" if one.conclusion else ""
+    return f"{one.act}{found} {one.acted_at:%Y-%m-%d %H:%M} UTC, pack {one.pack_id[:12]}"
 
 
 def _is_file(text: str) -> bool:

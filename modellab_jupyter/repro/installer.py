@@ -63,21 +63,25 @@ def uv() -> str:
         raise ModelLabError("the program of the package uv is not there; pip install --force-reinstall uv.") from error
 
 
-def call(*args: str, folder: Path, text: str = "", limit: float = LIMIT, offline: bool = False) -> Answer:
+def call(
+    *args: str, folder: Path, text: str = "", limit: float = LIMIT, offline: bool = False, settings: Path | None = None
+) -> Answer:
     """Run uv in a folder and give it a text to read.
 
     Parameters
     ----------
     folder : Path
-        Whose settings hold, in ``uv.toml`` or ``pyproject.toml`` there or above.
+        Where it runs.
+    settings : Path, optional
+        Whose settings hold, in ``uv.toml`` or ``pyproject.toml`` there or above; default: `folder`.
     offline : bool
         Use what uv keeps of earlier calls alone.
     """
     command = [uv(), *args, "--no-progress", "--color", "never", *(["--offline"] if offline else [])]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=config.around(**index(folder)), input=text, capture_output=True, text=True,
-            encoding="utf-8", errors="replace", timeout=limit, check=False,
+            command, cwd=folder, env=config.around(**index(settings or folder)), input=text, capture_output=True,
+            text=True, encoding="utf-8", errors="replace", timeout=limit, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Answer(done=False, text=f"uv timed out after {limit:g} s")

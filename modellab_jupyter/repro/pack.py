@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -19,7 +18,9 @@ from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError
 from modellab_jupyter.progress import Step, steps
 from modellab_jupyter.repro import archive, crate, lock, secrets
-from modellab_jupyter.repro.records import MAX_DATA, FileRead, Recorded
+from modellab_jupyter.repro.hidden import hidden_state
+from modellab_jupyter.repro.recorded import notebook_cells, recorded
+from modellab_jupyter.repro.records import MAX_DATA, FileRead, HiddenState, Recorded
 from modellab_jupyter.repro.wheels import canonical
 
 MODULE_CAP: Final = 20 << 20  # bytes of one local module
@@ -47,6 +48,8 @@ class Pack:
         ``path``, ``size``, ``reason`` of each file that is not in it.
     caveats : tuple of str
         What a rebuild cannot have as it was, a sentence each.
+    hidden : tuple of HiddenState
+        What the notebook as it is saved does not say.
     """
 
     id: str
@@ -56,12 +59,14 @@ class Pack:
     redactions: tuple[dict[str, Any], ...] = ()
     left_out: tuple[dict[str, Any], ...] = ()
     caveats: tuple[str, ...] = ()
+    hidden: tuple[HiddenState, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.path} ({self.size} bytes, {len(self.members)} files)", f"id {self.id}"]
         lines += [f"removed: {one['kind']} in {one['member']} ({one['where']})" for one in self.redactions]
         lines += [f"left out: {one['path']} ({one['size']} bytes): {one['reason']}" for one in self.left_out]
-        return "\n".join([*lines, *(f"caveat: {one}" for one in self.caveats)])
+        lines += [f"caveat: {one}" for one in self.caveats]
+        return "\n".join([*lines, *(f"warning: {one.sentence}" for one in self.hidden)])
 
 
 def repro_pack(run: str, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
@@ -91,20 +96,19 @@ def repro_pack(run: str, path: str | os.PathLike[str] | None = None, *, max_data
     """
     if isinstance(max_data, bool) or not isinstance(max_data, int) or max_data < 0:
         raise InputError(f"max_data must be a number of bytes, 0 or more, found {max_data!r:.80}; give one.")
-    recorded = importlib.import_module("modellab_jupyter.repro.recorded").recorded
-    return pack_recorded(recorded(getattr(run, "id", run)), path, max_data=max_data)
+    return pack_recorded(recorded(run), path, max_data=max_data)
 
 
-def pack_recorded(recorded: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
+def pack_recorded(known: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
     """Write what was recorded of a run to a ZIP; see `repro_pack`."""
-    target = Path(recorded.folder if path is None else path).expanduser().absolute()
+    target = Path(known.folder if path is None else path).expanduser().absolute()
     if target.exists() and not (target.is_dir() or target.is_file()):
         raise InputError(f"path must be a file or a folder, found {str(target)!r}; give another.")
     if not (target if target.is_dir() else target.parent).is_dir():
         raise InputError(f"path must lie in a folder that is there, found {str(target)!r}; make the folder first.")
-    name = str(recorded.run.get("name") or recorded.run.get("run_id") or "run")
+    name = str(known.run.get("name") or known.run.get("run_id") or "run")
     with steps(f"packing run {name!r}", total=5) as step:
-        making = _Making(recorded, max_data)
+        making = _Making(known, max_data)
         members, digests, data = making.make(step)
         step("writing")
         identity = archive.pack_id(archive.manifest(digests))
@@ -113,8 +117,14 @@ def pack_recorded(recorded: Recorded, path: str | os.PathLike[str] | None = None
         size = archive.write(target, {**members, **data}, digests)
     return Pack(
         identity, target, size, tuple(sorted(digests)), tuple(making.removed), tuple(making.left_out),
-        tuple(making.caveats),
+        tuple(making.caveats), tuple(_hidden(known, making.redactor)),
     )  # fmt: skip
+
+
+def _hidden(known: Recorded, redactor: secrets.Redactor) -> Iterator[HiddenState]:
+    """Yield what the notebook as it is saved does not say; the names in it are looked through for secrets, too."""
+    for state in hidden_state(known.executions, notebook_cells(known)):
+        yield replace(state, name=redactor.text("hidden", state.name), sentence=redactor.text("hidden", state.sentence))
 
 
 class _Making:
@@ -182,6 +192,9 @@ class _Making:
             )
         for module in self.recorded.modules:
             self._read_text(texts, self._module_name(module), Path(module), MODULE_CAP)
+            known = self.recorded.module_digests.get(module)
+            if known is not None and Path(module).is_file() and file_digest(Path(module)) != known:
+                self.caveats.append(f"{self._shown(Path(module))} was changed after the run had imported it.")
         git = self.recorded.git
         if git is not None and git.diff:
             texts["code/dirty.diff"] = git.diff.decode("utf-8", "surrogateescape")
@@ -373,7 +386,8 @@ class _Making:
             member, reason = chosen[file.path]
             row = {
                 "path": file.path, "sha256": file.digest, "size": file.size, "found_by": file.found_by,
-                "orders": list(file.orders), "dataset": file.dataset, "member": member, "left_out": reason,
+                "orders": list(file.orders), "dataset": file.dataset, "made": file.made, "member": member,
+                "left_out": reason,
             }  # fmt: skip
             rows.append(self.redactor.json("data/index.json", _plain(row), f"/{number}"))
         return rows, data, digests

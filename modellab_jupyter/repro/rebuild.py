@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -16,12 +15,12 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from modellab_jupyter import config
 from modellab_jupyter.errors import DamagedError, ModelLabError
+from modellab_jupyter.repro import installer
 from modellab_jupyter.repro.unpacked import Unpacked, digest
 
 FORGET_AFTER: Final = 30 * 86_400.0  # seconds without use after which an environment is removed
@@ -34,14 +33,6 @@ _PINNED = re.compile(
 )
 _WHEEL = re.compile(r"\./wheels/(?P<file>[A-Za-z0-9._+!-]+\.whl)")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
-_OWN_SETTINGS = (
-    "UV_INDEX",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "UV_FIND_LINKS",
-    "UV_CONFIG_FILE",
-)
 _ASK = """
 import importlib.metadata as m, json, platform, sys
 found = {}
@@ -142,77 +133,10 @@ def _requirement(wheels: Path, line: str) -> Requirement:
 # -- uv ------------------------------------------------------------------------------------------------
 
 
-def _uv() -> str:
-    try:
-        import uv
-    except ImportError as error:
-        raise ModelLabError("environments are rebuilt with uv, which is not installed; pip install uv.") from error
-    return str(uv.find_uv_bin())
-
-
 def _call(*args: str, cwd: Path | None = None, limit: float = INSTALL_LIMIT, offline: bool = False) -> tuple[bool, str]:
-    """Run uv; return whether it did it, and what it printed or said. Its folder is never one of the pack's."""
-    command = [_uv(), *args, "--no-progress", "--color", "never", *(["--offline"] if offline else [])]
-    try:
-        done = subprocess.run(
-            command, cwd=cwd or config.cache(), env=config.around(**_index()), capture_output=True, text=True,
-            timeout=limit, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return False, f"uv was ended after {limit:g} s"
-    return done.returncode == 0, done.stdout if done.returncode == 0 else done.stderr.strip()
-
-
-@lru_cache(maxsize=1)
-def _index() -> dict[str, str]:
-    """Return where packages come from, as uv's variables: uv's own settings where there are any, else pip's."""
-    around = config.around()
-    if any(around.get(name) for name in _OWN_SETTINGS):
-        return {}
-    home = Path(around.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (home / "uv" / "uv.toml", Path("/etc/uv/uv.toml")):
-        with suppress(OSError):
-            if re.search(
-                r"^\s*(\[\[?index|(extra-)?index(-url)?\s*=|find-links\s*=|no-index\s*=)", path.read_text("utf-8"), re.M
-            ):
-                return {}
-    told = _pip()
-    names = {
-        "index-url": "UV_INDEX_URL", "extra-index-url": "UV_EXTRA_INDEX_URL", "cert": "SSL_CERT_FILE",
-        "trusted-host": "UV_INSECURE_HOST", "proxy": "ALL_PROXY",
-    }  # fmt: skip
-    found = {names[key]: " ".join(value.split()) for key, value in told.items() if key in names and value.strip()}
-    if told.get("find-links", "").strip():
-        found["UV_FIND_LINKS"] = ",".join(told["find-links"].split())
-    if told.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
-        found["UV_NO_INDEX"] = "1"
-    if found:
-        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip looks: in all of them; hashes say which file
-    return found
-
-
-def _pip() -> dict[str, str]:
-    """Return pip's settings, those of its variables over those of its files."""
-    rank = {"global": 0, "install": 1, ":env:": 2}
-    found: dict[str, tuple[int, str]] = {}
-    lines: Sequence[str] = ()
-    with suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(
-            [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=30, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        lines = done.stdout.splitlines()
-    for line in lines:
-        name, _, value = line.partition("=")
-        section, _, key = name.partition(".")
-        with suppress(ValueError, SyntaxError):
-            if section in rank and rank[section] >= found.get(key, (-1, ""))[0]:
-                found[key] = (rank[section], str(ast.literal_eval(value)))
-    told = {key: value for key, (_, value) in found.items()}
-    if not lines:
-        around = config.around()
-        told = {n[4:].lower().replace("_", "-"): v for n, v in around.items() if n.startswith("PIP_")}
-    return told
+    """Run uv; return whether it did it, and what it printed or said. Settings are never those of the pack's folder."""
+    told = installer.call(*args, folder=cwd or config.cache(), settings=config.cache(), limit=limit, offline=offline)
+    return told.done, told.text
 
 
 # -- the interpreter -----------------------------------------------------------------------------------

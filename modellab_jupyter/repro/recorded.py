@@ -67,6 +67,7 @@ def recorded(run: str) -> Recorded:
             "run_id": run_id,
             **{name: one[name] for name in ("name", "project", "status", "duration", "seed", "tags", "note", "error")},
             "started_at": _iso(one["started_at"]),
+            "place": around["place"],
         },
         folder=folder,
         notebook=around["notebook"],

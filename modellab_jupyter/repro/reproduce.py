@@ -253,7 +253,7 @@ def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -
 
 def _stuck(pack: Unpacked, places: Sequence[Place], environment: rebuild.Rebuilt) -> str | None:
     """Return why a replay cannot even be tried, or None."""
-    lost = [place.wanted.path for place in places if place.source is None and place.wanted.found_by != "named"]
+    lost = [place.wanted.path for place in places if place.source is None and not place.wanted.optional]
     if lost:
         more = f" and {len(lost) - 1} more files" if len(lost) > 1 else ""
         return f"not tried, since {lost[0]}{more} that the run read cannot be had; give data={{{lost[0]!r}: path}}."

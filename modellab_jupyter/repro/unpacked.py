@@ -40,6 +40,12 @@ class Wanted:
     left_out: str | None
     found_by: str
     orders: tuple[int, ...] = ()
+    made: bool = False
+
+    @property
+    def optional(self) -> bool:
+        """Whether the run may do without: a text in a cell named it alone, or it came to be while the run was on."""
+        return self.made or self.found_by == "named"
 
     @property
     def absolute(self) -> bool:
@@ -170,6 +176,7 @@ def _wanted(row: Any) -> Wanted:
     wanted = Wanted(
         path, row.get("sha256"), int(row.get("size") or 0), member, row.get("left_out"),
         str(row.get("found_by") or "open"), tuple(map(int, row.get("orders") or ())),
+        row.get("made") is True,
     )  # fmt: skip
     for name in (member, None if wanted.absolute else path):
         if name is not None and (

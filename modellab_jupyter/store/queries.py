@@ -428,7 +428,9 @@ def surroundings(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, Any]:
     found = rows(
         con,
         """SELECT r.notebook, r.script, r.folder, r.git_commit, r.git_dirty, r.git_diff, r.surroundings AS details,
-          (SELECT content FROM environments e WHERE e.digest = r.distributions) AS distributions
+          (SELECT content FROM environments e WHERE e.digest = r.distributions) AS distributions,
+          (SELECT count(DISTINCT s.run_id) FROM run_sessions s WHERE s.run_id < r.run_id AND s.session_id IN
+            (SELECT session_id FROM run_sessions o WHERE o.run_id = r.run_id)) AS place
         FROM runs r WHERE r.run_id = ?""",
         [run_id],
     )[0]
