@@ -46,10 +46,11 @@ def repro_pack(
     InputError
         The run is still being recorded, or the file cannot be written.
     """
-    from modellab_jupyter.repro.pack import repro_pack as make
+    from modellab_jupyter.repro.pack import pack_recorded
+    from modellab_jupyter.repro.recorded import recorded
 
     run_id = run_id_of(run)
-    pack = make(run_id, path, max_data=max_data)
+    pack = pack_recorded(recorded(run_id), path, max_data=max_data)
     _keep(run_id, pack.id, "made", pack.path, None)
     return pack
 

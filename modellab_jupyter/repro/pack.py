@@ -19,7 +19,7 @@ from modellab_jupyter.errors import InputError
 from modellab_jupyter.progress import Step, steps
 from modellab_jupyter.repro import archive, crate, lock, secrets
 from modellab_jupyter.repro.hidden import hidden_state
-from modellab_jupyter.repro.recorded import notebook_cells, recorded
+from modellab_jupyter.repro.recorded import notebook_cells
 from modellab_jupyter.repro.records import MAX_DATA, FileRead, HiddenState, Recorded
 from modellab_jupyter.repro.wheels import canonical
 
@@ -69,38 +69,10 @@ class Pack:
         return "\n".join([*lines, *(f"warning: {one.sentence}" for one in self.hidden)])
 
 
-def repro_pack(run: str, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
-    """Write a run to a ZIP that rebuilds its environment, checks its data, runs again and compares.
-
-    Parameters
-    ----------
-    run : str
-        Id or name.
-    path : path, optional
-        The file; or a folder, for ``RUNNAME-ID.zip`` in it. Default: beside the notebook. A file that is there is
-        replaced in one step.
-    max_data : int
-        Bytes of data files that are taken along, the smallest first; what is larger is listed and left out.
-
-    Returns
-    -------
-    Pack
-        With what was removed and left out.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such run.
-    InputError
-        The path cannot be written, or `max_data` is no number of bytes.
-    """
+def pack_recorded(known: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
+    """Write what was recorded of a run to a ZIP; see `packs.repro_pack`."""
     if isinstance(max_data, bool) or not isinstance(max_data, int) or max_data < 0:
         raise InputError(f"max_data must be a number of bytes, 0 or more, found {max_data!r:.80}; give one.")
-    return pack_recorded(recorded(run), path, max_data=max_data)
-
-
-def pack_recorded(known: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
-    """Write what was recorded of a run to a ZIP; see `repro_pack`."""
     target = Path(known.folder if path is None else path).expanduser().absolute()
     if target.exists() and not (target.is_dir() or target.is_file()):
         raise InputError(f"path must be a file or a folder, found {str(target)!r}; give another.")

@@ -37,41 +37,7 @@ def reproduce(
     explain: bool = True,
     offline: bool = False,
 ) -> Verdict:
-    """Rebuild a pack's environment, run its code again, and say whether its numbers came back.
-
-    Parameters
-    ----------
-    path : path
-        A pack, or the folder of one that was extracted.
-    yes : bool
-        Agree that the pack's code runs on this machine, with the rights of this user. Without it, somebody at a
-        terminal or in a notebook is asked.
-    data : mapping, optional
-        Where files are that the pack does not hold: as the run named them -> here.
-    directory : path, optional
-        An empty folder in which everything is left that replays wrote. Default: a temporary one.
-    timeout : float, optional
-        Seconds that one replay may take. Default: twenty times what was recorded, at least a quarter of an hour.
-    memory : int or str, optional
-        Bytes that all processes of a replay may take together, or a text such as ``"4 GB"``. Default: nine tenths of
-        the machine's.
-    explain : bool
-        Look for the cause where numbers differ, by further replays that change one thing each.
-    offline : bool
-        Take packages from uv's cache alone.
-
-    Returns
-    -------
-    Verdict
-        Its levels are manifest, environment, data, executions, metrics and notebook. A pack that is damaged is not run.
-
-    Raises
-    ------
-    InputError
-        An argument cannot be used, or nobody agreed; nothing was run then.
-    DamagedError
-        It is no pack, or what a replay needs cannot be read.
-    """
+    """Rebuild a pack's environment, run its code again and compare; see `packs.reproduce`."""
     limits = Limits(_seconds(timeout), _bytes(memory))
     place = Path(path) if isinstance(path, str | os.PathLike) else None
     if place is None or not place.exists():

@@ -166,7 +166,7 @@ def test_a_pack_lands_where_it_was_asked_for(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
     for size in (-1, True, 1.5, "1"):
         with pytest.raises(InputError, match="max_data"):
-            ml.repro_pack("run", max_data=size)
+            pack_recorded(made, max_data=size)
 
 
 def test_names_that_no_archive_has_are_made_safe(tmp_path: Path) -> None:

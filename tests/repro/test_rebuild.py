@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from modellab_jupyter.errors import DamagedError
-from modellab_jupyter.repro import rebuild, unpacked, words
+from modellab_jupyter.repro import installer, rebuild, unpacked, words
 from modellab_jupyter.repro.reproduce import replayed, reproduce
 from tests.repro import packs
 from tests.repro.test_causes import confirmed, holds, log, wheel
@@ -33,7 +33,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def _cache(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared))
-    rebuild._index.cache_clear()
+    installer.index.cache_clear()
 
 
 def pack(folder: Path, lock: str, **more: Any) -> unpacked.Unpacked:
@@ -103,18 +103,18 @@ def test_the_nearest_python_is_taken() -> None:
 
 def test_packages_come_from_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of uv stand alone; else pip's are told to uv, several values and all."""
-    for name in rebuild._OWN_SETTINGS:
+    for name in installer._OWN_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "https://one.example/simple")
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://two.example/simple https://three.example/simple")
     monkeypatch.setenv("PIP_FIND_LINKS", "/a /b")
-    found = rebuild._index()
+    found = installer.index(Path.cwd())
     assert found["UV_INDEX_URL"] == "https://one.example/simple"
     assert found["UV_EXTRA_INDEX_URL"] == "https://two.example/simple https://three.example/simple"
     assert (found["UV_FIND_LINKS"], found["UV_INDEX_STRATEGY"]) == ("/a,/b", "unsafe-best-match")
-    rebuild._index.cache_clear()
+    installer.index.cache_clear()
     monkeypatch.setenv("UV_DEFAULT_INDEX", "https://own.example/simple")
-    assert rebuild._index() == {}
+    assert installer.index(Path.cwd()) == {}
 
 
 def test_an_environment_is_made_once_and_moved_whole(tmp_path: Path, shared: Path) -> None:
