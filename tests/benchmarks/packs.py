@@ -1,7 +1,8 @@
-"""Print what packing and verifying a run costs, in medians. Decides nothing.
+"""Print what packing, verifying and reproducing a run costs, in medians. Decides nothing.
 
 ``python -m tests.benchmarks.packs`` from the top of a checkout; ``--megabytes``, ``--packages`` and ``--repeats`` say
 how much. The first pack of an environment asks an index; what it said is kept, and the others need no network.
+What is reproduced is a small run in this Python's own environment: cold, every cache is empty, uv's as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import argparse
 import os
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import modellab_jupyter as ml
 from modellab_jupyter.environment import capture
 from modellab_jupyter.repro.pack import pack_recorded
 from modellab_jupyter.repro.records import Execution
@@ -45,6 +49,32 @@ def timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
         made = work()
         times.append(time.perf_counter() - began)
     return statistics.median(times), made
+
+
+RUN = """
+import random
+import numpy as np
+import modellab_jupyter as ml
+with ml.start_run("small"):
+    ml.log_metrics({"draw": random.random(), "normal": float(np.random.default_rng().normal())})
+"""
+
+
+def reproduced(folder: Path, repeats: int) -> None:
+    """Print the times of a run that is packed and comes back, with empty caches and with full ones."""
+    (folder / "own").mkdir()
+    (folder / "own" / "train.py").write_text(RUN)
+    subprocess.run(
+        [sys.executable, "train.py"], cwd=folder / "own", check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    os.chdir(folder / "own")
+    pack = ml.repro_pack("small", folder / "small.zip")
+    os.environ["XDG_CACHE_HOME"], os.environ["UV_CACHE_DIR"] = str(folder / "empty"), str(folder / "uv")
+    cold, verdict = timed(lambda: ml.reproduce(pack.path, yes=True), 1)
+    warm, again = timed(lambda: ml.reproduce(pack.path, yes=True), repeats)
+    for what, seconds, promised, one in (("cold", cold, 60, verdict), ("warm", warm, 15, again)):
+        parts = ", ".join(f"{name} {spent:.1f} s" for name, spent in one.seconds.items())
+        print(f"{f'reproduce, {what} (promised < {promised} s)':<34}{seconds:8.2f} s, {one.conclusion}; {parts}")
 
 
 def main() -> None:
@@ -79,6 +109,8 @@ def main() -> None:
         print(f"{'pack (promised < 3 s)':<34}{again:8.2f} s")
         print(f"{'its size':<34}{pack.size / 1e6:8.1f} MB in {len(pack.members)} files, {len(pack.caveats)} caveats")
         print(f"{'verify':<34}{checked:8.2f} s, {verdict.conclusion}")
+        reproduced(folder, args.repeats)
+        os.chdir(ROOT)
 
 
 if __name__ == "__main__":
