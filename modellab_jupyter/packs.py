@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modellab_jupyter import journal, schema, session
-from modellab_jupyter.errors import InputError, NotFoundError, StoreError
+from modellab_jupyter.errors import InputError, ModelLabError, tell
 from modellab_jupyter.repro.records import MAX_DATA
 from modellab_jupyter.schema import RunRecord
 from modellab_jupyter.tracking import Run
@@ -162,21 +162,23 @@ def run_id_of(run: str | Run | RunRecord) -> str:
 def _keep(
     run_id: str, pack_id: str, act: Literal["made", "verified", "reproduced"], path: Path, verdict: Verdict | None
 ) -> None:
-    """Record what was done, where this store knows the run; a stranger's pack leaves no trace here."""
+    """Record what was done with a pack that this store made; any other, whatever run it names, leaves no trace here."""
     from modellab_jupyter.repro import words
+    from modellab_jupyter.store import queries
 
     owner = session.current()
     try:
-        known = owner.store.resolve("run", run_id, trash=True)
-    except (NotFoundError, StoreError):  # what was found is told all the same
-        return
-    if known != run_id:
-        return
-    owner.submit(
-        schema.PackHandled(
-            time=time.time_ns(), run_id=run_id, pack_id=pack_id, act=act, path=str(path.absolute()),
-            size=path.stat().st_size if path.is_file() else 0, host=journal.host(),
-            conclusion=None if verdict is None else verdict.conclusion,
-            verdict=None if verdict is None else words.as_json(verdict),
-        )
-    )  # fmt: skip
+        if verdict is not None:
+            made = owner.store.read(queries.packs, run_id)
+            if (pack_id, "made") not in zip(*(made.column(n).to_pylist() for n in ("pack_id", "act")), strict=True):
+                return
+        owner.submit(
+            schema.PackHandled(
+                time=time.time_ns(), run_id=run_id, pack_id=pack_id, act=act, path=str(path.absolute()),
+                size=path.stat().st_size if path.is_file() else 0, host=journal.host(),
+                conclusion=None if verdict is None else verdict.conclusion,
+                verdict=None if verdict is None else words.as_json(verdict),
+            )
+        )  # fmt: skip
+    except (ModelLabError, OSError) as error:  # what was made or found is told all the same
+        tell(f"that the pack was {act} could not be kept with its run: {error}", stacklevel=3)

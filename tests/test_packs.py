@@ -95,12 +95,28 @@ def test_what_is_refused_ends_with_two(project: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_strangers_pack_leaves_no_trace(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pack of a run that this store does not know is verified and nothing of it is recorded."""
+    """A pack that this store did not make is verified and nothing of it is recorded, whatever run it names."""
     pack = ml.repro_pack("packed", "stranger.zip")
     monkeypatch.chdir(tmp_path)
     session.reset()
     assert ml.verify_pack(pack.path).conclusion == "intact"
     assert not any(tmp_path.iterdir())
+    monkeypatch.chdir(project)
+    session.reset()
+    ml.repro_pack("packed", "other.zip", max_data=0)
+    before = len(ml.runs.packs("packed"))
+    packs._keep(ml.runs.get("packed").run_id, "0" * 64, "verified", Path("other.zip"), ml.verify_pack("other.zip"))
+    assert len(ml.runs.packs("packed")) == before + 1  # the pack that was made here, not the one of another id
+
+
+def test_a_verdict_outlives_a_store_that_cannot_be_used(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the store is no DuckDB file any more, what was found is returned and a warning says what was not kept."""
+    pack = ml.repro_pack("packed", "kept.zip")
+    monkeypatch.chdir(project)
+    (project / "broken.duckdb").write_bytes(b"no database" * 1000)
+    ml.configure(store="broken.duckdb")
+    with pytest.warns(RuntimeWarning, match="could not be kept with its run"):
+        assert ml.verify_pack(pack.path).conclusion == "intact"
 
 
 def test_a_run_that_goes_takes_its_packs_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
