@@ -444,7 +444,7 @@ class ModelLabMagics(Magics):
         if self._is_notebook():
             self._offer(pack.path)
 
-    @_verb(_argument("pack", help="a ZIP that %modellab repro wrote"))
+    @_verb(_argument("pack", help="a ZIP that %%modellab repro wrote"))
     def verify(self, args: argparse.Namespace) -> Any:
         """Check a pack without running anything of it."""
         from modellab_jupyter import packs
@@ -452,7 +452,7 @@ class ModelLabMagics(Magics):
         return self._judged(packs.verify_pack(self._text(args.pack)))
 
     @_verb(
-        _argument("pack", help="a ZIP that %modellab repro wrote"),
+        _argument("pack", help="a ZIP that %%modellab repro wrote"),
         _argument("--yes", action="store_true", help="run the pack's code on this machine without being asked"),
         _argument("--data", action="append", default=[], metavar="PATH=HERE", help="where a file is; may be repeated"),
         _argument("--timeout", type=float, metavar="S", help="seconds that one replay may take"),

@@ -578,7 +578,7 @@ def configure(store: str | os.PathLike[str] | None = None, project: str | None =
             raise InputError(f"store cannot change while run {name!r} is active; end it first with ml.end_run().")
         given = {name: value for name, value in (("store", store), ("project", project)) if value is not None}
         chosen = (_session.chosen if _session is not None and given else {}) | given
-        found = config.settings(**chosen)
+        found = config.settings(chosen.get("store"), chosen.get("project"))
         if "store" in chosen and found.shared is None:
             chosen["store"] = found.store  # absolute: the same also from another folder
         before, _session = _session, Session(found)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import modellab_jupyter as ml
@@ -177,6 +179,10 @@ def test_a_run_that_starts_inside_nested_code_belongs_to_the_cell_around_it(shel
 
 def test_a_cell_that_awaits_is_recorded_with_its_outcome(shell) -> None:
     """Top-level await goes another way through IPython and is told all the same."""
-    run(shell, "import modellab_jupyter as ml; r = ml.start_run('a')", "import asyncio\nawait asyncio.sleep(0)",
-        "await asyncio.sleep(0)\n1 / 0", "ml.end_run()")  # fmt: skip
+    cells = [
+        "import modellab_jupyter as ml; r = ml.start_run('a')", "import asyncio\nawait asyncio.sleep(0)",
+        "await asyncio.sleep(0)\n1 / 0", "ml.end_run()",
+    ]  # fmt: skip
+    with ThreadPoolExecutor(1) as pool:  # a thread without an event loop: tests of a browser leave one running here
+        pool.submit(run, shell, *cells).result()
     assert [e["outcome"] for e in everything("a")] == ["ok", "ok", "error", "ok"]

@@ -42,9 +42,12 @@ def installed(name: str, location: str | None = None) -> metadata.Distribution |
 
 
 def record_digest(distribution: metadata.Distribution) -> str | None:
-    """Return the SHA-256 of a distribution's RECORD."""
-    text = distribution.read_text("RECORD")
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+    """Return the SHA-256 of a distribution's RECORD, of its bytes: as text, the ends of its lines would be others."""
+    own = next((one for one in distribution.files or () if one.parts[-1] == "RECORD" and len(one.parts) == 2), None)
+    try:
+        return None if own is None else hashlib.sha256(Path(str(own.locate())).read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def of_installed(distribution: metadata.Distribution, clean: Clean) -> tuple[str, bytes] | None:
