@@ -56,8 +56,16 @@ _Captured = schema.CellExecuted | schema.RandomSeen | schema.EntropyDrawn | sche
 class Watcher(Protocol):
     """Something on the screen that shows runs while they are being recorded."""
 
+    place: tuple[str, str]  # what it shows in which cell, empty where nobody knows; and the execution that made it
+
     def news(self) -> None:
         """Show what is new."""
+
+    def refresh(self) -> None:
+        """Look for what is new when there is time."""
+
+    def close(self) -> None:
+        """Show nothing any more: another has its place."""
 
 
 class Budget:
@@ -112,7 +120,8 @@ class Session:
         self.active: list[Run] = []
         self.budget = Budget()
         self.looks: dict[str, dict[str, Any]] = {}  # how somebody looked at what, by the widget's own key
-        self._watchers: weakref.WeakKeyDictionary[Watcher, int] = weakref.WeakKeyDictionary()  # how often each failed
+        # How often each failed, and when it was last served.
+        self._watchers: weakref.WeakKeyDictionary[Watcher, tuple[int, int]] = weakref.WeakKeyDictionary()
         self._watching = threading.Lock()
         self._show_due: float = math.inf  # nanoseconds since 1970; there is nobody to show anything to
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
@@ -194,9 +203,18 @@ class Session:
         return [schema.ProjectAdded(time=time.time_ns(), project_id=project_id, name=name) for name in names]
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell a watcher now and then that runs of this process logged something, within the budget."""
+        """Tell a watcher now and then that runs of this process logged something, within the budget.
+
+        One that an earlier execution of the same cell made for the same is closed: nobody sees it any more.
+        """
         with self._watching:
-            self._watchers[watcher] = 0
+            place, execution = watcher.place
+            gone = [one for one in self._watchers if place and one.place[0] == place and one.place[1] != execution]
+            for one in gone:
+                del self._watchers[one]
+            self._watchers[watcher] = 0, 0
+        for one in gone:
+            one.close()
         self._show_due = 0
 
     def unwatch(self) -> None:
@@ -209,17 +227,20 @@ class Session:
     def _show(self) -> None:
         self._show_due = time.time_ns() + int(1e9 * SHOW_EVERY)
         with self._watching:
-            watchers = list(self._watchers.items())
-        for watcher, failed in watchers:
+            watchers = sorted(self._watchers.items(), key=lambda one: one[1][1])  # who waited longest comes first
+        for watcher, (failed, _) in watchers:
             if self.budget.wait():
                 return
+            with self._watching:
+                if watcher in self._watchers:
+                    self._watchers[watcher] = failed, time.time_ns()
             try:
                 with self.budget.spending(beside=False):
                     watcher.news()
             except Exception:  # noqa: BLE001 the boundary: nothing that is shown stops a training
                 _log.exception("a live view could not be brought up to date")
                 with self._watching:
-                    self._watchers[watcher] = failed + 1
+                    self._watchers[watcher] = failed + 1, time.time_ns()
                     if failed + 1 == FAILURES:
                         del self._watchers[watcher]
 
@@ -337,6 +358,13 @@ class Session:
         if run in self.active:
             self.active.remove(run)
         self._last_cell = self.recorder.now
+        with self._watching:
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            try:
+                watcher.refresh()
+            except Exception:  # noqa: BLE001 the boundary: a screen that is gone ends no run
+                _log.exception("a live view could not be told that a run ended")
         if not self.active:
             self._stop.set()
             self._unwatch()

@@ -20,8 +20,15 @@ needs_build = pytest.mark.skipif(not is_built(), reason="the front end is not bu
 class Watcher:
     """Something that is told, and may go wrong."""
 
-    def __init__(self, *, fails: bool = False) -> None:
-        self.told, self.fails = 0, fails
+    def __init__(self, *, fails: bool = False, place: tuple[str, str] = ("", "")) -> None:
+        self.told, self.fails, self.place = 0, fails, place
+        self.refreshed = self.closed = 0
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def close(self) -> None:
+        self.closed += 1
 
     def news(self) -> None:
         self.told += 1
@@ -58,6 +65,45 @@ def test_a_view_that_breaks_never_reaches_the_training(caplog: pytest.LogCapture
     assert watcher.told <= session.FAILURES
     assert other.told > 0
     assert "a live view could not be brought up to date" in caplog.text
+
+
+def test_who_waited_longest_is_told_first() -> None:
+    """Where the budget is enough for one, watchers take turns."""
+
+    class Costly(Watcher):
+        def news(self) -> None:
+            super().news()
+            session.current().budget._due = time.time_ns() + 10**12
+
+    watchers = [Costly() for _ in range(3)]
+    with ml.start_run("a"):
+        for watcher in watchers:
+            session.current().watch(watcher)
+        for _ in range(3):
+            session.current().budget = session.Budget()
+            session.current()._show_due = 0
+            ml.log_metrics({"loss": 1.0})
+
+    assert [watcher.told for watcher in watchers] == [1, 1, 1]
+
+
+def test_a_cell_that_runs_again_closes_what_it_showed_before() -> None:
+    """A watcher of an earlier execution is closed; of the same execution, of another cell or of no cell it stays."""
+    first, beside = Watcher(place=("p cell-1", "one")), Watcher(place=("p cell-1", "one"))
+    other, unknown = Watcher(place=("p cell-2", "one")), Watcher()
+    for watcher in (first, beside, other, unknown, Watcher(place=("p cell-1", "two"))):
+        session.current().watch(watcher)
+
+    assert [watcher.closed for watcher in (first, beside, other, unknown)] == [1, 1, 0, 0]
+
+
+def test_watchers_are_told_that_a_run_ended() -> None:
+    """The end of a run asks every view to look, whatever the budget says."""
+    watcher = Watcher()
+    session.current().watch(watcher)
+    ml.start_run("a").end()
+
+    assert watcher.refreshed == 1
 
 
 def test_showing_takes_a_fiftieth_of_the_time() -> None:

@@ -123,6 +123,15 @@ def cell_id() -> str:
     return str((shell.get_parent() or {}).get("metadata", {}).get("cellId") or "")
 
 
+def execution() -> str:
+    """Return what names the request that a cell runs for, empty where there is none."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or not hasattr(shell, "get_parent"):
+        return ""
+    return str((shell.get_parent() or {}).get("header", {}).get("msg_id") or "")
+
+
 def is_built() -> bool:
     """Say whether the front end was built (a bare checkout has none)."""
     return (STATIC / "assets.json").is_file() and (STATIC / "stub.js").is_file()
@@ -148,6 +157,7 @@ class Channel:
         self._verbs = {**verbs, "asset": _asset}
         self._lock = threading.RLock()
         self._asked = time.monotonic()
+        self.beside = False  # whether a view was ever heard on another thread: then it asks also while a cell runs
         self._widget = _widget_class()(view=view, protocol=PROTOCOL)
         self._widget.on_msg(self._receive)
 
@@ -180,6 +190,7 @@ class Channel:
         number, verb, payload = request.get("id"), request.get("verb"), request.get("payload")
         head: dict[str, Any] = {"protocol": PROTOCOL, "id": number, "verb": verb}
         self._asked = time.monotonic()
+        self.beside = self.beside or threading.current_thread() is not threading.main_thread()
         try:
             handler = self._handler(request.get("protocol"), verb)
             given = payload if isinstance(payload, dict) else {}
@@ -225,6 +236,8 @@ class Widget:
         True attaches a live widget to the output, False only saves what is there now. By default a widget is
         attached where a person's front end is listening.
     """
+
+    place: tuple[str, str] = ("", "")
 
     def __init__(self, view: str, *, live: bool | None = None) -> None:
         self._view = view

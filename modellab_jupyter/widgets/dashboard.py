@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
-from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id
+from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id, execution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,9 @@ class Dashboard(Widget):
         super().__init__("dashboard", live=live)
         self._source = source
         self._project_id = project_id
-        self._look = f"dashboard {project_id or ''} {cell_id()}"
+        cell = cell_id()
+        self._look = f"dashboard {project_id or ''} {cell}"
+        self.place = (self._look if cell else "", execution())
         self._told: str | None = None
         if view is not None:
             source.looks[self._look] = source.saved_views(project_id)[view]
@@ -95,7 +97,7 @@ class Dashboard(Widget):
     def news(self) -> None:
         """Send what is new to views that have not asked for a while; see `Source.watch`."""
         channel = self._channel
-        if channel is None or channel.silent < ASKED_WITHIN:
+        if channel is None or channel.beside or channel.silent < ASKED_WITHIN:
             return
         answer = self._open({}, unless=self._told)
         if not answer.payload["changed"]:
