@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter import config, session
+from modellab_jupyter.widgets.words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -268,6 +269,7 @@ class Widget:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
         bundle = self.saved()
+        bundle["text/plain"] = "\n".join(map(one_line, bundle["text/plain"].split("\n")))  # no name steers a terminal
         channel = self._attached()
         if channel is not None:
             bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": channel.model_id}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
 from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id, execution
+from modellab_jupyter.widgets.listing import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ SAVED_RUNS = 200
 """Runs that a saved notebook keeps in full; the newest, with every baseline and the best of each metric."""
 HTML_RUNS = 50
 HTML_COLUMNS = 24
+SAVED_BYTES = 60_000  # of JSON: ten dashboards of wide projects stay below a megabyte
+LEAST_RUNS = 20
 SAVED_CURVES = 10
 SAVED_METRICS = 4
 ASKED_METRICS = 12
@@ -86,7 +89,7 @@ class Dashboard(Widget):
     def saved(self) -> dict[str, Any]:
         """Return the snapshot, plain HTML and text of what is there now."""
         project, runs = self._read()
-        kept = _keep(runs, project)
+        kept = _fitting(runs, project)
         curves = _stepped(self._source, kept)
         return {
             saved.MIME: _snapshot(project, runs, kept, curves, self._state()),
@@ -247,18 +250,27 @@ def _best_values(runs: pa.Table) -> dict[str, float]:
     return {name: float(runs.column(name)[row].as_py()) for name, row in _best(runs).items()}
 
 
-def _keep(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
-    """Return the newest runs, newest first, with the baselines and the best ones."""
+def _fitting(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
+    """Return the runs that are worth saving, as many as fit into `SAVED_BYTES` of JSON."""
+    kept = _keep(runs, project, SAVED_RUNS)
+    size = size_of(saved.json_table(kept))
+    if size > SAVED_BYTES:
+        kept = _keep(runs, project, max(LEAST_RUNS, kept.num_rows * SAVED_BYTES // size))
+    return kept
+
+
+def _keep(runs: pa.Table, project: Mapping[str, Any], most: int) -> pa.Table:
+    """Return the newest runs, newest first, with the baselines and the best ones; of these as many as there is room."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     order = pc.sort_indices(runs, sort_keys=[("started_at", "descending")]).to_pylist()
-    if len(order) <= SAVED_RUNS:
+    if len(order) <= most:
         return runs.take(pa.array(order, pa.int64()))
     baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
     project_best = [i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")]
-    must = dict.fromkeys([*project_best, *_best(runs).values(), *baselines[:20]])
-    newest = [i for i in order if i not in must][: max(0, SAVED_RUNS - len(must))]
+    must = dict.fromkeys([*project_best, *baselines[:20], *_best(runs).values()][:most])
+    newest = [i for i in order if i not in must][: max(0, most - len(must))]
     kept = {*must, *newest}
     return runs.take(pa.array([i for i in order if i in kept], pa.int64()))
 

@@ -179,8 +179,11 @@ def main() -> None:
             os.chdir(folder)
             session.reset()
             began = time.monotonic()
-            print(f"{title}: {work()} in {time.monotonic() - began:.0f} s", flush=True)
+            found = work()
+            print(f"{title}: {found} in {time.monotonic() - began:.0f} s", flush=True)
             os.chdir(ROOT)
+            if (found.lost or found.doubled) if isinstance(found, Outcome) else found[0] != found[2]:
+                sys.exit("something that was accepted is not there, or there twice")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html.parser
 import json
 import math
+import re
 import xml.etree.ElementTree as ET
 
 import pandas as pd
@@ -14,7 +15,7 @@ from memory_source import HOSTILE, MemorySource, differences, report
 
 from modellab_jupyter.widgets import diff, figures, judged, saved
 from modellab_jupyter.widgets.compare import Details, Run, compare
-from modellab_jupyter.widgets.dashboard import HTML_RUNS, SAVED_RUNS, Dashboard
+from modellab_jupyter.widgets.dashboard import HTML_RUNS, LEAST_RUNS, SAVED_BYTES, SAVED_RUNS, Dashboard
 from modellab_jupyter.widgets.evaluation import evaluation
 
 
@@ -581,3 +582,20 @@ def test_a_curve_keeps_its_corners():
     assert len(kept["x"]) <= 40
     assert {0.0, 1.0, 0.5} <= set(kept["y"])
     assert (kept["x"][0], kept["x"][-1]) == (0, 1)
+
+
+def test_a_wide_project_is_saved_small_and_its_names_steer_no_terminal():
+    """However many metrics runs have, the saved table stays below its bytes; text for terminals has no controls."""
+    source = MemorySource(200)
+    runs = source.runs(None)
+    for i in range(100):
+        values = [float(i) + row / 7 for row in range(runs.num_rows)]
+        runs = runs.append_column(f"params.wide_{i}", pa.array(values))
+    place = runs.column_names.index("name")
+    runs = runs.set_column(place, "name", pa.array(["\x1b[2Jred\u0007"] * runs.num_rows))
+    source.runs = lambda _project: runs
+    bundle = Dashboard(source)._repr_mimebundle_()
+
+    assert len(json.dumps(bundle[saved.MIME])) < 1.5 * SAVED_BYTES
+    assert json.loads(bundle[saved.MIME]["data"])["runs"]["rows"] >= LEAST_RUNS
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", bundle["text/plain"])
