@@ -394,6 +394,19 @@ print(type(sys.meta_path[0]).__name__)
     assert imports._finder not in sys.meta_path or imports._finder.waiting
 
 
+def test_the_run_that_is_packed_without_a_name_is_one_that_ended(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a run is active, `repro` takes the newest one before it, or says that there is none."""
+    from modellab_jupyter import packs
+
+    packed: list[str] = []
+    monkeypatch.setattr(packs, "repro_pack", lambda run, to, max_data: packed.append(run))
+    run(shell, "%load_ext modellab_jupyter", "%modellab start one")
+    result = shell.run_cell("%modellab repro")
+    assert "no run has ended yet" in str(result.error_in_exec)
+    run(shell, "%modellab end", "%modellab start two", "%modellab repro")
+    assert packed == [ml.runs.get("one").run_id]
+
+
 # -- surroundings ------------------------------------------------------------------------------------
 
 
@@ -459,6 +472,31 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     assert around.remote == "https://x.org/r.git"
     assert around.root == str(tmp_path)
     assert b"+x = 2" in around.diff
+
+
+def test_data_beside_an_editable_package_are_told_by_their_size(tmp_path: Path) -> None:
+    """No file of data or beyond a megabyte is read, whatever its size; another size is another state."""
+    import subprocess
+
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+    (tmp_path / "m.py").write_text("x = 1\n")
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e"]
+    subprocess.run([*git, "add", "m.py"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "one"], cwd=tmp_path, check=True)
+    states = []
+    for name, size in (("a.parquet", 20 << 30), ("a.parquet", 21 << 30), ("b.py", 2 << 30), ("b.py", 3 << 30)):
+        with (tmp_path / name).open("ab") as file:
+            file.truncate(size)
+        began = time.monotonic()
+        states += [environment.editable(str(tmp_path))["diff_sha256"]] * 2
+        assert time.monotonic() - began < 2
+    assert len(set(states)) == 4
+    (tmp_path / ".git").rename(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe.py")  # nobody writes to it
+    assert environment.editable(str(tmp_path))["diff_sha256"] not in states
+    began = time.monotonic()
+    assert environment.editable(str(tmp_path), lambda: True)["commit"] is None
+    assert time.monotonic() - began < 1
 
 
 def test_what_is_new_does_not_show_as_a_difference(tmp_path: Path) -> None:
