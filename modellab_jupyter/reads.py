@@ -27,6 +27,7 @@ from modellab_jupyter import imports, schema
 PATIENCE = 1.0  # seconds that a cell runs undisturbed; what it reads then waits for its end, or for what it reads later
 AT_ONCE = 4 << 20  # bytes of a file that is hashed on the spot, since the process is about to write to it
 LARGEST = 2 << 30  # bytes of a file that has a digest
+ALL = 16 << 30  # bytes of all files of a cell, or of a script, that have one
 MEMBERS = 10_000  # files of a folder, a pattern or a list that are looked at
 PASSED = 100_000  # entries of folders that are passed by in search of them
 BEFORE = 100  # files of a list that are looked at before they are read; the others beside
@@ -138,6 +139,7 @@ class Reads:
         self._seen: set[Any] = set()  # in this cell
         self._away: set[int] = set()  # threads whose reading is of no interest
         self._written: dict[str, tuple[int, int] | None] = {}  # with size and time (ns) that it was left with
+        self._hashed = 0  # bytes, in this cell
         self._fresh: set[str] = set()  # of these, those that the process may still be writing to
         self._locked: set[str] = set()  # databases that this process may hold a lock on
         self._waiting: dict[str, _Opened] = {}  # opened and not hashed, by path
@@ -181,6 +183,7 @@ class Reads:
     def begin(self) -> None:
         """Something begins to run: a file that it reads is seen again."""
         self._seen.clear()
+        self._hashed = 0
         self._quiet = time.monotonic() + PATIENCE
 
     def over(self, source: str, position: int, *, idle: bool) -> None:
@@ -449,8 +452,11 @@ class Reads:
             if len(self._digests) >= KNOWN:
                 self._digests.clear()
             early = self._early.pop(opened, None)
-            digest = early or (_digest_apart if self._is_database(opened.path) else _digest)(opened, self._late)
-            if digest is not None or not self._late():
+            digest = early
+            if early is None and opened.size <= min(LARGEST, ALL - self._hashed) and not self._late():
+                self._hashed += opened.size
+                digest = (_digest_apart if self._is_database(opened.path) else _digest)(opened, self._late)
+            if digest is not None:
                 self._digests[key] = digest
         if self._waiting.get(opened.path) == opened:
             del self._waiting[opened.path]
@@ -502,9 +508,7 @@ def _never() -> bool:
 
 
 def _digest(opened: _Opened, late: Callable[[], bool] = _never) -> str | None:
-    """Return the SHA-256 of a file, None where it is too large, too `late`, or not what was opened."""
-    if opened.size > LARGEST or late():
-        return None
+    """Return the SHA-256 of a file, None where it is not what was opened, or too `late`."""
     import hashlib  # loads OpenSSL, which takes a third of the time to the first metric
 
     try:
@@ -523,8 +527,6 @@ def _digest(opened: _Opened, late: Callable[[], bool] = _never) -> str | None:
 
 def _digest_apart(opened: _Opened, late: Callable[[], bool] = _never) -> str | None:
     """Return the SHA-256 of a database; whoever closes a file gives back all locks of its process on it."""
-    if opened.size > LARGEST or late():
-        return None
     import subprocess  # as long to load as all the rest of this module
 
     try:

@@ -474,6 +474,9 @@ class Run:
         self._surround()
 
     def _is_late(self) -> bool:
+        """Tell whether the run or the process ended so long ago that nothing more is found out."""
+        if self._until == math.inf and not threading.main_thread().is_alive():
+            self._until = time.monotonic() + session.GIVE_UP
         return time.monotonic() > self._until
 
     def _folder(self) -> Path | None:

@@ -355,6 +355,22 @@ print(time.time() - began, time.time())
     assert files() == dict.fromkeys(("huge.bin", "slow.bin", "slow.db"), ("open", False, False))
 
 
+def test_of_a_cell_that_reads_very_much_so_much_is_hashed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files beyond the bytes of one cell are told without a digest, those of the next cell with theirs."""
+    told: list[Any] = []
+    inside = reads.Reads("s", lambda: 0, told.append)
+    monkeypatch.setattr(reads, "ALL", 20)  # bytes; each of the files has 16
+    for _ in range(2):
+        inside.begin()
+        for name in ("one.csv", "two.csv"):
+            inside._look(str(data / name), "open")
+        inside.settle(5)
+    digests = [one.digest for event in told for one in event.files]
+    assert digests[0] == sha(data / "one.csv")
+    assert digests[1] is None
+    assert digests[-2:] == [sha(data / "one.csv"), sha(data / "two.csv")]
+
+
 def test_a_file_that_somebody_else_replaced_is_an_input_again(shell, data: Path) -> None:
     """What a cell wrote is no input while it is as it was left, also through a file that stays open over cells."""
     run(shell, "%load_ext modellab_jupyter", "open('w.txt', 'w').write('x')", "log = open('log.txt', 'w')",
@@ -605,6 +621,31 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     assert around.remote == "https://x.org/r.git"
     assert around.root == str(tmp_path)
     assert b"+x = 2" in around.diff
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_slow_git_delays_neither_run_nor_process(
+    ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where git does not answer, as beside a checkout on a disk far away, run and process end all the same."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec sleep 30\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    code = """
+import time, sys
+import modellab_jupyter as ml
+run = ml.start_run("a")
+time.sleep(0.5)
+began = time.time()
+if sys.argv[1] == "1":
+    run.end()
+print(time.time() - began, time.time())
+"""
+    out = answer(code, str(int(ended))).split()
+    assert float(out[0]) < 2.5
+    assert time.time() - float(out[1]) < 3.5
+    assert ml.runs.get("a").status == "finished"
 
 
 def test_data_beside_an_editable_package_are_told_by_their_size(tmp_path: Path) -> None:
