@@ -8,8 +8,11 @@ import json
 import os
 import platform
 import re
+import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +30,15 @@ THREADS: Final = (
 DIFF_BYTES: Final = 5 << 20
 """Uncommitted changes that are kept; larger ones are only told by their size."""
 _LOOKED_AT: Final = 5_000  # files of an editable package that are not committed
+_PASSED: Final = 50_000  # files that are passed by in search of its code
+_CODE: Final = frozenset({
+    ".bash", ".c", ".cc", ".cfg", ".conf", ".cpp", ".cu", ".cuh", ".cxx", ".f", ".f90", ".go", ".h", ".hpp", ".in",
+    ".ini", ".ipynb", ".j2", ".jinja", ".js", ".json", ".lock", ".md", ".pxd", ".pxi", ".py", ".pyi", ".pyx", ".r",
+    ".rs", ".rst", ".sh", ".sql", ".tmpl", ".toml", ".ts", ".txt", ".xml", ".yaml", ".yml", "",
+})  # fmt: skip
+"""Suffixes of code and configuration; of other files the size is looked at alone."""
+_CODE_BYTES: Final = 1 << 20  # of one file of code that is read
+_ALL_BYTES: Final = 32 << 20  # of all of one package
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 
 
@@ -165,8 +177,18 @@ def distributions() -> list[dict[str, Any]]:
     return [dict(one) for one in _distributions(_path_state())]
 
 
-def editable(root: str) -> dict[str, Any]:
+def _patient() -> bool:
+    return False
+
+
+def editable(root: str, late: Callable[[], bool] = _patient) -> dict[str, Any]:
     """Return the state of an editable package's code.
+
+    Parameters
+    ----------
+    root : str
+    late : callable
+        Tells that nobody waits any longer; what is not known by then is told by its size.
 
     Returns
     -------
@@ -175,34 +197,53 @@ def editable(root: str) -> dict[str, Any]:
         does not know included; None where all is.
     """
     folder = Path(root)
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = _git(folder, "rev-parse", "HEAD", late=late)
     if commit is None:
-        found = _files_digest(folder, sorted(_sources(folder))[:_LOOKED_AT])
+        found = _files_digest(folder, sorted(_sources(folder, late)), late=late)
         return {"root": root, "commit": None, "diff_sha256": found}
-    diff = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", ".") or b""
-    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".") or b""
+    diff = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", ".", late=late) or b""
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", ".", late=late) or b""
     names = sorted(os.fsdecode(name) for name in unknown.split(b"\0") if name)[:_LOOKED_AT]
-    changes = _files_digest(folder, names, diff) if diff or names else None
+    changes = _files_digest(folder, names, diff, late=late) if diff or names else None
     return {"root": root, "commit": commit.decode().strip(), "diff_sha256": changes}
 
 
-def _sources(folder: Path) -> list[str]:
-    return [
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*.py")
-        if not any(part[:1] == "." or part == "__pycache__" for part in path.relative_to(folder).parts)
-    ]
+def _sources(folder: Path, late: Callable[[], bool]) -> list[str]:
+    """Return the files of Python below a folder, as far as a walk of bounded length finds them."""
+    found: list[str] = []
+    passed = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if one[:1] != "." and one not in {"__pycache__", "node_modules"})
+        passed += len(names) + 1
+        found += [Path(place, name).relative_to(folder).as_posix() for name in sorted(names) if name.endswith(".py")]
+        if len(found) >= _LOOKED_AT or passed >= _PASSED or late():
+            break
+    return found[:_LOOKED_AT]
 
 
-def _files_digest(folder: Path, names: list[str], before: bytes = b"") -> str:
+def _files_digest(folder: Path, names: list[str], before: bytes = b"", *, late: Callable[[], bool]) -> str:
     digest = hashlib.sha256(before)
+    left = _ALL_BYTES
     for name in names:
+        path = folder / name
         try:
-            content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            there = path.stat()
+            content = f"{there.st_size} bytes"
+            is_code = stat.S_ISREG(there.st_mode) and path.suffix.lower() in _CODE
+            if is_code and there.st_size <= min(left, _CODE_BYTES) and not late():
+                left -= there.st_size
+                content = _file_digest(str(path), there.st_size, there.st_mtime_ns)
         except OSError:
             content = "-"
         digest.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=2 * _LOOKED_AT)
+def _file_digest(path: str, size: int, _modified: int) -> str:
+    """Return the SHA-256 of a file's first bytes; known as long as size and time of its last change stay."""
+    with open(path, "rb") as file:  # noqa: PTH123 - a text
+        return hashlib.sha256(file.read(size)).hexdigest()
 
 
 def hardware() -> dict[str, Any]:
@@ -298,44 +339,57 @@ def flat(content: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def git(folder: Path | None = None) -> Git | None:
+def git(folder: Path | None = None, late: Callable[[], bool] = _patient) -> Git | None:
     """Return the state of the git checkout around a folder, None outside one or where git is not installed."""
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = _git(folder, "rev-parse", "HEAD", late=late)
     if commit is None:
         return None
-    status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    status = _git(folder, "status", "--porcelain", "--untracked-files=no", late=late)
     return Git(commit.decode().strip(), bool(status and status.strip()))
 
 
-def checkout(folder: Path | None = None) -> Checkout | None:
+def checkout(folder: Path | None = None, late: Callable[[], bool] = _patient) -> Checkout | None:
     """Return where the git checkout around a folder came from and what is not committed, None outside one."""
-    root = _git(folder, "rev-parse", "--show-toplevel")
+    root = _git(folder, "rev-parse", "--show-toplevel", late=late)
     if root is None:
         return None
-    remotes = (_git(folder, "remote") or b"").decode("utf-8", "replace").split()
+    remotes = (_git(folder, "remote", late=late) or b"").decode("utf-8", "replace").split()
     remote = None
     if remotes:
         chosen = "origin" if "origin" in remotes else remotes[0]
         remote = (_git(folder, "remote", "get-url", chosen) or b"").decode("utf-8", "replace").strip() or None
-    diff = _git(Path(os.fsdecode(root.rstrip(b"\n"))), "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff") or b""
+    top = Path(os.fsdecode(root.rstrip(b"\n")))
+    diff = _git(top, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", late=late) or b""
     return Checkout(
-        root=os.fsdecode(root.rstrip(b"\n")),
+        root=str(top),
         remote=remote and _SECRET.sub("", remote).partition("?")[0],
         diff=diff if 0 < len(diff) <= DIFF_BYTES else None,
         diff_size=len(diff),
     )
 
 
-def _git(folder: Path | None, *args: str) -> bytes | None:
-    """Return what git says, None where it says nothing good."""
-    try:
-        done = subprocess.run(
-            ["git", *args], cwd=folder, capture_output=True, timeout=5, check=False,
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"}, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+def _git(folder: Path | None, *args: str, late: Callable[[], bool] = _patient) -> bytes | None:
+    """Return what git says, None where it says nothing good, or not within five seconds, or too `late`."""
+    if late():
         return None
-    return done.stdout if done.returncode == 0 else None
+    until = time.monotonic() + 5
+    try:
+        process = subprocess.Popen(
+            ["git", *args], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )  # fmt: skip
+    except OSError:
+        return None
+    with process:
+        while True:
+            try:
+                said = process.communicate(timeout=0.2)[0]
+            except subprocess.TimeoutExpired:
+                if not late() and time.monotonic() < until:
+                    continue
+                process.kill()
+                return None
+            return said if process.returncode == 0 else None
 
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASS|PWD|CREDENTIAL|AUTH|BEARER|COOKIE|DSN|CONN(?:ECTION)?_?STR|SIGNATURE")

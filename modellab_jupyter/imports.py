@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -85,3 +85,15 @@ def replace(old: Any, new: Any, names: Sequence[str]) -> None:
         for name in names:
             if known.get(name) is old:
                 known[name] = new
+
+
+def restore(pairs: Mapping[str, Sequence[tuple[Any, Any]]]) -> None:
+    """Have every module that knows what took a name's place know what was there before: name -> (new, old)."""
+    for module in list(sys.modules.values()):
+        if type(module) is not ModuleType:
+            continue
+        known = module.__dict__
+        for name in pairs.keys() & known.keys():
+            for new, old in pairs[name]:
+                if known[name] is new:
+                    known[name] = old

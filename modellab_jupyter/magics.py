@@ -429,7 +429,7 @@ class ModelLabMagics(Magics):
         print(f"wrote {notebook.copy(args.name, self._text(args.to))}; open it and run it from the top")
 
     @_verb(
-        _RUN,
+        _argument("run", nargs="?", help="a run's id or name; default: the newest that has ended"),
         _argument("--to", metavar="PATH", help="the file or its folder; default: beside the notebook"),
         _argument("--max-data", type=int, metavar="MB", help="of data that go along (100)"),
     )
@@ -439,7 +439,7 @@ class ModelLabMagics(Magics):
         from modellab_jupyter.repro.records import MAX_DATA
 
         size = MAX_DATA if args.max_data is None else args.max_data << 20
-        pack = packs.repro_pack(self._run_id(args.run), self._text(args.to), max_data=size)
+        pack = packs.repro_pack(self._run_id(args.run, ended=True), self._text(args.to), max_data=size)
         print(pack)
         if self._is_notebook():
             self._offer(pack.path)
@@ -587,15 +587,17 @@ class ModelLabMagics(Magics):
             except InputError:
                 run.log_params({key: value})
 
-    def _run_id(self, ref: str | None) -> str:
-        """Return the run that is meant: the one named, the active one, or the newest."""
+    def _run_id(self, ref: str | None, *, ended: bool = False) -> str:
+        """Return the run that is meant: the one named, the active one, or the newest; only one that has `ended`."""
         owner = session.current()
         if ref is not None:
             return owner.store.resolve("run", self._text(ref))
-        if owner.active:
+        if owner.active and not ended:
             return owner.active[-1].id
-        newest = catalog.runs.list(limit=1)
+        newest = catalog.runs.list(limit=1, where="status != 'running'" if ended else None)
         if not len(newest):
+            if owner.active:
+                raise InputError("no run has ended yet; %modellab end ends the active one.")
             raise InputError("there is no run yet; start one with %modellab start NAME.")
         return str(newest["run_id"].iloc[0])
 

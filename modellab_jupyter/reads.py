@@ -7,6 +7,8 @@ where the file is then still the one that was opened. What the process wrote its
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import os
 import re
 import stat
@@ -24,7 +26,11 @@ from modellab_jupyter import imports, schema
 
 PATIENCE = 1.0  # seconds that a cell runs undisturbed; what it reads then waits for its end, or for what it reads later
 AT_ONCE = 4 << 20  # bytes of a file that is hashed on the spot, since the process is about to write to it
-MEMBERS = 10_000  # files of a folder or a pattern that are looked at
+LARGEST = 2 << 30  # bytes of a file that has a digest
+ALL = 16 << 30  # bytes of all files of a cell, or of a script, that have one
+MEMBERS = 10_000  # files of a folder, a pattern or a list that are looked at
+PASSED = 100_000  # entries of folders that are passed by in search of them
+BEFORE = 100  # files of a list that are looked at before they are read; the others beside
 LONGEST = 1024  # letters of a text that may name a file
 KNOWN = 100_000  # digests that are remembered
 AT_MOST = 1_000  # files of one record
@@ -53,6 +59,32 @@ class _Opened(NamedTuple):
     inode: int
     position: int
     found_by: str
+
+
+class _Several(NamedTuple):
+    """Folders, patterns and files that a reader was given at a time (ns), absolute; what they name is told later."""
+
+    texts: tuple[str, ...]
+    position: int
+    found_by: str
+    given: int
+
+
+class _Over(NamedTuple):
+    """A cell that is over: its text, its position, the folder then, and the files that it wrote."""
+
+    source: str
+    position: int
+    folder: str
+    fresh: set[str]
+
+
+class _Mark(threading.Event):
+    """A place in the queue: set when all before it is recorded; what has no digest at a time then goes without."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
 
 
 class _Hook:
@@ -106,11 +138,14 @@ class Reads:
         self._since = 0
         self._seen: set[Any] = set()  # in this cell
         self._away: set[int] = set()  # threads whose reading is of no interest
-        self._written: set[str] = set()
+        self._written: dict[str, tuple[int, int] | None] = {}  # with size and time (ns) that it was left with
+        self._hashed = 0  # bytes, in this cell
+        self._fresh: set[str] = set()  # of these, those that the process may still be writing to
         self._locked: set[str] = set()  # databases that this process may hold a lock on
         self._waiting: dict[str, _Opened] = {}  # opened and not hashed, by path
         self._early: dict[_Opened, str | None] = {}  # hashed before the process wrote to it
         self._queue: deque[Any] = deque()
+        self._marks: list[_Mark] = []  # in the queue
         self._wake = threading.Event()  # a thread that wakes up costs whoever computes more than all the rest
         self._quiet: float = 0  # until when nobody is woken
         self._thread: threading.Thread | None = None
@@ -141,12 +176,14 @@ class Reads:
         if _Hook.listener is self:
             _Hook.listener = None
             imports.forget()
+            _unwatch()
         self._queue.append(None)
         self._wake.set()
 
     def begin(self) -> None:
         """Something begins to run: a file that it reads is seen again."""
         self._seen.clear()
+        self._hashed = 0
         self._quiet = time.monotonic() + PATIENCE
 
     def over(self, source: str, position: int, *, idle: bool) -> None:
@@ -155,7 +192,8 @@ class Reads:
             folder = os.getcwd()  # noqa: PTH109
         except OSError:  # somebody removed it
             folder = self.folder
-        self._put((source, position, folder))
+        fresh, self._fresh = self._fresh, set()
+        self._put(_Over(source, position, folder, fresh))
         if idle:
             self.look()
 
@@ -165,15 +203,25 @@ class Reads:
         if self._queue:
             self._wake.set()
 
-    def settle(self, seconds: float) -> bool:
-        """Wait until what was read so far is recorded, at most `seconds`; tell whether it is."""
-        if self._thread is None or not self._thread.is_alive():
-            self._batch()
-            return True
-        done = threading.Event()
-        self._queue.append(done)
+    def settle(self, seconds: float, give_up: float | None = None) -> bool:
+        """Wait until what was read so far is recorded, at most `seconds`; tell whether it is.
+
+        What has no digest after `give_up` seconds, where they are given, is recorded without.
+        """
+        mark = _Mark(math.inf if give_up is None else time.monotonic() + give_up)
+        until = time.monotonic() + seconds
+        self._marks.append(mark)
+        self._queue.append(mark)
         self._wake.set()
-        return done.wait(seconds)
+        while not mark.is_set():
+            if self._thread is None or not self._thread.is_alive():  # it may have ended before it saw the mark
+                self._batch()
+                return True
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            mark.wait(min(left, 0.1))
+        return True
 
     # -- what is seen: on the user's thread, within microseconds ---------------------------------
 
@@ -200,6 +248,8 @@ class Reads:
         if flags & _WRITES:
             self._writes(path, truncates=bool(flags & os.O_TRUNC), reads=bool(flags & os.O_RDWR))
         elif path not in self._seen:
+            if len(self._seen) >= KNOWN:  # a script is one long cell
+                self._seen.clear()
             self._seen.add(path)
             self._look(path, "open")
 
@@ -208,28 +258,41 @@ class Reads:
         old, new = (os.path.abspath(os.fsdecode(one)) for one in (old, new))  # noqa: PTH100
         self._before_writing(new)
         if old in self._written:
-            self._written.add(new)
+            self._wrote(new)
 
     def saw(self, source: Any, found_by: str, *, locks: bool = False) -> None:
         """Note a file, a folder, a pattern, or several, that a reader was given; it may hold `locks` on them."""
-        if isinstance(source, str | os.PathLike):
-            text = os.fsdecode(source).removeprefix("file://")
+        several = source if isinstance(source, list | tuple) else (source,)
+        beside: list[str] = []
+        for count, one in enumerate(several[:MEMBERS]):
+            if not isinstance(one, str | os.PathLike):  # these are data
+                break
+            text = os.fsdecode(one).removeprefix("file://")
             if len(text) > LONGEST or _ELSEWHERE.match(text) or "\n" in text or "\0" in text:
-                return
+                continue
             text = os.path.expanduser(text)  # noqa: PTH111
-            key = (text, found_by)
-            if key in self._seen:
-                return
-            self._seen.add(key)
-            for path in _members(text):
-                if locks:
-                    self._locked.add(os.path.abspath(path))  # noqa: PTH100
-                if path not in self._seen:
-                    self._seen.add(path)
-                    self._look(path, found_by)
-        elif isinstance(source, list | tuple):
-            for one in source[:MEMBERS]:
-                self.saw(one, found_by, locks=locks)
+            if (text, found_by) in self._seen:
+                continue
+            self._seen.add((text, found_by))
+            if count >= BEFORE or not self._saw(text, found_by, locks=locks):
+                beside.append(os.path.abspath(text))  # noqa: PTH100
+        if beside:
+            self._put(_Several(tuple(beside), self._now(), found_by, time.time_ns()))
+
+    def _saw(self, text: str, found_by: str, *, locks: bool) -> bool:
+        """Look at what is one file or nothing; False where it may be several."""
+        try:
+            there = os.stat(text)  # noqa: PTH116
+        except OSError:
+            return _PATTERN.search(text) is None
+        if stat.S_ISDIR(there.st_mode):
+            return False
+        if locks:
+            self._locked.add(os.path.abspath(text))  # noqa: PTH100
+        if text not in self._seen:
+            self._seen.add(text)
+            self._look(text, found_by)
+        return True
 
     def _look(self, path: str, found_by: str) -> None:
         there = os.stat(path)  # noqa: PTH116 - what is not there raises, which nobody sees
@@ -238,11 +301,21 @@ class Reads:
         if path[:1] != os.sep or "./" in path:  # joining is half the work of making it absolute
             plain = "./" not in path and os.sep == "/"
             path = f"{os.getcwd()}/{path}" if plain else os.path.abspath(path)  # noqa: PTH100, PTH109
-        if path.startswith(self._off):
-            return
-        if path in self._written or path.endswith(_SKIPPED) or "__pycache__" in path:
-            return
-        self._note(_Opened(path, there.st_size, there.st_mtime_ns, there.st_ino, self._now(), found_by))
+        if self._counts(path, there):
+            self._note(_Opened(path, there.st_size, there.st_mtime_ns, there.st_ino, self._now(), found_by))
+
+    def _counts(self, path: str, there: os.stat_result) -> bool:
+        """Tell whether an absolute path may be an input."""
+        return not (
+            path.startswith(self._off) or path.endswith(_SKIPPED) or "__pycache__" in path or self._ours(path, there)
+        )
+
+    def _ours(self, path: str, there: os.stat_result) -> bool:
+        """Tell whether this process wrote a file and nobody else has since."""
+        if path not in self._written:
+            return False
+        left = self._written[path]
+        return left is None or left == (there.st_size, there.st_mtime_ns)
 
     def _note(self, opened: _Opened) -> None:
         self._waiting[opened.path] = opened
@@ -266,7 +339,7 @@ class Reads:
             with suppress(OSError):
                 self._look(path, "open")
         self._before_writing(path)
-        self._written.add(path)
+        self._wrote(path)
 
     def _before_writing(self, path: str) -> None:
         """Tell the digest of a file that was read while it is still there."""
@@ -280,7 +353,14 @@ class Reads:
     def wrote(self, target: Any) -> None:
         """Note a file that something wrote which the hook cannot see."""
         if isinstance(target, str | os.PathLike):
-            self._written.add(os.path.abspath(os.fsdecode(target)))  # noqa: PTH100
+            self._wrote(os.path.abspath(os.fsdecode(target)))  # noqa: PTH100
+
+    def _wrote(self, path: str) -> None:
+        if len(self._written) >= KNOWN:
+            self._written.clear()
+            self._fresh.clear()
+        self._written[path] = None
+        self._fresh.add(path)
 
     # -- what becomes of it: on a thread ---------------------------------------------------------
 
@@ -305,10 +385,24 @@ class Reads:
                     if item.found_by == "open" and item.path in code:  # it was imported
                         continue
                     found.setdefault(item.position, []).append(self._told(item))
-                elif isinstance(item, tuple):
-                    there = found.setdefault(item[1], [])
+                elif isinstance(item, _Several):
+                    there = found.setdefault(item.position, [])
+                    there += map(self._told, self._members(item))
+                elif isinstance(item, _Over):
+                    self._left(item.fresh)
+                    there = found.setdefault(item.position, [])
                     known = {file.path for file in there}
-                    there += [self._told(one) for one in self._named(*item) if one.path not in known]
+                    there += [self._told(one) for one in self._named(*item[:3]) if one.path not in known]
+                elif isinstance(item, _Mark):
+                    self._write(found)
+                    found = {}
+                    self._marks.remove(item)
+            if isinstance(item, _Mark):
+                item.set()
+        self._write(found)
+        return None not in items
+
+    def _write(self, found: dict[int, list[schema.FileSeen]]) -> None:
         for position, files in found.items():
             for start in range(0, len(files), AT_MOST):
                 with suppress(Exception):  # the journal keeps what the disk refuses, and says so elsewhere
@@ -318,13 +412,39 @@ class Reads:
                             files=files[start : start + AT_MOST],
                         )
                     )  # fmt: skip
-        for item in items:
-            if isinstance(item, threading.Event):
-                item.set()
-        return None not in items
+
+    def _late(self) -> bool:
+        """Tell whether what is being looked at was wanted by a time that is over."""
+        now = time.monotonic()
+        return any(mark.until < now for mark in tuple(self._marks))
+
+    def _members(self, several: _Several) -> Iterator[_Opened]:
+        """Yield the files that were there when a reader was given folders and patterns; late ones have no digest."""
+        count = 0
+        for text in several.texts:
+            for path in _members(text, self._late):
+                if count >= MEMBERS:
+                    return
+                with suppress(OSError):
+                    there = os.stat(path)  # noqa: PTH116
+                    if stat.S_ISREG(there.st_mode) and self._counts(path, there):
+                        count += 1
+                        inode = there.st_ino if there.st_mtime_ns <= several.given else -1  # of none: it is another now
+                        yield _Opened(path, there.st_size, there.st_mtime_ns, inode, several.position, several.found_by)
+
+    def _left(self, fresh: set[str]) -> None:
+        """Note how the files that a cell wrote were left; those that are open still are looked at later."""
+        held = _held() if fresh else fresh
+        self._fresh |= fresh & held
+        for path in fresh - held:
+            with suppress(OSError):
+                there = os.stat(path)  # noqa: PTH116
+                self._written[path] = there.st_size, there.st_mtime_ns
+                if path in self._fresh:  # it is written again
+                    self._written[path] = None
 
     def _forked(self) -> None:
-        self._queue, self._wake, self._thread = deque(), threading.Event(), None
+        self._queue, self._wake, self._thread, self._marks = deque(), threading.Event(), None, []
 
     def _told(self, opened: _Opened) -> schema.FileSeen:
         key = opened[:4]
@@ -332,12 +452,17 @@ class Reads:
             if len(self._digests) >= KNOWN:
                 self._digests.clear()
             early = self._early.pop(opened, None)
-            self._digests[key] = early or (_digest_apart if self._is_database(opened.path) else _digest)(opened)
+            digest = early
+            if early is None and opened.size <= min(LARGEST, ALL - self._hashed) and not self._late():
+                self._hashed += opened.size
+                digest = (_digest_apart if self._is_database(opened.path) else _digest)(opened, self._late)
+            if digest is not None:
+                self._digests[key] = digest
         if self._waiting.get(opened.path) == opened:
             del self._waiting[opened.path]
         return schema.FileSeen(
             path=opened.path, size=opened.size, modified=opened.modified, found_by=opened.found_by,
-            digest=self._digests[key], made=opened.modified > self._since and opened.found_by != "import",
+            digest=self._digests.get(key), made=opened.modified > self._since and opened.found_by != "import",
         )  # fmt: skip
 
     def _named(self, source: str, position: int, folder: str) -> Iterator[_Opened]:
@@ -348,13 +473,7 @@ class Reads:
             with suppress(OSError, ValueError):
                 path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))  # noqa: PTH100, PTH111, PTH118
                 there = os.stat(path)  # noqa: PTH116
-                if (
-                    stat.S_ISREG(there.st_mode)
-                    and there.st_mtime_ns <= self._since
-                    and not path.startswith(self._off)
-                    and not path.endswith(_SKIPPED)
-                    and path not in self._written
-                ):
+                if stat.S_ISREG(there.st_mode) and there.st_mtime_ns <= self._since and self._counts(path, there):
                     yield _Opened(path, there.st_size, there.st_mtime_ns, there.st_ino, position, "named")
 
     # -- modules ---------------------------------------------------------------------------------
@@ -384,8 +503,12 @@ def _sources() -> set[str]:
     return {os.path.abspath(path) for path in files if isinstance(path, str)}  # noqa: PTH100
 
 
-def _digest(opened: _Opened) -> str | None:
-    """Return the SHA-256 of a file, None where it is not, or no longer, the one that was opened."""
+def _never() -> bool:
+    return False
+
+
+def _digest(opened: _Opened, late: Callable[[], bool] = _never) -> str | None:
+    """Return the SHA-256 of a file, None where it is not what was opened, or too `late`."""
     import hashlib  # loads OpenSSL, which takes a third of the time to the first metric
 
     try:
@@ -395,47 +518,74 @@ def _digest(opened: _Opened) -> str | None:
             digest = hashlib.sha256()
             while part := file.read(CHUNK):
                 digest.update(part)
+                if late():
+                    return None
             return digest.hexdigest() if _same(opened, os.fstat(file.fileno())) else None
     except OSError:
         return None
 
 
-def _digest_apart(opened: _Opened) -> str | None:
+def _digest_apart(opened: _Opened, late: Callable[[], bool] = _never) -> str | None:
     """Return the SHA-256 of a database; whoever closes a file gives back all locks of its process on it."""
     import subprocess  # as long to load as all the rest of this module
 
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _HASH, opened.path], capture_output=True, text=True, timeout=600,
-            check=True, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _HASH, opened.path], stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        return done.stdout.strip() if _same(opened, os.stat(opened.path)) else None  # noqa: PTH116
+        with process:
+            while True:
+                try:
+                    said = process.communicate(timeout=0.1)[0].strip()
+                    break
+                except subprocess.TimeoutExpired:
+                    if late():
+                        process.kill()
+                        return None
+        there = os.stat(opened.path)  # noqa: PTH116
+        return said if process.returncode == 0 and _same(opened, there) else None
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _held() -> set[str]:
+    """Return the files that this process has open, nothing where the system does not tell."""
+    found = set()
+    with suppress(OSError):
+        for one in os.listdir("/proc/self/fd"):  # noqa: PTH208 - texts
+            with suppress(OSError):
+                found.add(os.readlink(f"/proc/self/fd/{one}"))  # noqa: PTH115
+    return found
 
 
 def _same(opened: _Opened, there: os.stat_result) -> bool:
     return (there.st_size, there.st_mtime_ns, there.st_ino) == opened[1:4]
 
 
-def _members(text: str) -> Iterator[str]:
+def _members(text: str, late: Callable[[], bool] = _never) -> Iterator[str]:
     """Yield the files that a path names: itself, what lies below a folder, what a pattern finds."""
-    if os.path.isfile(text):  # noqa: PTH113 - false, and no error, for what is no path
-        yield text
-    elif os.path.isdir(text):  # noqa: PTH112
-        count = 0
+    if os.path.isdir(text):  # noqa: PTH112
+        passed = 0
         for folder, folders, files in os.walk(text):
             folders[:] = sorted(one for one in folders if one[:1] not in "._")
             for name in sorted(files):
-                if name[:1] not in "._" and count < MEMBERS:  # as those who read folders skip them
-                    count += 1
+                if name[:1] not in "._":  # as those who read folders skip them
                     yield os.path.join(folder, name)  # noqa: PTH118
-    elif _PATTERN.search(text):
+            passed += len(files) + 1
+            if passed > PASSED or late():
+                return
+    elif os.path.exists(text) or not _PATTERN.search(text):  # noqa: PTH110 - false, and no error, for what is no path
+        yield text
+    else:
         import glob
 
-        for count, path in enumerate(glob.iglob(text, recursive=True)):  # noqa: PTH207 - a text
-            if count < MEMBERS and os.path.isfile(path):  # noqa: PTH113
-                yield path
+        found = []
+        for path in glob.iglob(text, recursive=True):  # noqa: PTH207 - a text
+            found.append(path)
+            if len(found) > PASSED or late():
+                break
+        yield from sorted(found)
 
 
 def _outside(folder: str, ignored: Iterable[str]) -> tuple[str, ...]:
@@ -477,7 +627,9 @@ def _sql(listener: Reads, query: Any, found_by: str, bound: Any) -> None:
     if not isinstance(query, str) or len(query) > 1 << 20:
         return
     if bound and "read_" in query:
-        listener.saw(list(bound.values() if isinstance(bound, dict) else bound), found_by)
+        values = bound.values() if isinstance(bound, dict) else bound
+        for value in itertools.islice(values, BEFORE):
+            listener.saw(value, found_by)
     if not ("'" in query or '"' in query):
         return
     for found in _TEXT.finditer(query):
@@ -563,6 +715,7 @@ _READERS: dict[str, tuple[_Reader, ...]] = {
     ),
 }  # fmt: skip
 _wrappers: weakref.WeakSet[Any] = weakref.WeakSet()
+_replaced: list[tuple[Any, str, Any, Any, bool]] = []  # owner, name, what was there, what is, whether it was its own
 
 
 def _watch(module: ModuleType, readers: Sequence[_Reader]) -> None:
@@ -578,12 +731,29 @@ def _watch(module: ModuleType, readers: Sequence[_Reader]) -> None:
                 if original in _wrappers:
                     continue
                 wrapper = _wrapper(original, reader)
+                own = last in owner.__dict__
+                setattr(owner, last, wrapper)
                 _wrappers.add(wrapper)
-                if path:
-                    setattr(owner, last, wrapper)
-                else:
-                    setattr(module, last, wrapper)
+                _replaced.append((owner, last, original, wrapper, own))
+                if not path:
                     imports.replace(original, wrapper, [last])
+
+
+def _unwatch() -> None:
+    """Give back every reader that `_watch` took, under whatever name somebody knows it now."""
+    known: dict[str, list[tuple[Any, Any]]] = {}
+    while _replaced:
+        owner, name, original, wrapper, own = _replaced.pop()
+        with suppress(AttributeError, TypeError):
+            if owner.__dict__.get(name) is wrapper:
+                if own:
+                    setattr(owner, name, original)
+                else:
+                    delattr(owner, name)
+            if type(owner) is ModuleType:
+                known.setdefault(name, []).append((wrapper, original))
+    if known:
+        imports.restore(known)
 
 
 def _wrapper(function: Any, reader: _Reader) -> Any:

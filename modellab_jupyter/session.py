@@ -43,6 +43,9 @@ SHARE_EVERY = 20.0  # seconds after which what was logged goes to a shared store
 SHARE_SOON = 2.0  # seconds until it does so for the first time
 SHARE_WAIT = 5.0  # seconds that it waits for other writers then
 FINISH_WAIT = 30.0  # seconds that the end of the process waits for it
+GIVE_UP = 1.5  # seconds after the end of a run or the process from which on nothing more is found out of it
+READS_WAIT = 2.0  # seconds that the end of the process waits for what was found out until then
+CAPTURED = 32 << 20  # bytes of what cells did that are kept while no run is active
 END_WAIT = 0.15  # seconds that the end of a run waits for a store held by another program
 SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
@@ -126,6 +129,7 @@ class Session:
         self._show_due: float = math.inf  # nanoseconds since 1970; there is nobody to show anything to
         self._projects: dict[str, str] = {}  # name -> the id that this process proposes for it
         self._captured: list[_Captured] = []  # told while no run was active
+        self._captured_size = 0
         self._capturing = threading.Lock()
         self._last_cell = -1  # the cell in which the last run ended; it is told after the run's end
         self._unsettled = False  # something was told of a run after it had ended
@@ -343,7 +347,7 @@ class Session:
         self._watch()
         self._finalize()
         with self._capturing:
-            captured, self._captured = self._captured, []
+            captured, self._captured, self._captured_size = self._captured, [], 0
         for event in captured:
             self.record(event)
         self._beating = [thread for thread in self._beating if thread.is_alive()]
@@ -433,8 +437,9 @@ class Session:
         self.randomness.write = self.reads.write = self.capture
         self.reads.ignore(self._places())
         with other._capturing:
-            captured, other._captured = other._captured, []
+            captured, other._captured, other._captured_size = other._captured, [], 0
         self._captured = captured + self._captured
+        self._captured_size = sum(map(_size, self._captured))
 
     def mute(self) -> None:
         """Take back what `listen` did."""
@@ -447,8 +452,25 @@ class Session:
         with self._capturing:
             if not self.active and event.position > self._last_cell:
                 self._captured.append(event)
+                self._captured_size += _size(event)
+                if self._captured_size > CAPTURED:
+                    self._forget()
                 return
         self.late(event)
+
+    def _forget(self) -> None:
+        """Leave out the oldest cells with all that they did, down to three quarters of what may be kept."""
+        sizes: dict[int, int] = {}
+        for event in self._captured:
+            sizes[event.position] = sizes.get(event.position, 0) + _size(event)
+        first = min(sizes)
+        for position in sorted(sizes)[:-1]:
+            if self._captured_size <= 0.75 * CAPTURED:
+                break
+            self._captured_size -= sizes[position]
+            first = position + 1
+        self._captured = [one for one in self._captured if one.position >= first or isinstance(one, schema.RandomSeen)]
+        self._captured_size = sum(map(_size, self._captured))
 
     def late(self, event: schema.Event) -> None:
         """Record what was found out about a run that may have ended meanwhile."""
@@ -466,7 +488,7 @@ class Session:
         """Record what a run that ends drew and imported, and what it read as far as `seconds` suffice."""
         self.randomness.flush()
         self.reads.modules()
-        self.reads.settle(seconds)
+        self.reads.settle(seconds, GIVE_UP)
 
     def found(self, seconds: float = FINISH_WAIT) -> None:
         """Wait until all that this process captured so far is recorded."""
@@ -503,10 +525,11 @@ class Session:
         """End what is still active at the end of the process, as it ended."""
         for run in reversed(self.active[:]):  # in a forked child those of its parent stay as they are
             run.end(_ending())
+        until = time.monotonic() + READS_WAIT
         self.mute()
-        self.reads.settle(FINISH_WAIT)
+        self.reads.settle(READS_WAIT, GIVE_UP)
         for thread in self._late:
-            thread.join(FINISH_WAIT)
+            thread.join(max(0.0, until - time.monotonic()))
         if self._unsettled and self.settings.shared is not None:  # others would see it when this machine comes again
             self.settle(wait=SHARE_WAIT)
         self._stop.set()
@@ -522,6 +545,18 @@ class Session:
                     f"({error.strerror or error}); they are lost with this process.",
                     stacklevel=2,
                 )
+
+
+def _size(event: _Captured) -> int:
+    """Return about how many bytes an event takes in memory."""
+    match event:
+        case schema.CellExecuted():
+            return 300 + len(event.source) + len(event.error or "")
+        case schema.EntropyDrawn():
+            return 300 + sum(60 + len(value) for value in event.values)
+        case schema.FilesRead():
+            return 300 + sum(400 + len(one.path) for one in event.files)
+    return 8_000  # the words of both generators
 
 
 def _ending() -> schema.Status:

@@ -62,6 +62,7 @@ class Run:
         self._describing: threading.Thread | None = None
         self._described = threading.Event()
         self._ending = threading.Event()
+        self._until = math.inf  # the time (monotonic) from which on nobody waits for what it stands on
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
@@ -388,6 +389,7 @@ class Run:
             error = f"{type(error).__name__}: {shown(error, sys.maxsize, str)}"
         elif error is not None:
             error = schema.text("error", error, empty=True)
+        self._until = time.monotonic() + session.GIVE_UP
         self._ending.set()
         if self._describing is not None:
             self._described.wait(DESCRIBE_WAIT)
@@ -459,7 +461,7 @@ class Run:
             content = environment.capture()
             self._session.warm()
             digest = environment.digest(content)
-            git = environment.git(self._folder())
+            git = environment.git(self._folder(), self._is_late)
             self._record(schema.EnvironmentCaptured(time=time.time_ns(), digest=digest, content=content))
             self._record(
                 schema.RunDescribed(
@@ -470,6 +472,12 @@ class Run:
         finally:
             self._described.set()
         self._surround()
+
+    def _is_late(self) -> bool:
+        """Tell whether the run or the process ended so long ago that nothing more is found out."""
+        if self._until == math.inf and not threading.main_thread().is_alive():
+            self._until = time.monotonic() + session.GIVE_UP
+        return time.monotonic() > self._until
 
     def _folder(self) -> Path | None:
         """Return where the run was started; cells may have gone elsewhere since."""
@@ -483,10 +491,12 @@ class Run:
         owner = self._session
         content = {"distributions": environment.distributions()}
         digest = environment.digest(content)
-        around = environment.checkout(self._folder())
+        around = environment.checkout(self._folder(), self._is_late)
         roots = [one["editable"]["root"] for one in content["distributions"] if one["editable"]]
         details: dict[str, Any] = {
-            "editable": [environment.editable(root) for root in dict.fromkeys(roots)],
+            "editable": [
+                environment.editable(root, self._is_late) for root in dict.fromkeys(roots) if not self._is_late()
+            ],
             "hardware": environment.hardware(),
         }
         if around is not None:

@@ -175,10 +175,41 @@ def test_another_bit_generator_keeps_its_state(monkeypatch: pytest.MonkeyPatch) 
 
 def test_nothing_is_left_of_listening(shell) -> None:
     """After the extension is unloaded, seeding is Python's own again and nobody waits for imports."""
+    import duckdb
+    import polars
+    import pyarrow.csv
+    import pyarrow.dataset
+    import pyarrow.feather
+    import pyarrow.json
+    import pyarrow.orc
+    import pyarrow.parquet
+    import xgboost
+
+    def readers() -> dict[tuple[str, str], Any]:
+        found = {}
+        for name, each in reads._READERS.items():
+            for full in (full for reader in each for full in reader.names):
+                owner = sys.modules[name]
+                *path, last = full.split(".")
+                for one in path:
+                    owner = getattr(owner, one, None)
+                found[name, full] = vars(owner).get(last, "absent") if owner is not None else None
+        return found
+
     before = random.Random.seed, np.random.bit_generator.randbits, list(sys.meta_path)
-    run(shell, "%load_ext modellab_jupyter")
+    known = readers()
+    run(shell, "from polars import read_csv; from duckdb import sql", "%load_ext modellab_jupyter")
     assert random.Random.seed is not before[0]
+    run(shell, "from pyarrow.csv import read_csv as other; from polars import scan_csv")
+    assert sum(readers()[key] is not value for key, value in known.items()) > 30
+    assert polars.read_csv in reads._wrappers
     run(shell, "%unload_ext modellab_jupyter")
+    assert readers() == known
+    names = shell.user_ns
+    assert (names["read_csv"], names["sql"], names["scan_csv"]) == (polars.read_csv, duckdb.sql, polars.scan_csv)
+    assert not any(hasattr(one, "__wrapped__") and one in reads._wrappers for one in (
+        polars.read_csv, duckdb.DuckDBPyConnection.execute, xgboost.DMatrix.__init__, pyarrow.csv.read_csv,
+    ))  # fmt: skip
     session.reset()
     assert random.Random.seed is before[0]
     assert np.random.bit_generator.randbits is before[1]
@@ -247,6 +278,124 @@ def test_parquet_and_models_are_seen(shell, tmp_path: Path) -> None:
         "parts/0.parquet": ("pyarrow", (2,), sha(tmp_path / "parts" / "0.parquet")),
         "model.json": ("xgboost", (3,), sha(tmp_path / "model.json")),
     }
+
+
+def test_data_are_not_searched_for_names_of_files(shell, data: Path) -> None:
+    """Of what a reader is given, only texts up to the first thing that is none are looked at, however much follows."""
+
+    class Row(list):
+        def __iter__(self) -> Any:
+            raise AssertionError("looked into")
+
+        __getitem__ = __iter__
+
+    looked: list[str] = []
+    inside = reads.Reads("s", lambda: 0, lambda event: None)
+    inside._look = lambda path, found_by: looked.append(path)  # type: ignore[method-assign]
+    one = str(data / "one.csv")
+    inside.saw([one, Row([str(data / "two.csv")]), one + "x"], "xgboost")
+    inside.saw([[one]] * 100_000, "xgboost")
+    inside.saw([1.0] * 1_000_000, "xgboost")
+    assert looked == [one]
+    assert not inside._queue
+
+
+def test_folders_are_walked_beside_the_user_and_not_to_their_end(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that is given a folder, a pattern or a long list waits for one look; so many of the files are told."""
+    for n in range(200):
+        (data / f"n{n:03}.csv").write_text("x")
+        os.utime(data / f"n{n:03}.csv", (1e9, 1e9))
+    told: list[Any] = []
+    inside = reads.Reads("s", lambda: 3, told.append)
+    monkeypatch.setattr(reads, "MEMBERS", 50)
+    monkeypatch.setattr(reads.Reads, "_put", lambda self, item: self._queue.append(item))
+    stats: list[Any] = []
+    stat = os.stat
+    monkeypatch.setattr(os, "stat", lambda *args, **kwargs: stats.append(args) or stat(*args, **kwargs))
+    for source in (str(data), str(data / "*.csv"), [str(data / f"n{n:03}.csv") for n in range(200)]):
+        stats.clear()
+        told.clear()
+        inside.begin()
+        monkeypatch.setattr(reads, "BEFORE", 5)
+        inside.saw(source, "polars")
+        assert len(stats) <= 10
+        (data / "n001.csv").write_text("other")  # before anybody looked, but not when it was given in a list
+        inside._batch()
+        found = {Path(one.path).name: one.digest for event in told for one in event.files}
+        assert len(found) == 50
+        assert found["n003.csv"] == hashlib.sha256(b"x").hexdigest()
+        assert found["n001.csv"] is None
+        (data / "n001.csv").write_text("x")
+        os.utime(data / "n001.csv", (1e9, 1e9))
+
+
+def test_a_file_too_large_to_hash_delays_neither_run_nor_process(tmp_path: Path) -> None:
+    """Run and process end at once beside files of any size; one whose digest takes too long is told without."""
+    for name, size in (("huge.bin", 100 << 30), ("slow.bin", 2 << 30), ("slow.db", 2 << 30)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(size)
+        os.utime(tmp_path / name, (1e9, 1e9))
+    code = """
+import time, sys, hashlib
+import modellab_jupyter as ml
+from modellab_jupyter import reads
+class Slow:  # as one core of an old machine
+    def update(self, part): time.sleep(0.05)
+    def hexdigest(self): return "0" * 64
+hashlib.sha256 = Slow if sys.argv[1] == "1" else hashlib.sha256
+with ml.start_run("a"):
+    for name in ("huge.bin", "slow.bin", "slow.db"):
+        open(name, "rb").close()
+    began = time.time()
+print(time.time() - began, time.time())
+"""
+    out = answer(code, "1").split()
+    assert float(out[0]) < 2.5
+    assert time.time() - float(out[1]) < 3.5
+    assert files() == dict.fromkeys(("huge.bin", "slow.bin", "slow.db"), ("open", False, False))
+
+
+def test_of_a_cell_that_reads_very_much_so_much_is_hashed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files beyond the bytes of one cell are told without a digest, those of the next cell with theirs."""
+    told: list[Any] = []
+    inside = reads.Reads("s", lambda: 0, told.append)
+    monkeypatch.setattr(reads, "ALL", 20)  # bytes; each of the files has 16
+    for _ in range(2):
+        inside.begin()
+        for name in ("one.csv", "two.csv"):
+            inside._look(str(data / name), "open")
+        inside.settle(5)
+    digests = [one.digest for event in told for one in event.files]
+    assert digests[0] == sha(data / "one.csv")
+    assert digests[1] is None
+    assert digests[-2:] == [sha(data / "one.csv"), sha(data / "two.csv")]
+
+
+def test_a_file_that_somebody_else_replaced_is_an_input_again(shell, data: Path) -> None:
+    """What a cell wrote is no input while it is as it was left, also through a file that stays open over cells."""
+    run(shell, "%load_ext modellab_jupyter", "open('w.txt', 'w').write('x')", "log = open('log.txt', 'w')",
+        "log.write('more'); log.flush()", "open('w.txt').read(); open('log.txt').read()", "log.close()")  # fmt: skip
+    session.current().found()
+    import subprocess
+
+    subprocess.run(["sh", "-c", "echo other > w.txt"], check=True)
+    run(shell, "open('w.txt').read(); open('log.txt').read()", "import modellab_jupyter as ml\nml.start_run('a').end()")
+    assert files() == {"w.txt": ("open", True, True)}
+
+
+def test_what_is_kept_without_a_run_is_bounded_and_the_newest(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of cells that no run follows, the oldest are forgotten by their bytes; states of generators stay."""
+    monkeypatch.setattr(session, "CAPTURED", 100_000)
+    run(shell, "%load_ext modellab_jupyter", *(f"x = {n}  # {'-' * 5_000}" for n in range(60)))
+    owner = session.current()
+    owner.found()
+    assert owner._captured_size == sum(map(session._size, owner._captured)) <= 100_000
+    run(shell, "import modellab_jupyter as ml\nml.start_run('a').end()")
+    known = recorded("a")
+    told = [one.source for one in known.executions]
+    assert 5 < len(told) < 25
+    assert told[-2].startswith("x = 59 ")
+    assert known.random[0].moment == "load"
 
 
 def test_names_that_were_imported_before_are_followed(shell, data: Path) -> None:
@@ -394,6 +543,19 @@ print(type(sys.meta_path[0]).__name__)
     assert imports._finder not in sys.meta_path or imports._finder.waiting
 
 
+def test_the_run_that_is_packed_without_a_name_is_one_that_ended(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a run is active, `repro` takes the newest one before it, or says that there is none."""
+    from modellab_jupyter import packs
+
+    packed: list[str] = []
+    monkeypatch.setattr(packs, "repro_pack", lambda run, to, max_data: packed.append(run))
+    run(shell, "%load_ext modellab_jupyter", "%modellab start one")
+    result = shell.run_cell("%modellab repro")
+    assert "no run has ended yet" in str(result.error_in_exec)
+    run(shell, "%modellab end", "%modellab start two", "%modellab repro")
+    assert packed == [ml.runs.get("one").run_id]
+
+
 # -- surroundings ------------------------------------------------------------------------------------
 
 
@@ -459,6 +621,56 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     assert around.remote == "https://x.org/r.git"
     assert around.root == str(tmp_path)
     assert b"+x = 2" in around.diff
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_slow_git_delays_neither_run_nor_process(
+    ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where git does not answer, as beside a checkout on a disk far away, run and process end all the same."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec sleep 30\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    code = """
+import time, sys
+import modellab_jupyter as ml
+run = ml.start_run("a")
+time.sleep(0.5)
+began = time.time()
+if sys.argv[1] == "1":
+    run.end()
+print(time.time() - began, time.time())
+"""
+    out = answer(code, str(int(ended))).split()
+    assert float(out[0]) < 2.5
+    assert time.time() - float(out[1]) < 3.5
+    assert ml.runs.get("a").status == "finished"
+
+
+def test_data_beside_an_editable_package_are_told_by_their_size(tmp_path: Path) -> None:
+    """No file of data or beyond a megabyte is read, whatever its size; another size is another state."""
+    import subprocess
+
+    subprocess.run(["git", "init", "-q", "."], cwd=tmp_path, check=True)
+    (tmp_path / "m.py").write_text("x = 1\n")
+    git = ["git", "-c", "user.name=n", "-c", "user.email=e"]
+    subprocess.run([*git, "add", "m.py"], cwd=tmp_path, check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "one"], cwd=tmp_path, check=True)
+    states = []
+    for name, size in (("a.parquet", 20 << 30), ("a.parquet", 21 << 30), ("b.py", 2 << 30), ("b.py", 3 << 30)):
+        with (tmp_path / name).open("ab") as file:
+            file.truncate(size)
+        began = time.monotonic()
+        states += [environment.editable(str(tmp_path))["diff_sha256"]] * 2
+        assert time.monotonic() - began < 2
+    assert len(set(states)) == 4
+    (tmp_path / ".git").rename(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe.py")  # nobody writes to it
+    assert environment.editable(str(tmp_path))["diff_sha256"] not in states
+    began = time.monotonic()
+    assert environment.editable(str(tmp_path), lambda: True)["commit"] is None
+    assert time.monotonic() - began < 1
 
 
 def test_what_is_new_does_not_show_as_a_difference(tmp_path: Path) -> None:
