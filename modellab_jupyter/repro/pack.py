@@ -296,7 +296,7 @@ class _Making:
                     continue
                 member = "/".join(["eval", name, *map(zips.safe, path.relative_to(folder).parts)])
                 data = path.read_bytes()
-                if archive.pickled(member, data[:256]):
+                if archive.pickled(member, data[: archive.HEAD], len(data)):
                     self._leave(self._shown(path), len(data), "it is a pickle, which packs never carry")
                     continue
                 members[member] = data
@@ -375,10 +375,10 @@ class _Making:
         path = self._path(file.path)
         try:
             with path.open("rb") as opened:
-                head = opened.read(256)
+                head = opened.read(archive.HEAD)
             if path.stat().st_size != file.size or file_digest(path) != file.digest:
                 return "it was changed after the run read it"
-            if archive.pickled(path.name, head):
+            if archive.pickled(path.name, head, file.size):
                 return "it is a pickle, which packs never carry"
             found = self.redactor.file(path, table=path.suffix.lower() in TABLES)
         except OSError as error:
