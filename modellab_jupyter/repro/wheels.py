@@ -22,7 +22,8 @@ _NOT_TAKEN = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "RECORD.jws
 _NO_PACKAGE = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "build",
                "dist", "scripts", "tools", "notebooks", "setup", "conftest", "noxfile", "tasks"}  # fmt: skip
 
-Clean = Callable[[str, bytes], bytes]
+Clean = Callable[[str, bytes], bytes | None]
+"""Takes name and bytes of a file, and returns them without secrets, or None where the file stays here."""
 
 
 def canonical(name: str) -> str:
@@ -65,7 +66,10 @@ def of_installed(distribution: metadata.Distribution, clean: Clean) -> tuple[str
             return None
         if where.startswith(f"{base}.data/scripts/") and re.match(rb"#!.*python", data):
             data = b"#!python" + data[len(data.split(b"\n", 1)[0]) :]
-        members[where] = clean(where, data)
+        kept = clean(where, data)
+        if kept is None:
+            continue
+        members[where] = kept
         size += len(data)
         if size > CAP:
             return None
@@ -107,7 +111,10 @@ def of_source(name: str, version: str, root: Path, packages: Iterable[str], envi
                 data = path.read_bytes()
             except OSError:
                 return None
-            members[where] = clean(where, data)
+            kept = clean(where, data)
+            if kept is None:
+                continue
+            members[where] = kept
             size += len(data)
             if size > CAP:
                 return None
