@@ -348,7 +348,7 @@ def _built(one: Mapping[str, Any], environment: Mapping[str, Any], clean: wheels
     editable = one.get("editable")
     if editable and editable.get("root"):
         root = Path(editable["root"])
-        return wheels.of_source(name, version, root, editable.get("packages") or (), environment, clean)
+        return wheels.of_source(name, version, root, environment, clean)
     found = wheels.installed(name, one.get("location"))
     if found is None or found.version != version:
         return None
