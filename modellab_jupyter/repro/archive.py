@@ -13,12 +13,13 @@ import io
 import itertools
 import json
 import os
+import pickletools
 import re
 import struct
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -50,10 +51,12 @@ _UNIX = 3 << 8
 _VERSION = 20
 
 _PICKLED = re.compile(r"\.(pkl|pickle|pckl|joblib|dill|cloudpickle)(\.(gz|bz2|xz|lzma|zst))?$", re.IGNORECASE)
-_PICKLE = re.compile(
-    rb"\x80[\x04\x05]\x95|\x80[\x01-\x05][\]\[}{()cXUKJMGNILq.\x88-\x8c]|c[A-Za-z_][\w.]*\n[A-Za-z_][\w.]*\n"
-    rb"|\([dl]p\d+\n|\(i[A-Za-z_][\w.]*\n|[}\])(]q\x00"
-)
+_HEADED = re.compile(rb"\x80[\x02-\x05][\x95\]\[}{()cCXBTUKJMGNIL\x85-\x8f\x96]")  # protocols 2 and later
+_RUNS = frozenset("Rboi\x81\x82\x83\x84\x92")  # what calls or sets something, or looks it up by a number
+_LONG = {"T": 4, "X": 4, "B": 4, "\x8d": 8, "\x8e": 8, "\x96": 8}  # bytes that tell how many follow
+_OPCODES: Final = {one.code: one for one in pickletools.opcodes}
+HEAD: Final = 1 << 16  # bytes by which a pickle is known
+_DEEP: Final = 5_000  # values one above another without a mark; Python nests no deeper
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,69 @@ def raw_local(method: int, crc: int, stored: int, size: int, length: int) -> byt
     return _LOCAL.pack(b"PK\3\4", _VERSION, _UTF8, method, 0, _DATE, crc, stored, size, length, 0)
 
 
-def pickled(name: str, head: bytes) -> bool:
-    """Tell whether a file is a pickle by its name or by its first bytes; no pack has one."""
-    return _PICKLED.search(name) is not None or _PICKLE.match(head[:256]) is not None
+def pickled(name: str, head: bytes, size: int | None = None) -> bool:
+    """Tell whether a file is a pickle by its name or by its first `HEAD` bytes; no pack has one.
+
+    Protocols 0 and 1 have no mark of their own, and words look like their opcodes. So these are read as Python would
+    read them: the stack never lacks a value, they end, and they keep a value in the memo or call something. That a lone
+    number or None makes no pickle here is no harm.
+
+    Parameters
+    ----------
+    size : int, optional
+        Bytes of the whole file; default: there are no others.
+    """
+    if _PICKLED.search(name) is not None or _HEADED.match(head) is not None:
+        return True
+    if head[:1] == b"\x80":
+        return False
+    return _unheaded(head[:HEAD], len(head) if size is None else size)
+
+
+def _unheaded(head: bytes, size: int) -> bool:
+    """Tell whether bytes are a pickle of protocol 0 or 1, or begin as one where there are more of them."""
+    file, stack, kept, runs = io.BytesIO(head), [0], False, False  # values above each mark
+    while True:
+        at = file.tell()
+        if at >= len(head):
+            return at < size and (kept or runs)
+        code = _OPCODES.get(chr(file.read(1)[0]))
+        if code is None or (code.proto > 1 and code.code not in _RUNS):
+            return False
+        try:
+            value = code.arg.reader(file) if code.arg else None
+        except (ValueError, struct.error, IndexError):
+            if size <= len(head):
+                return False
+            width = _LONG.get(code.code, 0)
+            told = int.from_bytes(head[at + 1 : at + 1 + width], "little")
+            return kept or runs or (width > 0 and len(head) - at < told + 1 + width <= size - at)
+        if code.code == ".":
+            return len(stack) == 1 and stack[0] == 1 and (runs or (kept and not head[file.tell() :].strip()))
+        if not _stacked(code, stack):
+            return False
+        kept = kept or (code.name in {"PUT", "BINPUT", "LONG_BINPUT"} and value in {0, 1})
+        runs = runs or code.code in _RUNS
+
+
+def _stacked(code: pickletools.OpcodeInfo, stack: list[int]) -> bool:
+    """Change a stack as an opcode does, and tell whether Python's has what it needs."""
+    if code.name == "MARK":
+        stack.append(0)
+        return True
+    before, after = list(code.stack_before), len(code.stack_after)
+    if code.name == "POP" and stack[-1] == 0 and len(stack) > 1:
+        stack.pop()
+        return True
+    if pickletools.markobject in before:
+        if len(stack) == 1:
+            return False
+        stack.pop()
+        before = before[: before.index(pickletools.markobject)]
+    if stack[-1] < len(before):
+        return False
+    stack[-1] += after - len(before)
+    return stack[-1] <= _DEEP or len(stack) > 1
 
 
 # -- writing -----------------------------------------------------------------------------------------
@@ -580,7 +643,10 @@ def _digests(text: bytes, entries: dict[str, Entry], path: Path) -> dict[str, st
 def _harmless(file: IO[bytes], entry: Entry, path: Path) -> None:
     head = b""
     with contextlib.suppress(DamagedError):  # told when it is read
-        head = next(_unpacked(file, Entry(entry.name, entry.method, entry.crc, min(entry.stored, 4096), entry.size,
-                                          entry.offset), path), b"")  # fmt: skip
-    if pickled("", head):
+        part = replace(entry, stored=min(entry.stored, HEAD + 4096))
+        for chunk in _unpacked(file, part, path):
+            head += chunk
+            if len(head) >= HEAD:
+                break
+    if pickled("", head[:HEAD], entry.size):
         raise _refuse(path, entry.name, "is a pickle by its first bytes, which can run anything")

@@ -8,24 +8,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 import tomllib
+import urllib.parse
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from modellab_jupyter import config
+from modellab_jupyter import environment as surroundings
 from modellab_jupyter.errors import ModelLabError
 from modellab_jupyter.repro import installer, wheels
 from modellab_jupyter.repro.wheels import canonical
 
-FORM: Final = 1  # of what is kept
+FORM: Final = 2  # of what is kept
 TRIES: Final = 64  # questions for one lock
 
 _ELSEWHERE = {"url", "vcs", "directory", "editable"}
 _MANYLINUX = (17, 28, *range(31, 41))
+_PUBLIC = {"pypi.org", "files.pythonhosted.org"}
+_INDEX = 'index = "https://pypi.org/simple"\n'
 _IS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _IS_VERSION = re.compile(r"[A-Za-z0-9.+!_-]+")
 
@@ -43,9 +48,11 @@ class Locked:
     wheels : dict
         File name -> bytes, for ``env/wheels/``.
     hashed : dict
-        Canonical name -> whether its line has hashes.
+        Canonical name -> whether its line has the hashes of what the run had.
     wheel_of : dict
         Canonical name -> file name.
+    changed : frozenset of str
+        Canonical names of editable distributions whose checkout is not as it was.
     caveats : tuple of str
         What a rebuild cannot have as it was.
     """
@@ -55,11 +62,12 @@ class Locked:
     wheels: dict[str, bytes] = field(default_factory=dict, repr=False)
     hashed: dict[str, bool] = field(default_factory=dict)
     wheel_of: dict[str, str] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
     caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class _Told:
+class Told:
     """What an index says of exact versions: lines with hashes, the rest; and whether it was reached."""
 
     lines: dict[str, str]
@@ -68,7 +76,24 @@ class _Told:
     reached: bool
 
 
-def lock(environment: Mapping[str, Any], folder: Path, clean: wheels.Clean) -> Locked:
+def asked(environment: Mapping[str, Any], folder: Path) -> Told:
+    """Return what an index says of the distributions that may be from one; `folder` is that whose settings hold."""
+    known = {canonical(one["name"]): one for one in distributions(environment)}
+    return _ask({
+        name: str(one["version"])
+        for name, one in sorted(known.items())
+        if (one.get("origin") or {}).get("kind") not in _ELSEWHERE and _sound(one)
+    }, environment, folder)  # fmt: skip
+
+
+def study(environment: Mapping[str, Any], told: Told, look: wheels.Clean) -> None:
+    """Show every file of the wheels that will be made to a callable."""
+    for name, one in sorted({canonical(one["name"]): one for one in distributions(environment)}.items()):
+        if name not in told.lines and (told.reached or (one.get("origin") or {}).get("kind") in _ELSEWHERE):
+            _built(one, environment, look)
+
+
+def lock(environment: Mapping[str, Any], folder: Path, clean: wheels.Clean, told: Told | None = None) -> Locked:
     """Return the lock of an environment.
 
     Parameters
@@ -78,28 +103,36 @@ def lock(environment: Mapping[str, Any], folder: Path, clean: wheels.Clean) -> L
     folder : Path
         Whose settings of uv hold.
     clean : callable
-        Takes name and bytes of a file of a wheel, and returns them without secrets.
+        Takes name and bytes of a file of a wheel, and returns them without secrets, or None where it stays here.
+    told : Told, optional
+        What an index said; by default it is asked.
     """
     known = {canonical(one["name"]): one for one in distributions(environment)}
-    asked = {
-        name: str(one["version"])
-        for name, one in sorted(known.items())
-        if (one.get("origin") or {}).get("kind") not in _ELSEWHERE and _sound(one)
-    }
-    told = _ask(asked, environment, folder)
+    told = asked(environment, folder) if told is None else told
     lines, hashed = dict(told.lines), dict.fromkeys(told.lines, True)
     made: dict[str, bytes] = {}
     of: dict[str, str] = {}
     caveats: list[str] = []
+    changed: set[str] = set()
     for name, one in sorted(known.items()):
+        kind = (one.get("origin") or {}).get("kind")
         if name in lines:
+            if kind in {"conda", "unknown"}:
+                where = "was installed by conda" if kind == "conda" else "came from nobody knows where"
+                caveats.append(
+                    f"{one['name']} {one['version']} {where}; the lock has the index's files of that version."
+                )
             continue
-        unknown = name in asked and not told.reached
+        unknown = kind not in _ELSEWHERE and _sound(one) and not told.reached
         built = None if unknown else _built(one, environment, clean)
         shown = f"{one['name']} {one['version']}"
         if built is not None:
             file, data = built
             made[file], of[name], hashed[name] = data, file, True
+            if _has_changed(one.get("editable") or {}):
+                changed.add(name)
+                hashed[name] = False
+                caveats.append(f"{shown} is packed as it is now: its checkout has changed since the run.")
             lines[name] = f"./wheels/{file} --hash=sha256:{hashlib.sha256(data).hexdigest()}"
             continue
         hashed[name] = False
@@ -113,7 +146,9 @@ def lock(environment: Mapping[str, Any], folder: Path, clean: wheels.Clean) -> L
             else f"{shown} has no hash: no index has it, and what was installed is not here or has changed."
         )
     text = "".join(f"{lines[name]}\n" for name in sorted(lines))
-    return Locked(text, _pylock(told.pylock, environment, made, of, known), made, hashed, of, tuple(caveats))
+    return Locked(
+        text, _pylock(told.pylock, environment, made, of, known), made, hashed, of, frozenset(changed), tuple(caveats)
+    )
 
 
 def distributions(environment: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -122,6 +157,27 @@ def distributions(environment: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [one for one in environment["distributions"] if one.get("name") and one.get("version")]
     packages = environment.get("packages") or {}
     return [{"name": name, "version": version, "origin": {"kind": "unknown"}} for name, version in packages.items()]
+
+
+def _has_changed(recorded: Mapping[str, Any]) -> bool:
+    """Tell whether an editable package's code is not as it was recorded; False where nothing was."""
+    if not recorded.get("commit") and not recorded.get("diff_sha256"):
+        return False
+    now = surroundings.editable(str(recorded["root"]))
+    if now["diff_sha256"] != recorded.get("diff_sha256"):
+        return True
+    if now["commit"] == recorded.get("commit"):
+        return False
+    if not now["commit"] or not recorded.get("commit"):
+        return True
+    try:
+        done = subprocess.run(
+            ["git", "diff", "--quiet", str(recorded["commit"]), str(now["commit"]), "--", "."], cwd=recorded["root"],
+            capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    return done.returncode != 0
 
 
 def _sound(one: Mapping[str, Any]) -> bool:
@@ -147,25 +203,25 @@ def platform(environment: Mapping[str, Any]) -> str | None:
     return f"{machine}-unknown-linux-{'musl' if 'musl' in text else 'gnu'}"
 
 
-def _ask(asked: Mapping[str, str], environment: Mapping[str, Any], folder: Path) -> _Told:
+def _ask(asked: Mapping[str, str], environment: Mapping[str, Any], folder: Path) -> Told:
     """Return what an index says, or what it said when it was asked the same before."""
     python = re.match(r"\d+\.\d+(?:\.\d+)?", str(environment.get("python", "")))
     version, target = python[0] if python else None, platform(environment)
     if not asked:
-        return _Told({}, (), "", reached=True)
+        return Told({}, (), "", reached=True)
     question = json.dumps([FORM, version, target, sorted(asked.items())])
     kept = config.cache() / "locks" / f"{hashlib.sha256(question.encode()).hexdigest()}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         old = json.loads(kept.read_text("utf-8"))
         if set(old["lines"]) | set(old["missing"]) == set(asked):
-            return _Told(dict(old["lines"]), tuple(old["missing"]), str(old["pylock"]), reached=True)
+            return Told(dict(old["lines"]), tuple(old["missing"]), str(old["pylock"]), reached=True)
     options = ["--python-version", version] if version else []
     options += ["--python-platform", target] if target else []
     where = folder if folder.is_dir() else Path.home()
     told = _resolved(asked, options, where, offline=False)
     if not told.reached:
         near = _resolved(asked, options, where, offline=True)
-        return _Told(near.lines, near.missing, near.pylock, not near.missing)
+        return Told(near.lines, near.missing, near.pylock, not near.missing)
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
         part = kept.with_name(f".{uuid.uuid4().hex}.part")
@@ -174,7 +230,7 @@ def _ask(asked: Mapping[str, str], environment: Mapping[str, Any], folder: Path)
     return told
 
 
-def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *, offline: bool) -> _Told:
+def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *, offline: bool) -> Told:
     """Ask until what is left is what the index has; it names what it lacks one by one."""
     left: list[dict[str, str]] = [dict(asked)]  # groups that were not answered yet
     lines: dict[str, str] = {}
@@ -183,7 +239,7 @@ def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *,
     try:
         installer.uv()
     except ModelLabError:
-        return _Told({}, tuple(asked), "", reached=False)
+        return Told({}, tuple(asked), "", reached=False)
     while left:
         group = left.pop()
         if not group:
@@ -198,7 +254,7 @@ def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *,
             lines |= {name: found[name] for name in group if name in found}
             missing += [name for name in group if name not in found]
         elif answer.unreached and not offline:
-            return _Told({}, tuple(asked), "", reached=False)
+            return Told({}, tuple(asked), "", reached=False)
         elif len(group) == 1:
             missing += list(group)
         elif blamed := _blamed(answer.text, group):
@@ -210,13 +266,30 @@ def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *,
     if lines:
         exact = {name: asked[name] for name in lines}
         answer = _compile(exact, [*options, "--format", "pylock.toml"], folder, offline=offline)
-        pylock = re.sub(r"(://)[^/@\s\"']*@", r"\1", answer.text) if answer.done else ""
+        pylock = public(answer.text) if answer.done else ""
         for name, hashes in _hashes(pylock).items():
             if " --hash" not in lines.get(name, " --hash"):  # from a folder of files, of which the other form has none
                 lines[name] = " ".join([lines[name], *(f"--hash=sha256:{one}" for one in hashes)])
     missing += [name for name, line in lines.items() if " --hash" not in line]
     lines = {name: line for name, line in lines.items() if " --hash" in line}
-    return _Told(dict(sorted(lines.items())), tuple(sorted(missing)), pylock, reached=True)
+    return Told(dict(sorted(lines.items())), tuple(sorted(missing)), pylock, reached=True)
+
+
+def public(pylock: str) -> str:
+    """Return a pylock.toml without places of indexes that not everybody knows: file names and hashes stay."""
+
+    def shown(match: re.Match[str]) -> str:
+        address = urllib.parse.urlsplit(match[2])
+        if match[1] == "url" and address.hostname in _PUBLIC and address.scheme == "https":
+            return f'url = "https://{address.hostname}{address.path}"'
+        return f'name = "{urllib.parse.unquote(PurePosixPath(address.path).name)}"'
+
+    text = re.sub(
+        r'(?m)^[ \t]*index\s*=\s*"([^"]*)".*\n',
+        lambda match: "" if urllib.parse.urlsplit(match[1]).hostname not in _PUBLIC else _INDEX,
+        pylock,
+    )
+    return re.sub(r'(?<![\w-])(url|path)\s*=\s*"([^"]*)"', shown, re.sub(r"(?m)^#.*\n", "", text))
 
 
 def _compile(group: Mapping[str, str], options: Sequence[str], folder: Path, *, offline: bool) -> installer.Answer:
@@ -275,7 +348,7 @@ def _built(one: Mapping[str, Any], environment: Mapping[str, Any], clean: wheels
     editable = one.get("editable")
     if editable and editable.get("root"):
         root = Path(editable["root"])
-        return wheels.of_source(name, version, root, editable.get("packages") or (), environment, clean)
+        return wheels.of_source(name, version, root, environment, clean)
     found = wheels.installed(name, one.get("location"))
     if found is None or found.version != version:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -26,6 +27,9 @@ from modellab_jupyter.repro.wheels import canonical
 MODULE_CAP: Final = 20 << 20  # bytes of one local module
 TABLES: Final = {".csv", ".tsv", ".tab", ".parquet", ".arrow", ".feather", ".npy", ".npz", ".h5", ".svm", ".libsvm"}
 """Files of rows: a column called ``password`` in them is no secret of the run."""
+COMPRESSED: Final = {".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tgz", ".xlsx", ".xlsb", ".ods", ".docx", ".npz",
+                     ".parquet", ".arrow", ".feather", ".h5", ".hdf5", ".orc", ".avro"}  # fmt: skip
+"""Files whose texts nobody sees without unpacking them."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class _Making:
         self.left_out: list[dict[str, Any]] = []
         self.caveats: list[str] = []
         self.removed: list[dict[str, Any]] = []
+        self.closed: list[str] = []  # compressed data files that come along
+        self.held: dict[str, tuple[str, int]] = {}  # path of a data file -> kind and line of a secret in it
 
     def make(self, step: Step) -> tuple[dict[str, bytes], dict[str, str], dict[str, Path]]:
         """Return small members, the digests of all members, and the files that hold large ones."""
@@ -123,6 +129,9 @@ class _Making:
             self.redactor.study_json(_plain(asdict(one)))
         for member, part in raw.items():
             self._study(member, part)
+        self._study_data()
+        told = lock.asked(self.recorded.environment, Path(self.recorded.folder))
+        lock.study(self.recorded.environment, told, self._look)
         members: dict[str, bytes] = {member: self._without(member, part) for member, part in sorted(raw.items())}
         for member, text in sorted(texts.items()):
             members[member] = self.redactor.text(member, text).encode("utf-8", "surrogateescape")
@@ -136,7 +145,7 @@ class _Making:
         index, data, digests = self._data()
         members["data/index.json"] = encoded(index)
         step("environment")
-        members |= self._environment()
+        members |= self._environment(told)
         removed = self.removed = secrets.listed(self.redactor.removals)
         members["redactions.json"] = encoded(removed)
         run, params = clean["metrics.json"]["run"], clean["params.json"]
@@ -169,7 +178,10 @@ class _Making:
                 self.caveats.append(f"{self._shown(Path(module))} was changed after the run had imported it.")
         git = self.recorded.git
         if git is not None and git.diff:
-            texts["code/dirty.diff"] = git.diff.decode("utf-8", "surrogateescape")
+            diff, binary = readable(git.diff.decode("utf-8", "surrogateescape"))
+            for path, size in binary:
+                self._leave(f"code/dirty.diff!{path}", size, "its change is not text, which nobody can look through")
+            texts["code/dirty.diff"] = diff
         return texts
 
     def _path(self, path: str) -> Path:
@@ -296,7 +308,7 @@ class _Making:
                     continue
                 member = "/".join(["eval", name, *map(zips.safe, path.relative_to(folder).parts)])
                 data = path.read_bytes()
-                if archive.pickled(member, data[:256]):
+                if archive.pickled(member, data[: archive.HEAD], len(data)):
                     self._leave(self._shown(path), len(data), "it is a pickle, which packs never carry")
                     continue
                 members[member] = data
@@ -306,13 +318,24 @@ class _Making:
         """Look for secrets in the bytes of a file that may be a text."""
         try:
             text = data.decode()
-            value = json.loads(text) if member.endswith((".json", ".ipynb")) else None
-        except (UnicodeDecodeError, ValueError, RecursionError):
+        except UnicodeDecodeError:
             return
-        if value is None:
-            self.redactor.study(text)
-        else:
-            self.redactor.study_json(value)
+        if member.endswith((".json", ".ipynb")):
+            with contextlib.suppress(ValueError, RecursionError):
+                self.redactor.study_json(json.loads(text))
+                return
+        self.redactor.study(text)
+
+    def _look(self, name: str, data: bytes) -> bytes:
+        """Look for secrets in a file of a wheel."""
+        if self._key_file(name, data):
+            self.redactor.study_key(data)
+        self._study(name, data)
+        return data
+
+    def _key_file(self, name: str, data: bytes) -> str | None:
+        """Return why a file that is made to hold a secret stays here, None for other files."""
+        return "its name says that it holds a secret" if secrets.is_key_file(name, data) else None
 
     def _without(self, member: str, data: bytes) -> bytes:
         """Return the bytes of a file without secrets; what is no text stays as it is."""
@@ -332,30 +355,45 @@ class _Making:
 
     # -- data ----------------------------------------------------------------------------------------
 
+    def _study_data(self) -> None:
+        """Look for secrets in every file that was read and is still there; code and outputs may tell them, too."""
+        for path in sorted({file.path for file in self.recorded.files}):
+            place = self._path(path)
+            if place.suffix.lower() in TABLES or not place.is_file():
+                continue
+            with contextlib.suppress(OSError):
+                if place.stat().st_size <= secrets.KEY_CAP and self._key_file(place.name, data := place.read_bytes()):
+                    self.redactor.study_key(data)
+                if found := self.redactor.study_file(place):
+                    self.held[path] = found
+
     def _data(self) -> tuple[list[dict[str, Any]], dict[str, Path], dict[str, str]]:
         """Return data/index.json, the files that come along, and the digests of these."""
-        chosen: dict[str, tuple[str | None, str | None]] = {}  # path -> member, reason
+        chosen: dict[tuple[str, str | None], tuple[str | None, str | None]] = {}  # path, digest -> member, reason
         data: dict[str, Path] = {}
         digests: dict[str, str] = {}
         total = 0
-        for file in sorted(self.recorded.files, key=lambda one: (one.size, one.path)):
+        for file in sorted(self.recorded.files, key=lambda one: (one.size, one.path, one.digest or "")):
             member = None if file.digest is None else f"data/files/{file.digest[:2]}/{file.digest[2:]}"
-            if member is not None and member in data:
-                chosen[file.path] = member, None
+            if member is not None and member in data:  # the same content as another's, which was looked through
+                chosen[file.path, file.digest] = member, None
                 continue
             reason = self._unfit(file, total)
             if reason is None and member is not None and file.digest is not None:
                 data[member], digests[member] = self._path(file.path), file.digest
                 total += file.size
-                chosen[file.path] = member, None
+                chosen[file.path, file.digest] = member, None
             else:
-                chosen[file.path] = None, reason
+                chosen[file.path, file.digest] = None, reason
                 self.left_out.append({
                     "path": self.redactor.text("data/index.json", file.path), "size": file.size, "reason": reason,
                 })  # fmt: skip
+        if self.closed:
+            shown = ", ".join(sorted(self.closed)[:20]) + (" and others" if len(self.closed) > 20 else "")
+            self.caveats.append(f"Nobody looked for secrets inside of compressed data: {shown}.")
         rows = []
-        for number, file in enumerate(sorted(self.recorded.files, key=lambda one: one.path)):
-            member, reason = chosen[file.path]
+        for number, file in enumerate(sorted(self.recorded.files, key=lambda one: (one.path, one.digest or ""))):
+            member, reason = chosen[file.path, file.digest]
             row = {
                 "path": file.path, "sha256": file.digest, "size": file.size, "found_by": file.found_by,
                 "orders": list(file.orders), "dataset": file.dataset, "made": file.made, "member": member,
@@ -368,6 +406,8 @@ class _Making:
         """Return why a file does not come along, None where it does."""
         if file.digest is None:
             return "its content is not known any more"
+        if file.found_by == "named" and file.dataset is None:
+            return "named in a cell, but nobody was seen reading it"
         if file.size > archive.SINGLE:
             return f"larger than {archive.SINGLE} bytes, which no file of a pack is"
         if total + file.size > self.max_data:
@@ -375,12 +415,19 @@ class _Making:
         path = self._path(file.path)
         try:
             with path.open("rb") as opened:
-                head = opened.read(256)
+                head = opened.read(archive.HEAD)
             if path.stat().st_size != file.size or file_digest(path) != file.digest:
                 return "it was changed after the run read it"
-            if archive.pickled(path.name, head):
+            if archive.pickled(path.name, head, file.size):
                 return "it is a pickle, which packs never carry"
-            found = self.redactor.file(path, table=path.suffix.lower() in TABLES)
+            if path.suffix.lower() not in TABLES and file.size <= secrets.KEY_CAP:
+                data = path.read_bytes()
+                if reason := self._key_file(path.name, data):
+                    self.redactor.removals.append(secrets.Removal(
+                        "data/index.json", "file", self.redactor.text("data/index.json", file.path), None,
+                    ))  # fmt: skip
+                    return reason
+            found = self.held.get(file.path) or self.redactor.file(path, table=path.suffix.lower() in TABLES)
         except OSError as error:
             return f"it cannot be read any more ({error.strerror or 'error'})"
         if found is not None:
@@ -388,25 +435,28 @@ class _Making:
                 "data/index.json", found[0], f"{self.redactor.text('data/index.json', file.path)}:{found[1]}", None,
             ))  # fmt: skip
             return f"it holds what looks like a secret ({found[0]}, line {found[1]})"
+        if path.suffix.lower() in COMPRESSED:
+            self.closed.append(file.path)
         if file.size > secrets.FILE_CAP:
             self.caveats.append(f"Of {file.path} the first {secrets.FILE_CAP >> 20} MiB were searched for secrets.")
         return None
 
     # -- environment ---------------------------------------------------------------------------------
 
-    def _environment(self) -> dict[str, bytes]:
-        recorded = self.recorded
-        environment = recorded.environment
+    def _environment(self, told: lock.Told) -> dict[str, bytes]:
+        environment = self.recorded.environment
 
-        def clean(name: str, data: bytes) -> bytes:
-            if not name.endswith(
-                (".py", ".pyi", ".json", ".toml", ".cfg", ".ini", ".yaml", ".yml", ".txt", ".md", ".env")
-            ):
-                return data
-            self._study(name, data)
-            return self._without(f"env/wheels!/{name}", data)
+        def clean(name: str, data: bytes) -> bytes | None:
+            reason = self._key_file(name, data)
+            if reason is None and not _is_text(data) and (found := self.redactor.in_bytes(data)):
+                reason = f"it holds what looks like a secret ({found})"
+            if reason is None:
+                return self._without(f"env/wheels!/{name}", data)
+            self._leave(f"env/wheels!/{name}", len(data), reason)
+            self.redactor.removals.append(secrets.Removal(f"env/wheels!/{name}", "file", "whole", None))
+            return None
 
-        locked = lock.lock(environment, Path(recorded.folder), clean)
+        locked = lock.lock(environment, Path(self.recorded.folder), clean, told)
         self.caveats += locked.caveats
         rows = []
         for one in lock.distributions(environment):
@@ -414,21 +464,45 @@ class _Making:
             file = locked.wheel_of.get(name)
             row = {key: value for key, value in one.items() if key != "location"}
             row |= {"wheel": f"env/wheels/{file}" if file else None, "locked": locked.hashed.get(name, False)}
+            row |= {"changed": True} if name in locked.changed else {}
             rows.append({"origin": {"kind": "unknown"}, "record": None, "editable": None, **row})
         variables = environment.get("variables") or {}
-        told = {
+        content = {
             "python": environment.get("python"), "implementation": environment.get("implementation"),
             "variables": {name: variables[name] for name in sorted(variables) if name in surroundings.VARIABLES},
             "distributions": sorted(rows, key=lambda row: canonical(str(row["name"]))),
         }  # fmt: skip
         members = {
-            "env/environment.json": encoded(self.redactor.json("env/environment.json", _plain(told))),
-            "env/requirements.lock": locked.requirements.encode(),
-            "env/pylock.toml": locked.pylock.encode(),
+            "env/environment.json": encoded(self.redactor.json("env/environment.json", _plain(content))),
+            "env/requirements.lock": self.redactor.known("env/requirements.lock", locked.requirements).encode(),
+            "env/pylock.toml": self.redactor.known("env/pylock.toml", locked.pylock).encode(),
         }
         for file, data in locked.wheels.items():
             members[f"env/wheels/{file}"] = data
         return members
+
+
+def readable(diff: str) -> tuple[str, list[tuple[str, int]]]:
+    """Return git's diff without binary content, and the path and size of each file whose content was dropped."""
+    dropped: list[tuple[str, int]] = []
+
+    def told(match: re.Match[str]) -> str:
+        head = diff.rfind("\ndiff --git ", 0, match.start()) + 1
+        line = diff[head : diff.find("\n", head)]
+        sizes = [int(size) for size in re.findall(r"(?m)^(?:literal|delta) (\d+)$", match[0])]
+        dropped.append((line.rpartition(" b/")[2].rstrip('"') or line, max(sizes, default=0)))
+        return "Binary files differ\n"
+
+    lines = r"(?:(?:literal|delta) \d+\n(?:[A-Za-z][^\n]*\n)*\n?)*"
+    return re.sub(rf"(?m)^GIT binary patch\n{lines}", told, diff), dropped
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _platform(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -451,7 +525,7 @@ def _randomness(recorded: Recorded) -> dict[str, Any]:
         "seeded": recorded.run.get("seeded") or [],
         "states": [asdict(one) for one in recorded.random],
         "draws": [asdict(one) for one in recorded.draws],
-        "seeds": [asdict(one) for one in getattr(recorded, "seeds", ())],
+        "seeds": [asdict(one) for one in recorded.seeds],
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modellab_jupyter import randomness, session
-from modellab_jupyter.errors import DamagedError, NotFoundError
+from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
 from modellab_jupyter.repro.hidden import hidden_state
 from modellab_jupyter.repro.records import (
     Draw,
@@ -44,12 +44,16 @@ def recorded(run: str) -> Recorded:
     ------
     NotFoundError
         The store has no such run.
+    InputError
+        It has not ended: a process records it still.
     """
     owner = session.current()
     owner.found()  # what this process captured may still be on its way
     store = owner.store
     run_id = store.resolve("run", run)
     one = store.run(run_id)
+    if one["status"] == "running":
+        raise InputError(f"run {one['name'] or run_id!r} is still being recorded; end it first, or give another run.")
     around = store.read(queries.surroundings, run_id)
     folder = around["folder"] or _folder(around)
     executions, orders = _executions(store.read(queries.executions, run_id))
@@ -65,7 +69,10 @@ def recorded(run: str) -> Recorded:
     return Recorded(
         run={
             "run_id": run_id,
-            **{name: one[name] for name in ("name", "project", "status", "duration", "seed", "tags", "note", "error")},
+            **{
+                name: one[name]
+                for name in ("name", "project", "status", "duration", "seed", "seeded", "tags", "note", "error")
+            },
             "started_at": _iso(one["started_at"]),
             "place": around["place"],
         },

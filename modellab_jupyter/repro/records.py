@@ -123,7 +123,8 @@ class Recorded:
     ----------
     run : dict
         ``run_id``, ``name``, ``project``, ``status``, ``started_at`` (text, ISO 8601), ``duration``, ``seed``,
-        ``tags``, ``note``, ``error``, ``place`` (how many runs the same kernels had started before it).
+        ``seeded`` (what that seed was given to), ``tags``, ``note``, ``error``, ``place`` (how many runs the same
+        kernels had started before it).
     folder : str
         Absolute: the working folder when recording began, which relative paths are relative to; a notebook lies there,
         and a script was started there.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import codecs
 import contextlib
 import functools
 import json
@@ -30,7 +31,8 @@ SHORTEST: Final = 6  # characters of a value that is removed where it stands els
 WINDOW: Final = 8 << 20  # bytes of a file that are looked at together
 OVERLAP: Final = 8 << 10
 FILE_CAP: Final = 256 << 20  # bytes of a file that are looked through
-PROSE_CAP: Final = 2 << 20  # bytes of a text for which every rule is tried; larger ones get the rules for tokens
+PROSE_CAP: Final = 2 << 20  # bytes of a data file that are looked at as one text; larger ones in windows
+KEY_CAP: Final = 64 << 10  # bytes of a file that is nothing but a secret
 
 
 class Found(NamedTuple):
@@ -212,7 +214,12 @@ _PLACEHOLDER = re.compile(
 _CONSTANT = re.compile(r"[A-Z]+\d?(?:_[A-Z]+\d?)+")  # the name of a variable
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*\(?|[A-Za-z_][\w.]*\[.*|[\d.,eE+-]+%?")
-_BASE64 = re.compile(r"[A-Za-z0-9+/\s]{200,}={0,2}\s*")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{60,}\r?\n)*[A-Za-z0-9+/]+={0,2}\s*")  # a picture: long lines, no blanks
+_KEY_NAME = re.compile(r"(?:^|[^a-z])(?:key|token|secret|passw(?:or)?d|credential)s?(?:[^a-z]|$)|apikey|api_key")
+_KEY_FILE = re.compile(
+    r"\.(?:pem|key|p12|pfx|jks|ppk|keystore)$|(?:^|/)\.env(?:\.[\w.-]+)?$|\.env$"
+    r"|(?:^|/)id_(?:rsa|dsa|ecdsa|ed25519)$"
+)
 
 
 def _dull(value: str) -> bool:
@@ -470,9 +477,7 @@ class Redactor:
     def _rules(self, text: str) -> tuple[Found, ...]:
         if text not in self._seen:
             image = len(text) > 400 and _BASE64.fullmatch(text)
-            found = [] if image else [*tokens(text)]
-            if len(text) <= PROSE_CAP and not image:
-                found += places(text)
+            found = [] if image else [*tokens(text), *places(text)]
             self._seen[text] = tuple(found)
         return self._seen[text]
 
@@ -489,6 +494,52 @@ class Redactor:
             if name is not None and _telling(name, text):
                 self._learn(text, _kind(name))
             self.study(text)
+
+    def study_key(self, data: bytes) -> None:
+        """Learn the content of a file that is nothing but a secret, or, of several lines, each that looks like one."""
+        lines = [line.strip() for line in data.decode("utf-8", "ignore").splitlines() if line.strip()]
+        for line in lines:
+            if len(lines) == 1 or drawn(line) or re.fullmatch(r"[A-Za-z0-9+/=]{20,}", line):
+                self._learn(line, "key")
+
+    def study_file(self, path: Path) -> tuple[str, int] | None:
+        """Look for secrets in a data file that is no table; return kind and line of the first, None without any."""
+        decoder, first, before, lines = codecs.getincrementaldecoder("utf-8")(), None, "", 1
+        small = path.stat().st_size <= PROSE_CAP
+        done = 0
+        with path.open("rb") as file:
+            while done < FILE_CAP and (chunk := file.read(WINDOW)):
+                try:
+                    text = before + decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    return first
+                if "\0" in text[:4096]:
+                    return first
+                for one in sorted([*(self._rules(text) if small else places(text))]):
+                    self._learn(text[one.start : one.end], one.kind)
+                    first = first or (one.kind, lines + text.count("\n", 0, one.start))
+                before = text[-_AFTER:]
+                lines += text.count("\n", 0, len(text) - len(before))
+                done += len(chunk)
+        return first
+
+    def in_bytes(self, data: bytes) -> str | None:
+        """Return the kind of a secret in bytes that are no text, None where there is none."""
+        known = [(form.encode(), kind) for form, kind in self._known.items()]
+        hit = _in_bytes(data, known) if _suspect(data, _sieve(form for form, _ in known)) else None
+        return hit[0] if hit else None
+
+    def known(self, member: str, text: str) -> str:
+        """Return a text without what was found elsewhere, digests left whole; nothing new is looked for in it."""
+        for form, kind in self._known.items():
+            if form not in text:
+                continue
+            parts = re.split(r"((?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f]))", text)
+            made = "".join(one if i % 2 else one.replace(form, ASCII_MARK.format(kind)) for i, one in enumerate(parts))
+            if made != text:
+                self.removals.append(Removal(member, kind, 1, ASCII_MARK.format(kind)))
+                text = made
+        return text
 
     def find(self, text: str) -> list[Found]:
         """Return the secrets of a text in order, none within another."""
@@ -551,6 +602,10 @@ class Redactor:
                 self.removals.append(Removal(member, _kind(name), pointer if where is None else where, mark))
                 return mark
             return self.text(member, value, pointer if where is None else where)
+        if _secret_number(value, name):
+            mark = MARK.format(_kind(str(name)))
+            self.removals.append(Removal(member, _kind(str(name)), pointer if where is None else where, mark))
+            return mark
         if isinstance(value, list):
             if _is_lines(value):
                 whole = self.text(member, "".join(value), pointer if where is None else where)
@@ -664,9 +719,31 @@ def parses(text: str) -> bool:
     return True
 
 
+_CODE_ENDS = (".py", ".pyi", ".js", ".css", ".html", ".md", ".rst", ".ipynb")
+
+
 def _telling(name: str, value: str) -> bool:
     """Tell whether a value under a name is secret because of the name."""
     return bool(_NAME.fullmatch(name)) and _wanted("named", name, value, lot=False)
+
+
+def _secret_number(value: Any, name: str | None) -> bool:
+    """Tell whether a whole number of six digits or more stands under a name of a secret; tokens are counted, too."""
+    return (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 100_000 and name is not None
+        and _NAME.fullmatch(name) is not None and not _WEAK.search(name)
+    )  # fmt: skip
+
+
+def is_key_file(name: str, data: bytes) -> bool:
+    """Tell whether a file is nothing but a secret: by its ending, or by its name where it is one word or so."""
+    low = name.replace("\\", "/").lower()
+    if _KEY_FILE.search(low):
+        return True
+    if len(data) > 4096 or not _KEY_NAME.search(low.rsplit("/", 1)[-1]) or low.endswith(_CODE_ENDS):
+        return False
+    text = data.decode("utf-8", "ignore").strip()
+    return bool(text) and "\n" not in text and text[:1] not in "[{<" and not re.search(r"\s.*\s", text)
 
 
 def _is_lines(value: list[Any]) -> bool:

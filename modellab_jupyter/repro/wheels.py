@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -22,7 +22,8 @@ _NOT_TAKEN = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD", "RECORD.jws
 _NO_PACKAGE = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "build",
                "dist", "scripts", "tools", "notebooks", "setup", "conftest", "noxfile", "tasks"}  # fmt: skip
 
-Clean = Callable[[str, bytes], bytes]
+Clean = Callable[[str, bytes], bytes | None]
+"""Takes name and bytes of a file, and returns them without secrets, or None where the file stays here."""
 
 
 def canonical(name: str) -> str:
@@ -68,7 +69,10 @@ def of_installed(distribution: metadata.Distribution, clean: Clean) -> tuple[str
             return None
         if where.startswith(f"{base}.data/scripts/") and re.match(rb"#!.*python", data):
             data = b"#!python" + data[len(data.split(b"\n", 1)[0]) :]
-        members[where] = clean(where, data)
+        kept = clean(where, data)
+        if kept is None:
+            continue
+        members[where] = kept
         size += len(data)
         if size > CAP:
             return None
@@ -93,7 +97,7 @@ def _place(path: PurePosixPath, base: str, scripts: set[str]) -> str | None:
     return f"{base}.data/data/{'/'.join(inner)}"
 
 
-def of_source(name: str, version: str, root: Path, packages: Iterable[str], environment: Mapping[str, Any],
+def of_source(name: str, version: str, root: Path, environment: Mapping[str, Any],
               clean: Clean) -> tuple[str, bytes] | None:  # fmt: skip
     """Return name and bytes of a wheel of the packages below an editable distribution's root, None if there are none.
 
@@ -102,7 +106,7 @@ def of_source(name: str, version: str, root: Path, packages: Iterable[str], envi
     base = _base(name, version)
     members: dict[str, bytes] = {}
     size = 0
-    for top in _tops(root, packages):
+    for top in _tops(root):
         files = [top] if top.is_file() else _files(top)
         for path in files:
             where = path.relative_to(top.parent).as_posix()
@@ -110,7 +114,10 @@ def of_source(name: str, version: str, root: Path, packages: Iterable[str], envi
                 data = path.read_bytes()
             except OSError:
                 return None
-            members[where] = clean(where, data)
+            kept = clean(where, data)
+            if kept is None:
+                continue
+            members[where] = kept
             size += len(data)
             if size > CAP:
                 return None
@@ -128,21 +135,19 @@ def of_source(name: str, version: str, root: Path, packages: Iterable[str], envi
     return f"{base}-{tag}.whl", _wheel(base, members)
 
 
-def _tops(root: Path, packages: Iterable[str]) -> list[Path]:
-    """Return the packages and modules below a root: those that are named, else all that are no tests or tools."""
+def _tops(root: Path) -> list[Path]:
+    """Return the packages below a root that are no tests or tools, or else its modules."""
     found: dict[str, Path] = {}
-    named = {name.partition(".")[0] for name in packages}
     for folder in (root / "src", root):
         if not folder.is_dir():
             continue
         for path in sorted(folder.iterdir()):
             name = path.stem if path.suffix == ".py" else path.name
             package = (path.is_dir() and (path / "__init__.py").is_file()) or (path.is_file() and path.suffix == ".py")
-            wanted = name in named if named else name not in _NO_PACKAGE and not name.startswith((".", "_"))
-            plain = path.is_dir() and name in named and any(path.rglob("*.py"))  # a package without __init__
-            if wanted and (package or plain) and not path.is_symlink():
+            wanted = name not in _NO_PACKAGE and not name.startswith((".", "_"))
+            if wanted and package and not path.is_symlink():
                 found.setdefault(name, path)
-    if not named and any(path.is_dir() for path in found.values()):
+    if any(path.is_dir() for path in found.values()):
         found = {name: path for name, path in found.items() if path.is_dir()}  # loose files are scripts then
     return [found[name] for name in sorted(found)]
 

@@ -37,7 +37,7 @@ def distributions(count: int) -> list[dict[str, Any]]:
         {"name": name, "version": version, "origin": {"kind": "index"}, "record": None, "editable": None}
         for name, version in names if name.lower().replace("_", "-") != "modellab-jupyter"
     ][: count - 1]  # fmt: skip
-    own = {"root": str(ROOT), "commit": None, "diff_sha256": None, "packages": ["modellab_jupyter", "evalharness"]}
+    own = {"root": str(ROOT), "commit": None, "diff_sha256": None}
     version = next((version for name, version in names if name.lower().startswith("modellab")), "0.1.0")
     return [*rows, {"name": "modellab-jupyter", "version": version, "origin": {"kind": "editable"}, "editable": own}]
 

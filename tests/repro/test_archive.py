@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import pickle
+import string
 import struct
 import zipfile
 import zlib
@@ -388,3 +389,46 @@ def test_a_file_is_packed_without_being_held(tmp_path: Path) -> None:
     archive.write(tmp_path / "2.zip", {"f": file}, {"f": digest(file.read_bytes())})
     assert held.read_bytes() == (tmp_path / "2.zip").read_bytes()
     assert io.BytesIO(archive.open_pack(held).read("f")).read() == file.read_bytes()
+
+
+words = st.lists(
+    st.lists(st.text(string.ascii_letters + string.digits + " .-_'()[]", max_size=12), min_size=1, max_size=4),
+    min_size=1, max_size=9,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(words, st.sampled_from([",", ";", "\t"]), st.integers(1, 3))
+def test_plain_tables_and_words_are_no_pickles(rows: list[list[str]], between: str, times: int) -> None:
+    """Lines of words and numbers are data whatever letters they begin with, short or longer than what is looked at."""
+    text = "".join(between.join(row) + "\n" for row in rows).encode() * times
+    assert not archive.pickled("rows.csv", text)
+    assert not archive.pickled("rows.csv", text * (archive.HEAD // len(text) + 1), 1 << 20)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"city\nBerlin\nParis\n", b"cat\ndog\n", b"cat\ndog\n.\n", b"class\nsetosa\nversicolor\n", b"I\n1\n.5\n", b"N.",
+     b"Vienna\n.", b"(a)\n", b"", b"import os\n", b"c\n" * 40_000, b"Paris\n" * 20_000, b"V1,V2" * 20_000],
+)  # fmt: skip
+def test_words_that_are_opcodes_are_no_pickles(text: bytes) -> None:
+    """Tables whose first letters all say something to a reader of pickles are still tables."""
+    assert not archive.pickled("rows.csv", text[: archive.HEAD], len(text))
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.binary(max_size=300),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
+    | st.tuples(inner, inner), max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(plain, st.sampled_from(range(pickle.HIGHEST_PROTOCOL + 1)))
+def test_real_pickles_are_known_in_every_protocol(value: object, protocol: int) -> None:
+    """Lists, dicts, texts, objects of classes, long or short, are pickles by their first bytes."""
+    for held in ([value], {"k": value}, (value, "x"), Path("x"), [value] * 20_000, ["abc"] * 40_000, "x" * 100_000):
+        data = pickle.dumps(held, protocol)
+        if held == "x" * 100_000 and protocol == 0:  # a line without an end
+            continue
+        assert archive.pickled("x", data[: archive.HEAD], len(data)), data[:60]

@@ -167,3 +167,43 @@ def test_metadata_of_this_python_are_found_by_any_spelling() -> None:
     assert wheels.canonical("Foo.Bar__baz") == "foo-bar-baz"
     assert wheels.installed("Typing.Extensions") is not None
     assert wheels.installed("no-such-thing") is None
+
+
+def test_a_pylock_names_no_index_that_is_not_public() -> None:
+    """Hosts of other indexes, names and tokens in addresses and queries are gone; file names and hashes are there."""
+    text = """lock-version = "1.0"
+# from https://me:pw@here.example.org
+[[packages]]
+name = "a"
+version = "1"
+index = "https://me:pw@pip.example.org/t/abc/simple"
+sdist = { url = "https://pip.example.org/t/abc/a-1.tar.gz?sig=q", size = 1, hashes = { sha256 = "00" } }
+wheels = [{ url = "https://me@files.pythonhosted.org/p/a-1-py3-none-any.whl?x=y#z", hashes = { sha256 = "11" } }]
+
+[[packages]]
+name = "b"
+version = "1"
+index = "https://pypi.org/simple"
+wheels = [{ path = "../../home/me/b-1%2Bx-py3-none-any.whl", hashes = { sha256 = "22" } }]
+"""
+    made = lock.public(text)
+    for gone in ("example.org", "me@", "abc", "sig=", "x=y", "home/me", "#z"):
+        assert gone not in made, gone
+    a, b = tomllib.loads(made)["packages"]
+    assert a["sdist"] == {"name": "a-1.tar.gz", "size": 1, "hashes": {"sha256": "00"}}
+    assert a["wheels"][0]["url"] == "https://files.pythonhosted.org/p/a-1-py3-none-any.whl"
+    assert "index" not in a
+    assert b["index"] == "https://pypi.org/simple"
+    assert b["wheels"][0]["name"] == "b-1+x-py3-none-any.whl"
+
+
+def test_packages_of_other_installers_have_a_caveat(tmp_path: Path) -> None:
+    """Where conda or nobody knows who installed a package, the lock has the index's files and says so."""
+    told = lock.Told(
+        {"a": "a==1 --hash=sha256:0", "b": "b==1 --hash=sha256:0", "c": "c==1 --hash=sha256:0"}, (), "", True
+    )
+    rows = [index_row("a", "1"), index_row("b", "1", origin={"kind": "conda"}), index_row("c", "1", origin={})]
+    made = lock.lock(environment(*rows), tmp_path, same, told)
+    assert [one.split()[0] for one in made.caveats] == ["b"]
+    rows[2]["origin"] = {"kind": "unknown"}
+    assert [one.split()[0] for one in lock.lock(environment(*rows), tmp_path, same, told).caveats] == ["b", "c"]

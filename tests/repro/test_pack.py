@@ -371,3 +371,102 @@ def test_a_file_of_no_digest_is_never_guessed(tmp_path: Path) -> None:
     (tmp_path / "nb" / "gone.csv").write_bytes(b"x" * 12)
     pack = pack_recorded(replace(made, files=(FileRead("gone.csv", None, 12, "named"),)), tmp_path / "a.zip")
     assert not [name for name in pack.members if name.startswith("data/files")]
+
+
+def test_a_file_read_twice_has_each_content_under_its_own_digest(tmp_path: Path) -> None:
+    """Of a path that was read with two contents, the one that is still there comes along, the other is told changed."""
+    made = recorded(tmp_path / "nb")
+    files = (read(tmp_path / "nb", "a.csv", b"old,1\n" * 9), read(tmp_path / "nb", "a.csv", b"new,2\n" * 9))
+    for given in (files, files[::-1]):
+        inside = opened(pack_recorded(replace(made, files=given), tmp_path / "a.zip"))
+        rows = {row["sha256"]: row for row in inside.json("data/index.json")}
+        assert rows[files[0].digest]["left_out"] == "it was changed after the run read it"
+        assert rows[files[0].digest]["member"] is None
+        assert inside.read(rows[files[1].digest]["member"]) == b"new,2\n" * 9
+
+
+def test_what_was_only_named_stays_here(tmp_path: Path) -> None:
+    """A file whose name stands in a cell and that nobody was seen reading is listed with its digest, not carried."""
+    folder = tmp_path / "nb"
+    made = recorded(folder)
+    named = replace(read(folder, "diary.txt", b"dear diary " * 9), found_by="named")
+    inside = opened(pack_recorded(replace(made, files=(named,)), tmp_path / "a.zip"))
+    (row,) = inside.json("data/index.json")
+    assert (row["sha256"], row["member"]) == (named.digest, None)
+    assert row["left_out"] == "named in a cell, but nobody was seen reading it"
+    dataset = replace(named, dataset={"dataset_id": "d", "name": "diary", "version": 1})
+    (row,) = opened(pack_recorded(replace(made, files=(dataset,)), tmp_path / "a.zip")).json("data/index.json")
+    assert row["member"]
+
+
+def test_an_editable_package_that_changed_is_told(tmp_path: Path) -> None:
+    """Its wheel is what is here, so a pack says where that is not what ran, and only there."""
+    from modellab_jupyter import environment as surroundings
+
+    folder = tmp_path / "tools"
+    row = editable(folder)
+    row["editable"] = surroundings.editable(str(folder))
+    made = replace(recorded(tmp_path / "nb"), environment=environment(row))
+    pack = pack_recorded(made, tmp_path / "a.zip")
+    (told,) = opened(pack).json("env/environment.json")["distributions"]
+    assert told["locked"]
+    assert "changed" not in told
+    (folder / "house_tools" / "__init__.py").write_text("def half(x):\n    return x / 3\n")
+    pack = pack_recorded(made, tmp_path / "a.zip")
+    (told,) = opened(pack).json("env/environment.json")["distributions"]
+    assert (told["locked"], told["changed"]) == (False, True)
+    assert any("house-tools 0.3.0 is packed as it is now" in one for one in pack.caveats)
+
+
+def test_a_commit_elsewhere_does_not_change_a_package(tmp_path: Path) -> None:
+    """What is committed beside an editable package leaves it as it was; what is committed within it does not."""
+    from modellab_jupyter import environment as surroundings
+    from modellab_jupyter.repro import lock
+
+    def git(*args: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *args], cwd=tmp_path, check=True,
+                       capture_output=True)  # fmt: skip
+
+    row = editable(tmp_path / "tools")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    row["editable"] = surroundings.editable(str(tmp_path / "tools"))
+
+    def same(_: str, data: bytes) -> bytes:
+        return data
+
+    for path, changed in (("book.txt", set()), ("tools/house_tools/more.py", {"house-tools"})):
+        (tmp_path / path).write_text("1")
+        git("add", ".")
+        git("commit", "-qm", "more")
+        assert lock.lock(environment(row), tmp_path, same).changed == changed
+
+
+def test_a_diff_has_no_binary_content(tmp_path: Path) -> None:
+    """What git writes in base85 is dropped and listed, each file by its name; changes of texts stay as they are."""
+
+    def git(*args: str) -> bytes:
+        return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *args], cwd=tmp_path, check=True,
+                              capture_output=True).stdout  # fmt: skip
+
+    git("init", "-q")
+    for name in ("a.txt", "b c.bin", "z.bin", "zz.txt"):
+        (tmp_path / name).write_bytes(b"\0\xff" * 200 if name.endswith("bin") else b"one\n")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    rng = random.Random(1)
+    for name in ("a.txt", "b c.bin", "z.bin", "zz.txt"):
+        (tmp_path / name).write_bytes(b"\0" + rng.randbytes(900) if name.endswith("bin") else b"two\n")
+    diff = git("diff", "HEAD", "--binary")
+    made = recorded(tmp_path / "nb")
+    made = replace(made, git=replace(made.git, diff=diff))
+    pack = pack_recorded(made, tmp_path / "p.zip")
+    kept = opened(pack).read("code/dirty.diff").decode()
+    assert "GIT binary patch" not in kept
+    assert kept.count("Binary files differ") == 2
+    assert kept.count("+two") == 2
+    assert "literal" not in kept
+    assert len(kept) < 900
+    gone = [one["path"] for one in pack.left_out if "dirty.diff" in one["path"]]
+    assert gone == ["code/dirty.diff!b c.bin", "code/dirty.diff!z.bin"]

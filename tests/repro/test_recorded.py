@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ def test_params_metrics_evaluations_and_data_come_along(tmp_path: Path) -> None:
     assert known == recorded("a")
     assert known.params == {"lr": 0.1}
     assert known.run["seed"] == 3
+    assert {"random", "numpy"} <= set(known.run["seeded"])
     assert known.run["tags"] == {"t": "v"}
     assert known.run["started_at"].endswith("+00:00")
     assert known.metrics["loss"] == {"last": 1 / 3, "series": {"steps": [0, 1, 2], "values": [1, 1 / 2, 1 / 3]}}
@@ -68,6 +72,30 @@ def test_an_older_run_that_captured_nothing_is_told_as_far_as_it_is_known(shell)
     known = recorded("a")
     assert (known.executions, known.files, known.random, known.environment["distributions"]) == ((), (), (), [])
     assert known.folder
+
+
+def test_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
+    """A run that this process or another that lives records is told so in one sentence, and packs once it has ended."""
+    code = "import modellab_jupyter as ml; ml.start_run('there').log_params({'a': 1}); print(1, flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with ml.start_run("here"):
+            for name in ("here", "there"):
+                with pytest.raises(ml.InputError, match=f"{name}.*still being recorded") as error:
+                    recorded(name)
+                assert "\n" not in str(error.value)
+        with pytest.raises(ml.InputError, match="still being recorded"):
+            ml.repro_pack("there", tmp_path / "a.zip")
+        assert not (tmp_path / "a.zip").exists()
+    finally:
+        other.communicate(b"\n", timeout=60)
+    assert recorded("here").run["status"] == "finished"
+    assert recorded("there").params == {"a": 1}
 
 
 def test_an_unknown_run_is_an_error() -> None:

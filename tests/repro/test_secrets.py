@@ -283,3 +283,120 @@ def test_variables_that_look_secret_are_known_by_their_names(monkeypatch: pytest
     assert secret in known
     assert not {"changeme", "/tmp/agent.sock", "12345678", secret + "2"} & set(known)
     assert secret not in "".join(known.values())
+
+
+@pytest.fixture
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def whole(path: Path, folder: Path) -> dict[str, bytes]:
+    """Return every member of a pack, those of its wheels included."""
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    for name in [name for name in parts if name.endswith(".whl")]:
+        (folder / "w.whl").write_bytes(parts.pop(name))
+        with zipfile.ZipFile(folder / "w.whl") as wheel:
+            parts |= {f"{name}!{inner}": wheel.read(inner) for inner in wheel.namelist()}
+    return parts
+
+
+@pytest.mark.usefixtures("_own_cache")
+@pytest.mark.parametrize("name", [".env", "settings.ini", "secret.txt", "service.key"])
+def test_a_password_of_a_data_file_is_gone_from_what_printed_it(tmp_path: Path, name: str) -> None:
+    """What a file gives away is taken out of cells and outputs as well, and the file stays here."""
+    secret = drawn(random.Random(8), 18)
+    text = f"DB_PASSWORD={secret}\n" if name == ".env" else f"[db]\npassword = {secret}\n" if "ini" in name else secret
+    folder = tmp_path / "nb"
+    made = recorded(folder)
+    output = {"output_type": "stream", "name": "stdout", "text": [f"it is {secret}\n"]}
+    (folder / "work.ipynb").write_text(json.dumps(notebook(["print(x)"], [output])))
+    made = replace(made, files=(read(folder, name, text.encode()),),
+                   executions=(Execution(0, "s", f"x = f({secret!r})", "ok"),))  # fmt: skip
+    pack = pack_recorded(made, tmp_path / "a.zip")
+    parts = whole(pack.path, tmp_path)
+    assert not [where for where, data in parts.items() if secret.encode() in data]
+    (row,) = json.loads(parts["data/index.json"])
+    assert row["member"] is None
+    assert "secret" in row["left_out"]
+    assert [one["path"] for one in pack.left_out] == [name]
+
+
+@pytest.mark.usefixtures("_own_cache")
+def test_every_text_of_a_wheel_is_looked_through(tmp_path: Path) -> None:
+    """Whatever a file of an editable package is called, its secrets stay here; key files and such bytes go whole."""
+    rng = random.Random(9)
+    secret, other, token = drawn(rng, 18), drawn(rng, 40), tokens(9)["hugging face"]
+    row = editable(tmp_path / "tools")
+    package = tmp_path / "tools" / "house_tools"
+    (package / "settings.py").write_text(f"PASSWORD = {secret!r}\n")
+    (package / "deploy.sh").write_text(f"#!/bin/sh\nexport API_TOKEN={token}\n")
+    (package / "service.pem").write_text(f"-----BEGIN PRIVATE KEY-----\n{other}\n-----END PRIVATE KEY-----\n")
+    (package / "model.bin").write_bytes(b"\xff\0" + token.encode() + b"\0")
+    (package / "fine.bin").write_bytes(b"\xff\0 fine")
+    made = recorded(tmp_path / "nb")
+    made = replace(
+        made, environment=environment(row), executions=(Execution(0, "s", f"f({secret!r}, {other!r})", "ok"),)
+    )
+    pack = pack_recorded(made, tmp_path / "a.zip")
+    parts = whole(pack.path, tmp_path)
+    for one in (secret, other, token):
+        assert not [where for where, data in parts.items() if one.encode() in data]
+    names = {name.rpartition("/")[2] for name in parts}
+    assert {"deploy.sh", "settings.py", "fine.bin"} <= names
+    assert not {"service.pem", "model.bin"} & names
+    assert {one["path"].rpartition("/")[2] for one in pack.left_out if "env/wheels" in one["path"]} == {
+        "service.pem", "model.bin",
+    }  # fmt: skip
+
+
+def test_secrets_of_long_texts_are_found_by_their_place() -> None:
+    """However long a text is, an assignment in its middle is seen."""
+    secret = drawn(random.Random(10), 20)
+    line = "the quick brown fox jumps over the lazy dog\n" * 40_000
+    assert secret not in Redactor().text("m", f"{line}password = {secret!r}\n{line}")
+    assert len(line) * 2 > secrets.PROSE_CAP
+
+
+def test_keys_that_are_printed_often_are_no_picture() -> None:
+    """Base64 is a picture only in long lines without blanks."""
+    secret = drawn(random.Random(11), 40)
+    for between in ("\n", " "):
+        redactor = Redactor()
+        redactor.study(f"aws_secret_access_key = {secret!r}")
+        text = between.join([secret] * 25)
+        assert secret not in redactor.text("m", text)
+    key = tokens(11)["aws"]
+    assert key not in Redactor().text("m", "\n".join([key] * 25))
+
+
+def test_numbers_under_telling_names_are_secrets() -> None:
+    """A number of six digits or more under the name of a password goes; counts of tokens and small numbers stay."""
+    value = {
+        "password": 12345678,
+        "api_key": 987654,
+        "max_token": 1000000,
+        "passwords": 3,
+        "secret": True,
+        "token": 123456,
+    }
+    made = Redactor().json("m", value)
+    assert made == value | {"password": "«removed: password»", "api_key": "«removed: key»"}
+
+
+@pytest.mark.usefixtures("_own_cache")
+def test_compressed_data_are_told_to_be_unseen(tmp_path: Path) -> None:
+    """A pack that carries compressed data says that nobody looked for secrets inside."""
+    made = recorded(tmp_path / "nb")
+    files = (read(tmp_path / "nb", "a.csv.gz", b"\x1f\x8b\0\xff"), read(tmp_path / "nb", "b.npz", b"PK\3\4\xff"))
+    pack = pack_recorded(replace(made, files=files), tmp_path / "a.zip")
+    assert any("a.csv.gz, b.npz" in one for one in pack.caveats)
+
+
+@pytest.mark.usefixtures("_own_cache")
+def test_known_secrets_are_taken_out_of_locks_and_digests_stay() -> None:
+    """A lock loses what was found elsewhere, never a digit of a digest."""
+    redactor = Redactor({"abcdef12": "token", "corp-index-7": "token"})
+    digest = "abcdef12" * 8
+    made = redactor.known("lock", f"a @ https://corp-index-7/a.whl --hash=sha256:{digest}\n")
+    assert made == f"a @ https://<removed: token>/a.whl --hash=sha256:{digest}\n"
