@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -19,7 +20,7 @@ from typing import Any, Final, Self
 from modellab_jupyter import config
 from modellab_jupyter.errors import InputError, ModelLabError
 from modellab_jupyter.repro.comparing import plain
-from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, digest
+from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, digest, found_at
 
 RECORDED_VARIABLES: Final = (
     "BLIS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -36,6 +37,9 @@ TOTAL_LEAST: Final = 900.0
 TIMES: Final = 20.0  # times its recorded duration that a cell, and all of them, may take
 _INSTALLERS: Final = ("apt", "apt-get", "conda", "mamba", "micromamba", "pip", "pip3", "pipx", "poetry", "uv")
 _DEEP: Final = ("up", "up", "up")  # so that ``../../data`` of a notebook stays within the replay's folder
+_DEEP_UP: Final = ("..",) * len(_DEEP)
+_UP: Final = re.compile(r"\.\.(?!\.)|\bparents?\b|\bdirname\b|\bpardir\b")  # code that leaves its folder
+_HOME: Final = re.compile(r"~|\bhome\(|\bHOME\b|\bexpanduser\b")
 
 
 @dataclass(frozen=True)
@@ -191,11 +195,9 @@ def _find(pack: Unpacked, wanted: Wanted, given: str | os.PathLike[str] | None) 
         return Place(wanted, "given", str(here), digest(here))
     member = None if wanted.member is None else pack.folder / wanted.member
     packed = member is not None and member.is_file()
-    own = Path(wanted.path) if wanted.absolute else Path.cwd() / wanted.path
-    with suppress(OSError):
-        there = digest(own) if own.is_file() else None
-        if there is not None and (there == wanted.digest or (wanted.absolute and not packed)):
-            return Place(wanted, "here", str(own), there)
+    found = found_at(wanted.path, wanted.size, Path.cwd())
+    if found is not None and ((found[1] or "") == wanted.digest or (wanted.absolute and not packed)):
+        return Place(wanted, "here", str(found[0]), found[1])
     if member is not None and packed:
         return Place(wanted, "pack", str(member), digest(member))
     return Place(wanted, "missing", None, None)
@@ -324,16 +326,43 @@ def _lay_out(pack: Unpacked, conditions: Conditions, work: Path) -> Path:
             continue
         if not place.wanted.absolute:
             _copy(place.source, here / place.wanted.path)
-        elif place.how != "here":
-            parts = place.wanted.path.replace("\\", "/").strip("/").split("/")
-            for at in range(1, len(parts)):  # named relative to the folder above, or to the user's own
-                tail = "/".join(parts[at:])
-                for up in range(1, len(_DEEP) + 1):
-                    if f"{'../' * up}{tail}" in text:
-                        _copy(place.source, here.joinpath(*[".."] * up, tail).resolve())
-                if f"~/{tail}" in text:
-                    _copy(place.source, work / "home" / tail)
+            continue
+        for start, tail in outside(text, place.wanted):
+            _copy(place.source, (work / "home" if start == "~" else here.joinpath(start).resolve()) / tail)
     return here
+
+
+def outside(text: str, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+    """Return where code may look for a file that lay outside the run's folder, in words other than its whole path.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Where it starts, ``"~"`` or ``".."`` up to three times, and the path from there. Where the code has the path as
+        one text that is all; else, where it goes up or home at all, every place to which a name in it could lead.
+    """
+    if not wanted.absolute:
+        return ()
+    parts = wanted.path.replace("\\", "/").strip("/").split("/")
+    tails = ["/".join(parts[at:]) for at in range(1, len(parts))]
+    ups = ["/".join(_DEEP_UP[:count]) for count in range(1, len(_DEEP) + 1)]
+    found = [(start, tail) for tail in tails for start in (*ups, "~") if f"{start}/{tail}" in text]
+    if not found and _UP.search(text):
+        found += [
+            (up, tail) for tail in tails if re.search(rf"\b{re.escape(tail.split('/')[0])}\b", text) for up in ups
+        ]
+    if _HOME.search(text):
+        found += [("~", tail) for tail in (_below_home(wanted.path, parts),) if tail and ("~", tail) not in found]
+    return tuple(found)
+
+
+def _below_home(path: str, parts: list[str]) -> str | None:
+    """Return the path of a file from somebody's own folder on, None where it lay in none."""
+    with suppress(ValueError, RuntimeError):
+        return Path(path).relative_to(Path.home()).as_posix()
+    at = next((at for at, part in enumerate(parts[:2]) if part in {"home", "Users"}), None)
+    rest = parts[1:] if parts[0] == "root" else parts[at + 2 :] if at is not None else []
+    return "/".join(rest) or None
 
 
 def _copy(source: str, target: Path) -> None:
@@ -343,10 +372,13 @@ def _copy(source: str, target: Path) -> None:
 
 
 def _moved(text: str, places: tuple[Place, ...]) -> str:
-    """Return a source in which each absolute path is the one where the file is now; the longest first."""
-    for place in sorted((p for p in places if p.moved), key=lambda p: -len(p.wanted.path)):
-        text = text.replace(place.wanted.path, str(place.source))
-    return text
+    """Return a source in which each absolute path is the one where the file is now, all at once and as a whole."""
+    now = {place.wanted.path: Path(str(place.source)).as_posix() for place in places if place.moved}
+    if not now:
+        return text
+    paths = "|".join(re.escape(path) for path in sorted(now, key=len, reverse=True))
+    whole = rf"(?:(?<![\w/.~}}\-])|(?<=file://))(?:{paths})(?![\w/\-]|\.\w)"
+    return re.sub(whole, lambda match: now[match[0]], text)
 
 
 def _replaced(cells: tuple[Cell, ...] | None, places: tuple[Place, ...]) -> tuple[Cell, ...] | None:

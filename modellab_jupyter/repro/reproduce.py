@@ -170,7 +170,7 @@ def replayed(
         else:
             environment = diagnosis.machine_environment(python)
         rows = _environment(pack, environment)
-        levels += [_environment_level(pack, environment, rows), _data_level(places)]
+        levels += [_environment_level(pack, environment, rows), _data_level(pack, places)]
         built = time.perf_counter()
         step("replay")
         stuck = _stuck(pack, places, environment)
@@ -271,7 +271,7 @@ def _platform(pack: Unpacked) -> str:
     )
 
 
-def _data_level(places: Sequence[Place]) -> Level:
+def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
     if not places:
         return Level("data", holds=True, sentence="the run read no files.")
     rows = [
@@ -284,6 +284,9 @@ def _data_level(places: Sequence[Place]) -> Level:
     if not wrong:
         moved = sum(place.moved for place in places)
         also = f", {moved} of them at another path, which was replaced in the code" if moved else ""
+        text = pack.sources
+        led = sum(bool(replay.outside(text, place.wanted)) for place in places)
+        also += f", {led} of them copied to where .. and ~ lead in the replay" if led else ""
         return Level("data", holds=True, sentence=f"{len(places)} files are what was read{also}.", rows=rows)
     if all(place.wanted.digest is None and place.source is not None for place in wrong):
         sentence = f"of {len(places)} files, {len(wrong)} are there whose content was not recorded."

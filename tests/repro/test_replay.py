@@ -142,6 +142,59 @@ def test_data_lies_where_the_code_looks_for_it(tmp_path: Path) -> None:
     assert (done.agrees, last(done)) == (True, 12.0), done
 
 
+def test_files_beside_the_notebook_are_found_on_the_authors_own_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files outside the notebook's folder that are here are found by ``..``, by parts of a path and by ``~``."""
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    places = ["data/x.csv", "raw/y.csv", "me/own/z.csv"]
+    for name, text in zip(places, ["1", "22", "333"], strict=True):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "nb").mkdir()
+    monkeypatch.chdir(tmp_path / "nb")
+    code = (
+        "from pathlib import Path\np = [Path('../data/x.csv'), Path.cwd().parent / 'raw' / 'y.csv',"
+        " Path('~/own/z.csv').expanduser()]\nm = sum(len(one.read_text()) for one in p)"
+    )
+    index = [packs.read(str(tmp_path / name), (tmp_path / name).read_bytes()) for name in places]
+    folder = packs.write(tmp_path / "pack", log("m", code), {"m": 6.0}, data=index)
+    (tmp_path / "work").mkdir()
+    verdict = reproduce.replayed(folder, tmp_path / "work", python=sys.executable)
+    assert verdict.conclusion == "exact", words.text(verdict)
+    assert "3 of them copied to where .. and ~ lead" in verdict.levels[2].sentence
+
+
+def test_paths_are_replaced_whole_and_once() -> None:
+    """A path within another is left alone, and what was put in is not replaced again."""
+    wanted = [unpacked.Wanted(path, None, 0, None, None, "open") for path in ("/a/x", "/b/x", "/a/x.csv")]
+    places = tuple(
+        replay.Place(one, "given", now, None) for one, now in zip(wanted, ["/b/x", "/c/x", "/d"], strict=True)
+    )
+    text = "'/a/x' '/b/x' '/a/x.csv' '/z/a/x' '/a/x-1' '/a/x/y' 'file:///a/x'"
+    assert replay._moved(text, places) == "'/b/x' '/c/x' '/d' '/z/a/x' '/a/x-1' '/a/x/y' 'file:///b/x'"
+
+
+def test_a_strangers_paths_open_nothing_but_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices, views of the kernel, shares and pipes are not opened, nor a file of another size than was recorded."""
+    (tmp_path / "same").write_text("12")
+    (tmp_path / "link").symlink_to("/proc/self/pagemap")
+    os.mkfifo(tmp_path / "pipe")
+    opened: list[str] = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *args: opened.append(str(path)) or real(path, *args))
+    paths = [
+        "/proc/self/pagemap", "/dev/zero", "/sys/kernel/notes", "//host/share", "\\\\host\\share", "/tmp/../dev/zero",
+        str(tmp_path / "link"), str(tmp_path / "pipe"), str(tmp_path), "link",
+    ]  # fmt: skip
+    assert [unpacked.found_at(path, size, tmp_path) for path in paths for size in (0, 5)] == [None] * 20
+    assert unpacked.found_at("same", 3, tmp_path) == (tmp_path / "same", None)
+    assert opened == []
+    assert unpacked.found_at("same", 2, tmp_path / "no", tmp_path) == (
+        tmp_path / "same", unpacked.digest(tmp_path / "same")
+    )  # fmt: skip
+
+
 def test_a_replay_leaves_the_pack_as_it_is(tmp_path: Path) -> None:
     """Code that writes over its data changes its own copy, and each replay has one."""
     index = [packs.read("a.txt", b"1", member="data/files/a")]
@@ -170,6 +223,7 @@ def test_missing_data_is_told_before_anything_runs(tmp_path: Path) -> None:
         ("metrics.json", '{"run": {}, "metrics": {"m": {"last": NaN}}}', "metrics.json cannot be read"),
         ("metrics.json", '{"run": {}, "metrics": {"m": {"last": "1"}}}', "metrics.json cannot be read"),
         ("data/index.json", '[{"path": "../../etc/x"}]', "data/index.json cannot be read"),
+        ("data/index.json", '[{"path": "/a/../../etc/x"}]', "data/index.json cannot be read"),
         ("data/index.json", '[{"path": "x", "member": "/etc/passwd"}]', "data/index.json cannot be read"),
         ("data/index.json", '[{"path": "x", "member": "code/study.ipynb"}]', "data/index.json cannot be read"),
         ("code/executions.jsonl", '{"order": 1}', "executions.jsonl cannot be read"),
