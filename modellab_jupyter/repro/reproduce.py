@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from modellab_jupyter import config
-from modellab_jupyter.errors import InputError, shown
+from modellab_jupyter.errors import InputError, one_line, shown
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro import comparing, diagnosis, rebuild, replay, unpacked
 from modellab_jupyter.repro.diagnosis import Lab
@@ -99,7 +99,7 @@ def _bytes(memory: Any) -> int | None:
 def plan(pack: Unpacked) -> str:
     """Say what reproducing a pack runs: how many cells or which script, and how many packages are installed."""
     count = len(pack.cells)
-    runs = f"the script {pack.script}" if pack.script else f"{count} cell" + ("" if count == 1 else "s")
+    runs = f"the script {one_line(pack.script)}" if pack.script else f"{count} cell" + ("" if count == 1 else "s")
     packages = len(rebuild.requirements(pack))
     installs = f"{packages} package" + ("" if packages == 1 else "s")
     return (

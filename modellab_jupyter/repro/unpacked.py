@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from modellab_jupyter.errors import DamagedError
+from modellab_jupyter.errors import DamagedError, one_line
 from modellab_jupyter.repro.comparing import number
 from modellab_jupyter.repro.records import Execution
 
@@ -103,8 +103,8 @@ def _reading(member: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"{type(error).__name__}: {error}"[:120]
-        raise DamagedError(f"the pack's {member} cannot be read ({said}); ask for the pack again.") from error
+        said = one_line(f"{type(error).__name__}: {error}"[:120])
+        raise DamagedError(f"the pack's {one_line(member)} cannot be read ({said}); ask for the pack again.") from error
 
 
 def _json(folder: Path, member: str, read: Callable[[Any], Any] = lambda value: value) -> Any:
