@@ -7,13 +7,10 @@ of chance is held still: entropy, the clock, threads; if they agree then, and di
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +22,7 @@ from modellab_jupyter.repro.comparing import compare
 from modellab_jupyter.repro.records import Cause, HiddenState
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
+from modellab_jupyter.repro.wheels import canonical
 
 RUNS: Final = 40  # replays that a diagnosis may take in all
 RUN_LEAST: Final = 60.0  # seconds that any of them may take
@@ -228,7 +226,7 @@ def _packages(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> Iterator[_Try]:
     own.sort(key=lambda row: re.search(rf"\b{re.escape(str(row['name']).replace('-', '_'))}\b", text) is None)
     for number, row in enumerate(own[:PACKAGES]):
         name, was, now = str(row["name"]), str(row["recorded"]), row["found"]
-        folder = lab.work / f"package-{number}-{rebuild.canonical(name)}"
+        folder = lab.work / f"package-{number}-{canonical(name)}"
         folder.mkdir()
         lab.say(f"fetching {name} {was}")
         wheels = lab.pack.folder / "env" / "wheels"
@@ -262,16 +260,8 @@ def _editables(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> list[_Try]:
 
 def _diff(root: Path) -> tuple[str | None, str | None]:
     """Return the commit of a checkout and the SHA-256 of what differs from it, as they are recorded."""
-    told = getattr(environment, "editable", None)
-    if told is not None:
-        now = told(str(root))
-        return now["commit"], now["diff_sha256"]
-    asked = ["git", "-C", str(root)]
-    with suppress(OSError, subprocess.SubprocessError):
-        commit = subprocess.run([*asked, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=30, check=True)
-        diff = subprocess.run([*asked, "diff", "HEAD", "--binary"], capture_output=True, timeout=30, check=True)
-        return commit.stdout.strip(), hashlib.sha256(diff.stdout).hexdigest()
-    return None, None
+    now = environment.editable(str(root))
+    return now["commit"], now["diff_sha256"]
 
 
 def _threads(lab: Lab) -> list[_Try]:

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from modellab_jupyter import config
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import DamagedError, ModelLabError
 from modellab_jupyter.repro import installer
-from modellab_jupyter.repro.unpacked import Unpacked, digest
+from modellab_jupyter.repro.unpacked import Unpacked
+from modellab_jupyter.repro.wheels import canonical
 
 FORGET_AFTER: Final = 30 * 86_400.0  # seconds without use after which an environment is removed
 INSTALL_LIMIT: Final = 1800.0  # seconds for one call of uv
@@ -80,11 +82,6 @@ class Rebuilt:
     seconds: float = 0.0
 
 
-def canonical(name: str) -> str:
-    """Return a distribution's name as the index compares them."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 # -- the lock ------------------------------------------------------------------------------------------
 
 
@@ -119,7 +116,7 @@ def _requirement(wheels: Path, line: str) -> Requirement:
     if local:
         wheel = wheels / local["file"]
         parts = local["file"].split("-")
-        if not wheel.is_file() or f"sha256:{digest(wheel)}" not in hashes or len(parts) < 5:  # PEP 427
+        if not wheel.is_file() or f"sha256:{file_digest(wheel)}" not in hashes or len(parts) < 5:  # PEP 427
             raise DamagedError(f"the pack's wheel {local['file']!r} is not what its lock says; ask for the pack again.")
         return Requirement(parts[0].replace("_", "-"), parts[1], hashes, "", wheel)
     if pinned and "--" not in what and "@" not in what:

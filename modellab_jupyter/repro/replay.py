@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from modellab_jupyter import config
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, ModelLabError
 from modellab_jupyter.repro.comparing import plain
-from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, digest, found_at
+from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, found_at
 
 RECORDED_VARIABLES: Final = (
     "BLIS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -192,14 +193,14 @@ def find(pack: Unpacked, given: Mapping[str, str | os.PathLike[str]]) -> tuple[P
 def _find(pack: Unpacked, wanted: Wanted, given: str | os.PathLike[str] | None) -> Place:
     if given is not None:
         here = Path(given).expanduser().absolute()
-        return Place(wanted, "given", str(here), digest(here))
+        return Place(wanted, "given", str(here), file_digest(here))
     member = None if wanted.member is None else pack.folder / wanted.member
     packed = member is not None and member.is_file()
     found = found_at(wanted.path, wanted.size, Path.cwd())
     if found is not None and ((found[1] or "") == wanted.digest or (wanted.absolute and not packed)):
         return Place(wanted, "here", str(found[0]), found[1])
     if member is not None and packed:
-        return Place(wanted, "pack", str(member), digest(member))
+        return Place(wanted, "pack", str(member), file_digest(member))
     return Place(wanted, "missing", None, None)
 
 

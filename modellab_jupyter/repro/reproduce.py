@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from modellab_jupyter import config
-from modellab_jupyter.errors import InputError, one_line, shown
+from modellab_jupyter.errors import DamagedError, InputError, one_line, shown
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro import comparing, diagnosis, rebuild, replay, unpacked
+from modellab_jupyter.repro.archive import open_pack
 from modellab_jupyter.repro.diagnosis import Lab
+from modellab_jupyter.repro.hidden import hidden_state
 from modellab_jupyter.repro.records import Cause, HiddenState, Level, Verdict
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
+from modellab_jupyter.repro.wheels import canonical
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?\s*")
 
@@ -47,7 +49,10 @@ def reproduce(
     if data is not None and not isinstance(data, Mapping):
         raise InputError(f"data must map recorded paths to paths here, found {type(data).__name__}; give a dict.")
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder(place))
+        try:
+            folder = stack.enter_context(_folder(place))
+        except DamagedError as error:
+            return _damaged(str(error))
         work = stack.enter_context(replay.temporary(None if directory is None else Path(directory)))
         return replayed(
             folder, work, agree=lambda pack: _agree(pack, yes=yes), data=data or {}, limits=limits, explain=explain,
@@ -61,13 +66,10 @@ def _folder(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    archive: Any = importlib.import_module("modellab_jupyter.repro.archive")
     with tempfile.TemporaryDirectory(prefix="modellab-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve() / "pack"
         folder.mkdir()
-        opened: Any = archive.open_pack(path)
-        with opened if hasattr(opened, "__exit__") else ExitStack():
-            opened.extract(folder)
+        open_pack(path).extract(folder)
         yield folder
 
 
@@ -151,13 +153,11 @@ def replayed(
     began = time.perf_counter()
     limits = limits or Limits()
     broken = unpacked.damage(folder)
-    pack = unpacked.read(folder)
     if broken:
         name = broken[0]["member"]
         sentence = f"{len(broken)} of its files are not what its manifest says, first {name}; nothing was run."
-        return Verdict(
-            pack.pack_id, pack.run, "damaged", (Level("manifest", holds=False, sentence=sentence, rows=broken),)
-        )
+        return _damaged(sentence, broken)
+    pack = unpacked.read(folder)
     places = replay.find(pack, data or {})
     agree(pack)
     levels = [Level("manifest", holds=True, sentence="every file is what the manifest says.")]
@@ -208,6 +208,11 @@ def replayed(
     return Verdict(pack.pack_id, pack.run, conclusion, tuple(levels), causes, hidden, seconds)
 
 
+def _damaged(sentence: str, rows: list[dict[str, Any]] | None = None) -> Verdict:
+    """Return the verdict on a pack of which nothing is believed, its name neither."""
+    return Verdict("", {}, "damaged", (Level("manifest", holds=False, sentence=sentence, rows=rows or []),))
+
+
 def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -> Any:
     """Return the word for a replay; numbers of one that ended otherwise are not looked at."""
     if base.stopped is not None and base.limited:
@@ -231,9 +236,9 @@ def _stuck(pack: Unpacked, places: Sequence[Place], environment: rebuild.Rebuilt
 def _environment(pack: Unpacked, environment: rebuild.Rebuilt) -> list[dict[str, Any]]:
     """Return what is not as it was: what could not be had, and what the rebuilt Python says of itself."""
     rows = rebuild.differences(pack, environment.python)
-    known = {rebuild.canonical(str(row["name"])): row for row in rows}
+    known = {canonical(str(row["name"])): row for row in rows}
     for row in environment.rows:
-        told = known.get(rebuild.canonical(str(row["name"])))
+        told = known.get(canonical(str(row["name"])))
         if told is None:
             rows.append(dict(row))
         else:
@@ -350,11 +355,7 @@ def _hidden(pack: Unpacked) -> tuple[HiddenState, ...]:
     """Return the variables that came from cells which the saved notebook does not have so."""
     if pack.notebook is None:
         return ()
-    with suppress(ImportError):
-        hidden: Any = importlib.import_module("modellab_jupyter.repro.hidden")
-        saved = [(cell.cell_id, cell.source) for cell in pack.notebook]
-        return tuple(hidden.hidden_state(pack.executions, saved))
-    return ()
+    return tuple(hidden_state(pack.executions, [(cell.cell_id, cell.source) for cell in pack.notebook]))
 
 
 def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *, explain: bool) -> tuple[Level, bool]:

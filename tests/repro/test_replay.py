@@ -13,10 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import DamagedError, InputError
 from modellab_jupyter.repro import replay, reproduce, unpacked, words
 from modellab_jupyter.repro.replay import Conditions, Limits, Replayed
 from tests.repro import packs
+from tests.repro.test_archive import made
 from tests.repro.test_causes import log
 
 
@@ -191,7 +193,7 @@ def test_a_strangers_paths_open_nothing_but_what_was_recorded(tmp_path: Path, mo
     assert unpacked.found_at("same", 3, tmp_path) == (tmp_path / "same", None)
     assert opened == []
     assert unpacked.found_at("same", 2, tmp_path / "no", tmp_path) == (
-        tmp_path / "same", unpacked.digest(tmp_path / "same")
+        tmp_path / "same", file_digest(tmp_path / "same")
     )  # fmt: skip
 
 
@@ -227,6 +229,22 @@ def test_missing_data_is_told_before_anything_runs(tmp_path: Path) -> None:
         ("data/index.json", '[{"path": "x", "member": "/etc/passwd"}]', "data/index.json cannot be read"),
         ("data/index.json", '[{"path": "x", "member": "code/study.ipynb"}]', "data/index.json cannot be read"),
         ("code/executions.jsonl", '{"order": 1}', "executions.jsonl cannot be read"),
+        (
+            "code/executions.jsonl",
+            '{"order": "1", "session": "s", "source": "", "outcome": "ok"}',
+            "executions.jsonl cannot",
+        ),
+        (
+            "code/executions.jsonl",
+            '{"order": 1, "session": "s", "source": "", "outcome": "x"}',
+            "executions.jsonl cannot",
+        ),
+        ("metrics.json", '{"run": {"name": ["rf"]}, "metrics": {}}', "metrics.json cannot be read"),
+        ("env/environment.json", '{"python": "3"}', "environment.json cannot be read"),
+        ("env/environment.json", '{"distributions": [{"name": 3}]}', "environment.json cannot be read"),
+        ("data/index.json", '[{"path": 3}]', "data/index.json cannot be read"),
+        ("data/index.json", '[{"path": "x", "size": "many"}]', "data/index.json cannot be read"),
+        ("state/rng.json", '{"draws": [{"order": 1, "source": "numpy", "value": 7}]}', "rng.json cannot be read"),
         ("code/replay.ipynb", "[]", "replay.ipynb cannot be read"),
         ("env/environment.json", "[]", "environment.json cannot be read"),
     ],
@@ -238,6 +256,35 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, member: str, text: 
     packs.manifest(folder)
     with pytest.raises(DamagedError, match=said):
         unpacked.read(folder)
+
+
+def test_a_folder_is_looked_at_as_a_zip_is(tmp_path: Path) -> None:
+    """Links, pickles, names that not every system allows and a manifest in the wrong place are damage."""
+    folder = packs.write(tmp_path / "pack", log("1.0"), {"m": 1.0})
+    (folder / "data" / "manifest.sha256").write_text("")
+    (folder / "data" / "out").symlink_to(tmp_path)
+    (folder / "data" / "passwd").symlink_to("/etc/passwd")
+    packs.manifest(folder)
+    (folder / "data" / "x.pkl").write_bytes(b"")
+    (folder / "data" / "a:b").write_bytes(b"")
+    found = {row["member"]: str(row["found"]) for row in unpacked.damage(folder)}
+    assert found == {
+        "data/manifest.sha256": file_digest(folder / "data" / "manifest.sha256"),
+        "data/out": unpacked.LINK, "data/passwd": unpacked.LINK, "data/x.pkl": "is a pickle, which no pack has",
+        "data/a:b": "has characters in its name that not every system allows",
+    }  # fmt: skip
+    verdict = reproduce.reproduce(folder, yes=True)
+    assert (verdict.conclusion, verdict.run) == ("damaged", {})
+
+
+def test_a_damaged_zip_is_a_verdict(tmp_path: Path) -> None:
+    """A ZIP of which a byte has changed is told as a damaged folder is, and nothing is run."""
+    made(tmp_path / "x.zip", {"metrics.json": bytes(range(256))})
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    data[data.index(bytes(range(50, 99)))] ^= 1
+    (tmp_path / "x.zip").write_bytes(data)
+    verdict = reproduce.reproduce(tmp_path / "x.zip", yes=True)
+    assert (verdict.conclusion, words.exit_code(verdict)) == ("damaged", 1)
 
 
 # -- consent and arguments ---------------------------------------------------------------------------
