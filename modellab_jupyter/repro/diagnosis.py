@@ -22,7 +22,6 @@ from modellab_jupyter.repro.comparing import compare
 from modellab_jupyter.repro.records import Cause, HiddenState
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
-from modellab_jupyter.repro.wheels import canonical
 
 RUNS: Final = 40  # replays that a diagnosis may take in all
 RUN_LEAST: Final = 60.0  # seconds that any of them may take
@@ -226,13 +225,14 @@ def _packages(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> Iterator[_Try]:
     own.sort(key=lambda row: re.search(rf"\b{re.escape(str(row['name']).replace('-', '_'))}\b", text) is None)
     for number, row in enumerate(own[:PACKAGES]):
         name, was, now = str(row["name"]), str(row["recorded"]), row["found"]
-        folder = lab.work / f"package-{number}-{canonical(name)}"
+        folder = lab.work / f"package-{number}"
         folder.mkdir()
         lab.say(f"fetching {name} {was}")
         wheels = lab.pack.folder / "env" / "wheels"
         place = rebuild.varied(
-            lab.environment, name, was, wheels if wheels.is_dir() else None, folder, offline=lab.offline
-        )
+            lab.environment, name, was, wheels if wheels.is_dir() else None, folder,
+            wanted=rebuild.requirements(lab.pack), offline=lab.offline,
+        )  # fmt: skip
         if place is None:
             continue
         changed = replace(lab.conditions, path=(place, *lab.conditions.path))
@@ -394,7 +394,8 @@ def _unconfirmed(lab: Lab, rows: Sequence[Mapping[str, Any]], told: set[str]) ->
                 Cause(
                     factor,
                     confirmed=False,
-                    sentence=f"{row['name']} is {row['found'] or 'not there'}, recorded was {row['recorded']}.",
+                    sentence=f"{row['name']} is {row['found'] or 'not there'}, recorded was {row['recorded']}"
+                    f"{', and ' + row['note'] if row['note'] and row['recorded'] == row['found'] else ''}.",
                 )
             )
     for place in lab.conditions.places:

@@ -102,8 +102,10 @@ def plan(pack: Unpacked) -> str:
     """Say what reproducing a pack runs: how many cells or which script, and how many packages are installed."""
     count = len(pack.cells)
     runs = f"the script {one_line(pack.script)}" if pack.script else f"{count} cell" + ("" if count == 1 else "s")
-    packages = len(rebuild.requirements(pack))
-    installs = f"{packages} package" + ("" if packages == 1 else "s")
+    wanted = rebuild.requirements(pack)
+    bare = sum(not one.hashes for one in wanted)
+    installs = f"{len(wanted)} package" + ("" if len(wanted) == 1 else "s")
+    installs += f", {bare} of them without a hash," if bare else ""
     return (
         f"reproducing run {str(pack.run.get('name'))!r} installs {installs} and runs {runs} of the pack "
         "with your rights"
@@ -255,7 +257,13 @@ def _environment_level(pack: Unpacked, environment: rebuild.Rebuilt, rows: list[
         return Level(
             "environment", holds=True, sentence=f"Python and {locked} packages are as recorded, {made}.{beside}"
         )
-    named = ", ".join(str(row["name"]) for row in rows[:3]) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+    apart = [row for row in rows if row["kind"] == "editable" or row["recorded"] != row["found"]]
+    told = apart or rows
+    named = ", ".join(str(row["name"]) for row in told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+    if not apart:
+        sentence = f"every version is as recorded, yet {named} may have other files, {made}.{beside}"
+        return Level("environment", holds=None, sentence=sentence, rows=rows)
+    rows = [*apart, *(row for row in rows if row not in apart)]
     return Level("environment", holds=False, sentence=f"{named} not as recorded.{beside}", rows=rows)
 
 
