@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from modellab_jupyter import config, environment
+from modellab_jupyter import environment
 from modellab_jupyter.errors import ModelLabError
 from modellab_jupyter.repro import rebuild, replay
 from modellab_jupyter.repro.comparing import compare
@@ -524,5 +524,4 @@ def _as_was(lab: Lab, tried: Replayed | None) -> bool:
 
 def machine_environment(python: str) -> rebuild.Rebuilt:
     """Return an interpreter that is there as if it had been rebuilt."""
-    config.cache().mkdir(parents=True, exist_ok=True)
     return rebuild.Rebuilt(python, warm=True)

@@ -134,6 +134,7 @@ def _requirement(wheels: Path, line: str) -> Requirement:
 
 def _call(*args: str, cwd: Path | None = None, limit: float = INSTALL_LIMIT, offline: bool = False) -> tuple[bool, str]:
     """Run uv; return whether it did it, and what it printed or said. Settings are never those of the pack's folder."""
+    config.cache().mkdir(parents=True, exist_ok=True)
     told = installer.call(*args, folder=cwd or config.cache(), settings=config.cache(), limit=limit, offline=offline)
     return told.done, told.text
 
@@ -154,7 +155,6 @@ def interpreter(wanted: str, *, offline: bool = False) -> tuple[str, str]:
     own = str(getattr(sys, "_base_executable", None) or sys.executable)
     if platform.python_version() == wanted:
         return own, wanted
-    config.cache().mkdir(parents=True, exist_ok=True)
     installed = _installed()
     for path, version in installed:
         if version == wanted:

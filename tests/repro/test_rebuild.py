@@ -321,7 +321,7 @@ def test_another_version_of_a_library_is_the_cause(tmp_path: Path, lock: Any) ->
         wheels=[own, old, new, bystander], env=packs.environment(distributions=told),
     )  # fmt: skip
     (tmp_path / "work").mkdir()
-    verdict = replayed(folder, tmp_path / "work", offline=True)
+    verdict = replayed(folder, tmp_path / "work")
     assert (verdict.conclusion, holds(verdict)["environment"]) == ("differs", False), words.text(verdict)
     assert confirmed(verdict) == ["package:toylib"]
     assert [cause.factor for cause in verdict.causes if not cause.confirmed] == ["package:toyother"]
