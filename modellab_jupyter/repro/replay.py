@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -507,15 +508,24 @@ class _Watcher:
                 )
                 return
 
+    def kill_group(self) -> None:
+        """End the group that the first process leads, also when that one has ended: its number is then still taken."""
+        import psutil
+
+        if self._root is None or not hasattr(os, "killpg") or self._root == os.getpgrp():
+            return
+        first = self._seen.get(self._root)
+        if first is not None and not first.is_running() and psutil.pid_exists(self._root):
+            return  # the group is empty, and another process has its number
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._root, signal.SIGKILL)
+
     def kill(self) -> None:
         """End the process group and every process that was ever seen below the first."""
         import psutil
 
         family = self._family()
-        if self._root is not None and hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(self._root) == self._root:  # never the group of the caller
-                    os.killpg(self._root, 9)
+        self.kill_group()
         for process in family:
             with suppress(psutil.Error):
                 process.kill()
@@ -527,7 +537,7 @@ def _script(
     pack: Unpacked, conditions: Conditions, work: Path, here: Path, environment: dict[str, str], watcher: _Watcher
 ) -> tuple[Outcome, ...]:
     """Run the script in a group of its own; its last line on stderr says what ended it."""
-    recorded = "error" if pack.run.get("status") == "failed" else "ok"
+    recorded = {"failed": "error", "interrupted": "interrupted"}.get(str(pack.run.get("status")), "ok")
     with (work / "inside" / "stdout.txt").open("wb") as out, (work / "inside" / "stderr.txt").open("wb") as err:
         process = subprocess.Popen(
             [conditions.python, str(work / "inside" / "preamble.py"), str(work / "inside" / "config.json"), "script",
@@ -536,6 +546,9 @@ def _script(
         )  # fmt: skip
         watcher.watch(process.pid)
         try:
+            if hasattr(os, "waitid"):  # its end is seen, and its number not yet free, when its group is ended
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                watcher.kill_group()
             process.wait()
         except BaseException:
             watcher.kill()
@@ -642,6 +655,7 @@ async def _kernel(
         return max(1, int(min(least, watcher.remaining() + 5)))
 
     said = (inside / "kernel.txt").open("wb")
+    client: NotebookClient | None = None
     try:
         await manager.start_kernel(env=environment, cwd=str(here), stdout=said, stderr=said)
         watcher.watch(int(manager.provisioner.pid))  # type: ignore[union-attr]
@@ -666,8 +680,8 @@ async def _kernel(
                 await asyncio.wait_for(manager.shutdown_kernel(now=False), ENDING)
         watcher.kill()
         said.close()
-        with suppress(Exception):
-            if client.kc is not None:
+        if client is not None and client.kc is not None:
+            with suppress(Exception):
                 client.kc.stop_channels()
         with suppress(Exception):
             await manager.cleanup_resources()

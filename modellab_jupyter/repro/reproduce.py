@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
 from modellab_jupyter.repro.wheels import canonical
 
+_RESUMES = re.compile(r"\bresume\b")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?\s*")
 
 
@@ -56,7 +58,7 @@ def reproduce(
         work = stack.enter_context(replay.temporary(None if directory is None else Path(directory)))
         return replayed(
             folder, work, agree=lambda pack: _agree(pack, yes=yes), data=data or {}, limits=limits, explain=explain,
-            offline=offline,
+            offline=offline, keep=directory is not None,
         )  # fmt: skip
 
 
@@ -140,6 +142,7 @@ def replayed(
     explain: bool = True,
     offline: bool = False,
     python: str | None = None,
+    keep: bool = False,
 ) -> Verdict:
     """Reproduce a pack that lies extracted in a folder.
 
@@ -151,6 +154,8 @@ def replayed(
         Takes the pack, and raises where it may not be run.
     python : str, optional
         An interpreter to use in place of a rebuilt environment.
+    keep : bool
+        Leave what replays wrote in `work`.
     """
     began = time.perf_counter()
     limits = limits or Limits()
@@ -189,11 +194,13 @@ def replayed(
         first = work / "replay"
         first.mkdir()
         base = replay.run(pack, conditions, first, limits, say=lambda what: step(what, 0))
+        if not keep:
+            shutil.rmtree(first, ignore_errors=True)
         ran = time.perf_counter()
         compared = comparing.compare(pack.metrics, base.metrics or {})
-        levels += [_executions_level(base), _metrics_level(pack, base, compared)]
+        levels += [_executions_level(pack, base), _metrics_level(pack, base, compared)]
         conclusion = _conclusion(pack, base, compared)
-        lab = Lab(pack, conditions, base, environment, work, limits, lambda what: step(what, 0), offline)
+        lab = Lab(pack, conditions, base, environment, work, limits, lambda what: step(what, 0), offline, keep)
         hidden = _hidden(pack)
         if pack.notebook is not None:
             step("notebook, top to bottom")
@@ -217,7 +224,7 @@ def _damaged(sentence: str, rows: list[dict[str, Any]] | None = None) -> Verdict
 
 def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -> Any:
     """Return the word for a replay; numbers of one that ended otherwise are not looked at."""
-    if base.stopped is not None and base.limited:
+    if (base.stopped is not None and base.limited) or _resumed(pack, base):
         return "unknown"
     if not base.agrees:
         return "failed"
@@ -315,13 +322,24 @@ def _how(place: Place) -> str:
     return f"{how}, path replaced in the code" if place.moved else how
 
 
-def _executions_level(base: Replayed) -> Level:
+def _resumed(pack: Unpacked, base: Replayed) -> bool:
+    """Tell whether the code goes on with a run that the store of a replay, which is a new one, does not have."""
+    wrong = next((outcome for outcome in base.outcomes if not outcome.agrees), None)
+    if wrong is None or not (wrong.error or "").partition(":")[0].endswith("NotFoundError"):
+        return False
+    return _RESUMES.search(pack.sources if pack.script else wrong.source) is not None
+
+
+def _executions_level(pack: Unpacked, base: Replayed) -> Level:
     rows = [
         {"cell": outcome.source[:80], "order": outcome.order, "recorded": outcome.was or outcome.recorded,
          "found": outcome.error or outcome.found}
         for outcome in base.outcomes
         if not outcome.agrees
     ]  # fmt: skip
+    if _resumed(pack, base):
+        sentence = "the code resumes a run that is not in the new store of a replay, so it cannot be replayed alone."
+        return Level("executions", holds=None, sentence=sentence, rows=rows)
     if base.stopped:
         return Level("executions", holds=None if base.limited else False, sentence=base.stopped, rows=rows)
     if rows:
@@ -383,7 +401,7 @@ def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *,
         return Level("notebook", holds=None, sentence="it is not what ran; not tried.", rows=rows), False
     tried = lab.run("the notebook, top to bottom", replace(lab.conditions, cells=saved))
     if tried is None:
-        return Level("notebook", holds=None, sentence="it did not run to its end.", rows=rows), True
+        return Level("notebook", holds=None, sentence="it did not run to its end.", rows=rows), False
     off = comparing.compare(base.metrics or {}, tried.metrics or {})
     apart = [row.metric for row in off if row.level not in {"exact", "equal"}]
     wrong = next((outcome for outcome in tried.outcomes if not outcome.agrees), None)

@@ -71,6 +71,31 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     assert not alive(int(last(done)))
 
 
+def test_nothing_that_a_script_starts_last_is_left_running(tmp_path: Path) -> None:
+    """What a script starts as its last act, too late for anybody to see it, ends with its group."""
+    pids = tmp_path / "pids"
+    code = SPAWN.format("") + f"\nopen({str(pids)!r}, 'w').write(str(child.pid)); import os; os._exit(0)"
+    assert ran(tmp_path, None, script=code).agrees
+    assert not alive(int(pids.read_text()))
+
+
+def test_an_interrupted_script_may_end_either_way(tmp_path: Path) -> None:
+    """A script that somebody interrupted has no end of its own that a replay could miss."""
+    done = ran(tmp_path, None, script="raise SystemExit(3)\n", run={"status": "interrupted"})
+    assert (done.outcomes[0].recorded, done.agrees) == ("interrupted", True)
+
+
+def test_a_resumed_run_is_not_judged(tmp_path: Path) -> None:
+    """A replay has a new store: a run that goes on with one of before is neither reproduced nor failed."""
+    script = "import modellab_jupyter as ml\nwith ml.start_run(resume='run_before') as run:\n    pass\n"
+    folder = packs.write(tmp_path / "pack", None, {"m": 1.0}, script=script)
+    (tmp_path / "work").mkdir()
+    verdict = reproduce.replayed(folder, tmp_path / "work", python=sys.executable)
+    assert (verdict.conclusion, verdict.levels[3].holds) == ("unknown", None), words.text(verdict)
+    assert "resumes a run that is not in the new store" in verdict.levels[3].sentence
+    assert list((tmp_path / "work").iterdir()) == []
+
+
 def test_an_interrupt_ends_the_kernel(tmp_path: Path) -> None:
     """Ctrl-C ends the replay whole and reaches the caller."""
     import _thread
