@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self
 
 from modellab_jupyter import config
@@ -268,6 +268,8 @@ def run(
         Told which cell runs.
     """
     began = time.perf_counter()
+    places = tuple(_own_copy(place, work / "pack" / str(at)) for at, place in enumerate(conditions.places))
+    conditions = replace(conditions, places=places)
     here = _lay_out(pack, conditions, work)
     environment = _variables(conditions, work)
     store = work / "store" / config.STORE_NAME
@@ -334,6 +336,15 @@ def _lay_out(pack: Unpacked, conditions: Conditions, work: Path) -> Path:
     return here
 
 
+def _own_copy(place: Place, folder: Path) -> Place:
+    """Return a file of the pack that code names by its whole path as a copy, since the code may write to it."""
+    if place.how != "pack" or not place.wanted.absolute or place.source is None:
+        return place
+    target = folder / PurePosixPath(place.wanted.path.replace("\\", "/")).name
+    _copy(place.source, target)
+    return replace(place, source=str(target))
+
+
 def outside(text: str, wanted: Wanted) -> tuple[tuple[str, str], ...]:
     """Return where code may look for a file that lay outside the run's folder, in words other than its whole path.
 
@@ -349,7 +360,7 @@ def outside(text: str, wanted: Wanted) -> tuple[tuple[str, str], ...]:
     tails = ["/".join(parts[at:]) for at in range(1, len(parts))]
     ups = ["/".join(_DEEP_UP[:count]) for count in range(1, len(_DEEP) + 1)]
     found = [(start, tail) for tail in tails for start in (*ups, "~") if f"{start}/{tail}" in text]
-    if not found and _UP.search(text):
+    if not found and wanted.path not in text and _UP.search(text):
         found += [
             (up, tail) for tail in tails if re.search(rf"\b{re.escape(tail.split('/')[0])}\b", text) for up in ups
         ]
@@ -547,7 +558,8 @@ def _script(
         watcher.watch(process.pid)
         try:
             if hasattr(os, "waitid"):  # its end is seen, and its number not yet free, when its group is ended
-                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                with suppress(ChildProcessError):  # at a limit, the watcher has seen its end already
+                    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 watcher.kill_group()
             process.wait()
         except BaseException:

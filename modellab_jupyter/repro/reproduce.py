@@ -107,7 +107,7 @@ def plan(pack: Unpacked) -> str:
     wanted = rebuild.requirements(pack)
     bare = sum(not one.hashes for one in wanted)
     installs = f"{len(wanted)} package" + ("" if len(wanted) == 1 else "s")
-    installs += f", {bare} of them without a hash," if bare else ""
+    installs += f", {bare} without a hash," if bare else ""
     return (
         f"reproducing run {str(pack.run.get('name'))!r} installs {installs} and runs {runs} of the pack "
         "with your rights"
@@ -319,6 +319,8 @@ def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
 
 def _how(place: Place) -> str:
     how = {"given": "as given", "here": "at its own path", "pack": "from the pack"}[place.how]
+    if place.digest is None and place.wanted.digest is not None:
+        how += ", of another size"
     return f"{how}, path replaced in the code" if place.moved else how
 
 

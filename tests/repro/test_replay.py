@@ -79,6 +79,12 @@ def test_nothing_that_a_script_starts_last_is_left_running(tmp_path: Path) -> No
     assert not alive(int(pids.read_text()))
 
 
+def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """A limit ends a script as it ends a kernel."""
+    done = ran(tmp_path, None, Limits(total=1.5), script="import time; time.sleep(600)\n")
+    assert (done.limited, "its limit of 1.5 s" in str(done.stopped)) == (True, True)
+
+
 def test_an_interrupted_script_may_end_either_way(tmp_path: Path) -> None:
     """A script that somebody interrupted has no end of its own that a replay could miss."""
     done = ran(tmp_path, None, script="raise SystemExit(3)\n", run={"status": "interrupted"})
@@ -224,8 +230,9 @@ def test_a_strangers_paths_open_nothing_but_what_was_recorded(tmp_path: Path, mo
 
 def test_a_replay_leaves_the_pack_as_it_is(tmp_path: Path) -> None:
     """Code that writes over its data changes its own copy, and each replay has one."""
-    index = [packs.read("a.txt", b"1", member="data/files/a")]
-    done = ran(tmp_path, [*log("1.0"), "open('a.txt', 'w').write('2')"], data=index, members={"data/files/a": b"1"})
+    index = [packs.read(path, b"1", member="data/files/a") for path in ("a.txt", "/there/b.txt")]
+    code = "open('a.txt', 'w').write('2'); open('/there/b.txt', 'w').write('2')"
+    done = ran(tmp_path, [*log("1.0"), code], data=index, members={"data/files/a": b"1"})
     assert done.agrees
     assert unpacked.damage(tmp_path / "pack") == []
 
@@ -321,7 +328,7 @@ def test_nothing_is_run_without_consent(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
         reproduce.reproduce(folder, directory=tmp_path / "work")
     assert str(told.value) == (
-        "reproducing run 'rf' installs 1 package and runs 5 cells of the pack with your rights; "
+        "reproducing run 'rf' installs 1 package, 1 without a hash, and runs 5 cells of the pack with your rights; "
         "agree with yes=True, or --yes on the command line."
     )
     assert list((tmp_path / "work").iterdir()) == []
