@@ -270,6 +270,17 @@ def machine() -> dict[str, str]:
     return {name: os.environ[name] for name in _MACHINE if name in os.environ}
 
 
+_INSTALLING = re.compile(
+    r"(?!UV_PUBLISH_)(UV_|PIP_|LC_|XDG_).+|(HTTPS?|ALL|NO|FTP)_PROXY|SSL_(CERT_FILE|CERT_DIR|CLIENT_CERT)"
+    r"|(REQUESTS|CURL)_CA_BUNDLE|NETRC|HOME|USER|LOGNAME|USERPROFILE|USERNAME|HOMEDRIVE|HOMEPATH|APPDATA|LOCALAPPDATA"
+    r"|PROGRAMDATA|TMPDIR|TEMP|TMP|LANG|LANGUAGE|SYSTEMDRIVE|DBUS_SESSION_BUS_ADDRESS",
+    re.IGNORECASE,
+)
+
+
 def around(**more: str) -> dict[str, str]:
-    """Return all variables of this process and some more, for the package manager that acts in the user's name."""
-    return {**os.environ, **more}
+    """Return what a package manager in the user's name needs: its settings, proxies, certificates, and the machine's.
+
+    No other variable, since what it builds could read them.
+    """
+    return {name: value for name, value in os.environ.items() if _INSTALLING.fullmatch(name)} | machine() | more

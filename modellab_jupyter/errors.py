@@ -16,10 +16,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
+
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]+"
+)
 
 
 class ModelLabError(Exception):
@@ -62,6 +67,11 @@ def hint(wrong: str, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the name nearest to `wrong`, or an empty string."""
     near = difflib.get_close_matches(wrong, list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def one_line(text: str) -> str:
+    """Return `text` without what breaks a line, steers a terminal, turns its direction or cannot be encoded."""
+    return _UNSEEN.sub(" ", text)
 
 
 def shown(value: object, width: int = 80, say: Callable[[Any], str] = repr) -> str:

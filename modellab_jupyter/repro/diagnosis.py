@@ -7,18 +7,16 @@ of chance is held still: entropy, the clock, threads; if they agree then, and di
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-import subprocess
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from modellab_jupyter import config, environment
+from modellab_jupyter import environment
 from modellab_jupyter.errors import ModelLabError
 from modellab_jupyter.repro import rebuild, replay
 from modellab_jupyter.repro.comparing import compare
@@ -66,6 +64,7 @@ class Lab:
     limits: Limits
     say: Callable[[str], None]
     offline: bool = False
+    keep: bool = False  # what replays leave behind
     ran: int = 0
     began: float = field(default_factory=time.monotonic)
     last: Replayed | None = None
@@ -99,6 +98,9 @@ class Lab:
             done = replay.run(self.pack, conditions, folder, Limits(most, self.limits.memory))
         except (ModelLabError, OSError, RuntimeError):
             return None
+        finally:
+            if not self.keep:
+                shutil.rmtree(folder, ignore_errors=True)
         return None if done.stopped else done
 
 
@@ -158,9 +160,9 @@ def causes(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
                 found.append(Cause(factor, confirmed=True, sentence=f"{what} because {sentence.format(came=came)}"))
         left = steady - explained
         if left and not failed:
-            found += _hashes(lab, left, explained)
+            found += _judged(lab, rows, _hashes(lab, left), explained)
     if unstable:
-        found += _chance(lab, [lab.base, again], unstable, explained)
+        found += _judged(lab, rows, _chance(lab, [lab.base, again], unstable), explained)
     found += _unconfirmed(lab, rows, {cause.factor for cause in found})
     left = wrong - explained
     if failed and not settled:
@@ -170,6 +172,29 @@ def causes(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
             Cause("unknown", confirmed=False, sentence=f"{_verb(left, 'differs', 'differ')}: cause not established.")
         )
     return tuple(found)
+
+
+_Moved = tuple[str, set[str], str]
+
+
+def _judged(lab: Lab, rows: Sequence[Mapping[str, Any]], moved: Sequence[_Moved], explained: set[str]) -> list[Cause]:
+    """Return what moves metrics by itself: their cause where nothing else differs, else no more than a remark.
+
+    That a number depends on chance says why it is another only if data, packages and Python are what they were.
+    """
+    alone = all(row["kind"] != "editable" and row["recorded"] == row["found"] for row in rows) and all(
+        place.same or place.wanted.made or (place.wanted.optional and place.source is None)
+        for place in lab.conditions.places
+    )
+    found: list[Cause] = []
+    for factor, metrics, told in moved:
+        if alone:
+            explained |= metrics
+            sentence = f"{_verb(metrics, 'differs', 'differ')} because of {told}"
+        else:
+            sentence = f"{_verb(metrics, 'also varies by itself', 'also vary by themselves')}, because of {told}"
+        found.append(Cause(factor, confirmed=alone, sentence=sentence))
+    return found
 
 
 def _came_back(lab: Lab, doing: str, conditions: Conditions, steady: set[str]) -> tuple[set[str], bool]:
@@ -228,13 +253,14 @@ def _packages(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> Iterator[_Try]:
     own.sort(key=lambda row: re.search(rf"\b{re.escape(str(row['name']).replace('-', '_'))}\b", text) is None)
     for number, row in enumerate(own[:PACKAGES]):
         name, was, now = str(row["name"]), str(row["recorded"]), row["found"]
-        folder = lab.work / f"package-{number}-{rebuild.canonical(name)}"
+        folder = lab.work / f"package-{number}"
         folder.mkdir()
         lab.say(f"fetching {name} {was}")
         wheels = lab.pack.folder / "env" / "wheels"
         place = rebuild.varied(
-            lab.environment, name, was, wheels if wheels.is_dir() else None, folder, offline=lab.offline
-        )
+            lab.environment, name, was, wheels if wheels.is_dir() else None, folder,
+            wanted=rebuild.requirements(lab.pack), offline=lab.offline,
+        )  # fmt: skip
         if place is None:
             continue
         changed = replace(lab.conditions, path=(place, *lab.conditions.path))
@@ -262,16 +288,8 @@ def _editables(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> list[_Try]:
 
 def _diff(root: Path) -> tuple[str | None, str | None]:
     """Return the commit of a checkout and the SHA-256 of what differs from it, as they are recorded."""
-    told = getattr(environment, "editable", None)
-    if told is not None:
-        now = told(str(root))
-        return now["commit"], now["diff_sha256"]
-    asked = ["git", "-C", str(root)]
-    with suppress(OSError, subprocess.SubprocessError):
-        commit = subprocess.run([*asked, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=30, check=True)
-        diff = subprocess.run([*asked, "diff", "HEAD", "--binary"], capture_output=True, timeout=30, check=True)
-        return commit.stdout.strip(), hashlib.sha256(diff.stdout).hexdigest()
-    return None, None
+    now = environment.editable(str(root))
+    return now["commit"], now["diff_sha256"]
 
 
 def _threads(lab: Lab) -> list[_Try]:
@@ -295,10 +313,10 @@ def _dates(lab: Lab) -> list[_Try]:
     return [("clock", "at the recorded time", changed, "of the date: with that of the recorded run alone {came}.")]
 
 
-def _hashes(lab: Lab, left: set[str], explained: set[str]) -> list[Cause]:
+def _hashes(lab: Lab, left: set[str]) -> list[_Moved]:
     """Change the seed of hashes alone, where none was recorded; only what then changes can be told to depend on it."""
-    told = lab.pack.environment.get("variables") or {}
-    if str(told.get("PYTHONHASHSEED", "random")) != "random":
+    variables = lab.pack.environment.get("variables") or {}
+    if str(variables.get("PYTHONHASHSEED", "random")) != "random":
         return []
     hit: set[str] = set()
     seeds = (1, 2, 3) if _HASHED.search(lab.pack.sources) else (1,)  # a set of few keys may stand in one order twice
@@ -316,18 +334,14 @@ def _hashes(lab: Lab, left: set[str], explained: set[str]) -> list[Cause]:
             break
     if not hit:
         return []
-    explained |= hit
-    return [
-        Cause(
-            "hash order",
-            confirmed=True,
-            sentence=f"{_verb(hit, 'differs', 'differ')} because of the order of hashes: under the same seed of hashes "
-            "replays agree, with another one alone they do not, and none was set when the run was recorded.",
-        )
-    ]
+    told = (
+        "the order of hashes: under the same seed of hashes replays agree, with another one alone they do not, "
+        "and none was set when the run was recorded."
+    )
+    return [("hash order", hit, told)]
 
 
-def _chance(lab: Lab, loose: list[Replayed | None], unstable: set[str], explained: set[str]) -> list[Cause]:
+def _chance(lab: Lab, loose: list[Replayed | None], unstable: set[str]) -> list[_Moved]:
     """Hold one source of chance still at a time, and see under which one replays agree.
 
     Three replays that all differ, and three held still that all agree, have a chance of 2.5 % at most where holding
@@ -354,7 +368,7 @@ def _chance(lab: Lab, loose: list[Replayed | None], unstable: set[str], explaine
     ]
     if threads != lab.conditions.variables:
         factors.append(("threads", replace(lab.conditions, variables=threads), False))
-    found: list[Cause] = []
+    found: list[_Moved] = []
     left = set(needed)
     for factor, conditions, _ in sorted(factors, key=lambda one: not one[2]):
         agreed, first = set(left), None
@@ -371,13 +385,12 @@ def _chance(lab: Lab, loose: list[Replayed | None], unstable: set[str], explaine
         if not agreed:
             continue
         left -= agreed
-        explained |= agreed
         changes = "it changes" if len(agreed) == 1 else "they change"
-        sentence = (
-            f"{_verb(agreed, 'differs', 'differ')} because of {_FACTORS[factor][1]}: {changes} from replay to replay, "
+        told = (
+            f"{_FACTORS[factor][1]}: {changes} from replay to replay, "
             f"and not with the {_FACTORS[factor][0]} alone held still."
         )
-        found.append(Cause(factor, confirmed=True, sentence=sentence))
+        found.append((factor, agreed, told))
     return found
 
 
@@ -404,7 +417,8 @@ def _unconfirmed(lab: Lab, rows: Sequence[Mapping[str, Any]], told: set[str]) ->
                 Cause(
                     factor,
                     confirmed=False,
-                    sentence=f"{row['name']} is {row['found'] or 'not there'}, recorded was {row['recorded']}.",
+                    sentence=f"{row['name']} is {row['found'] or 'not there'}, recorded was {row['recorded']}"
+                    f"{', and ' + row['note'] if row['note'] and row['recorded'] == row['found'] else ''}.",
                 )
             )
     for place in lab.conditions.places:
@@ -533,5 +547,4 @@ def _as_was(lab: Lab, tried: Replayed | None) -> bool:
 
 def machine_environment(python: str) -> rebuild.Rebuilt:
     """Return an interpreter that is there as if it had been rebuilt."""
-    config.cache().mkdir(parents=True, exist_ok=True)
     return rebuild.Rebuilt(python, warm=True)

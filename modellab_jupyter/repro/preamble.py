@@ -101,8 +101,8 @@ class Replay:
             choose, store = settings.settings, self.config["store"]
 
             @functools.wraps(choose)
-            def own(_store: Any = None, project: Any = None) -> Any:
-                return choose(store, project)
+            def own(*told: Any, **named: Any) -> Any:
+                return choose(store, *told[1:], **{key: value for key, value in named.items() if key != "store"})
 
             settings.settings = own
         except Exception as error:  # noqa: BLE001 - another version of a package may raise anything; it is told

@@ -12,16 +12,18 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from modellab_jupyter import config
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import DamagedError, ModelLabError
 from modellab_jupyter.repro import installer
-from modellab_jupyter.repro.unpacked import Unpacked, digest
+from modellab_jupyter.repro.unpacked import Unpacked
+from modellab_jupyter.repro.wheels import canonical
 
 FORGET_AFTER: Final = 30 * 86_400.0  # seconds without use after which an environment is removed
 INSTALL_LIMIT: Final = 1800.0  # seconds for one call of uv
@@ -31,6 +33,8 @@ MARK: Final = "modellab.json"  # written last: the environment is whole, and how
 _PINNED = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[A-Za-z0-9._, -]*\])?==(?P<version>[A-Za-z0-9.+!_-]+)\s*(?P<marker>;.*)?"
 )
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]*")
 _WHEEL = re.compile(r"\./wheels/(?P<file>[A-Za-z0-9._+!-]+\.whl)")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})")
 _ASK = """
@@ -80,11 +84,6 @@ class Rebuilt:
     seconds: float = 0.0
 
 
-def canonical(name: str) -> str:
-    """Return a distribution's name as the index compares them."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 # -- the lock ------------------------------------------------------------------------------------------
 
 
@@ -119,7 +118,7 @@ def _requirement(wheels: Path, line: str) -> Requirement:
     if local:
         wheel = wheels / local["file"]
         parts = local["file"].split("-")
-        if not wheel.is_file() or f"sha256:{digest(wheel)}" not in hashes or len(parts) < 5:  # PEP 427
+        if not wheel.is_file() or f"sha256:{file_digest(wheel)}" not in hashes or len(parts) < 5:  # PEP 427
             raise DamagedError(f"the pack's wheel {local['file']!r} is not what its lock says; ask for the pack again.")
         return Requirement(parts[0].replace("_", "-"), parts[1], hashes, "", wheel)
     if pinned and "--" not in what and "@" not in what:
@@ -135,6 +134,7 @@ def _requirement(wheels: Path, line: str) -> Requirement:
 
 def _call(*args: str, cwd: Path | None = None, limit: float = INSTALL_LIMIT, offline: bool = False) -> tuple[bool, str]:
     """Run uv; return whether it did it, and what it printed or said. Settings are never those of the pack's folder."""
+    config.cache().mkdir(parents=True, exist_ok=True)
     told = installer.call(*args, folder=cwd or config.cache(), settings=config.cache(), limit=limit, offline=offline)
     return told.done, told.text
 
@@ -155,7 +155,6 @@ def interpreter(wanted: str, *, offline: bool = False) -> tuple[str, str]:
     own = str(getattr(sys, "_base_executable", None) or sys.executable)
     if platform.python_version() == wanted:
         return own, wanted
-    config.cache().mkdir(parents=True, exist_ok=True)
     installed = _installed()
     for path, version in installed:
         if version == wanted:
@@ -325,8 +324,16 @@ def _installs(home: Path, lines: Iterable[str], *, hashed: bool, offline: bool) 
     path = home / "wanted.txt"
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     args = ["pip", "install", "--no-deps", "--python", str(_python(home)), "-r", str(path)]
-    args += ["--require-hashes"] if hashed else []
-    return any(_call(*args, cwd=home, offline=cached)[0] for cached in ([True] if offline else [False, True]))
+    ways = (
+        [["--require-hashes", "--only-binary", ":all:"], ["--require-hashes"]]
+        if hashed
+        else [["--only-binary", ":all:"]]
+    )
+    return any(
+        _call(*args, *way, cwd=home, offline=cached)[0]
+        for way in ways  # building runs code of the release: only of one that has its hash
+        for cached in ([True] if offline else [False, True])
+    )
 
 
 def _forget(folder: Path) -> None:
@@ -348,8 +355,9 @@ def discard(rebuilt: Rebuilt) -> None:
 
 
 def varied(
-    rebuilt: Rebuilt, name: str, version: str, wheels: Path | None, work: Path, *, offline: bool = False
-) -> str | None:
+    rebuilt: Rebuilt, name: str, version: str, wheels: Path | None, work: Path, *,
+    wanted: Sequence[Requirement] = (), offline: bool = False,
+) -> str | None:  # fmt: skip
     """Return a folder that holds one package at another version, to be put before all others; None where it has none.
 
     Parameters
@@ -358,14 +366,21 @@ def varied(
         The pack's own wheels, looked at first.
     work : path
         An empty folder for it.
+    wanted : sequence of Requirement
+        The pack's lock: a version that neither it nor a wheel of the pack has is not asked for.
     """
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):  # else it could be an option or an address
+        return None
     there = [] if wheels is None else sorted(wheels.glob("*.whl"))
     own = [w for w in there if canonical(w.name.split("-")[0]) == canonical(name) and w.name.split("-")[1] == version]
-    asked = str(own[0]) if own else f"{name}=={version}"
-    done, _ = _call(
-        "pip", "install", "--no-deps", "--python", rebuilt.python, "--target", str(work), asked, offline=offline
-    )
-    return str(work) if done else None
+    locked = [one for one in wanted if (canonical(one.name), one.version) == (canonical(name), version)]
+    if not own and not locked:
+        return None
+    asked = work.with_suffix(".txt")
+    asked.write_text(f"{canonical(name)} @ {own[0].as_uri()}\n" if own else f"{locked[0].line}\n", "utf-8")
+    args = ["pip", "install", "--no-deps", "--python", rebuilt.python, "--target", str(work), "-r", str(asked)]
+    args += ["--only-binary", ":all:", *(["--require-hashes"] if not own and locked[0].hashes else [])]
+    return str(work) if _call(*args, offline=offline)[0] else None
 
 
 # -- what came of it -----------------------------------------------------------------------------------
@@ -404,15 +419,24 @@ def differences(pack: Unpacked, python: str) -> list[dict[str, Any]]:
     for told in pack.environment.get("distributions") or ():
         name, was = str(told.get("name")), str(told.get("version"))
         key = canonical(name)
-        if not told.get("locked", key in locked):
-            continue
         here = found.get(key)
         editable = told.get("editable") or {}
+        hashed = bool(told.get("locked", key in locked)) and (key not in locked or bool(locked[key].hashes))
+        note = _doubt(told.get("origin") or {}, hashed=hashed)
         if editable.get("diff_sha256") and not told.get("wheel"):
             rows.append(
                 {"kind": "editable", "name": name, "recorded": f"{was} with changes that were not committed",
                  "found": here, "note": "its files are not in the pack"}
             )  # fmt: skip
-        elif here != was:
-            rows.append({"kind": "package", "name": name, "recorded": was, "found": here, "note": ""})
+        elif here != was or note:
+            rows.append({"kind": "package", "name": name, "recorded": was, "found": here, "note": note})
     return rows
+
+
+def _doubt(origin: Mapping[str, Any], *, hashed: bool) -> str:
+    """Return why the same version may be other files, or an empty text."""
+    kind = origin.get("kind")
+    if kind in {"conda", "unknown"}:
+        whose = "conda" if kind == "conda" else "nobody knows where"
+        return f"came from {whose}, so that its files may be others"
+    return "" if hashed else "has no hash, so that its files may be others"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -13,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Self
 
 from modellab_jupyter import config
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, ModelLabError
 from modellab_jupyter.repro.comparing import plain
-from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, digest
+from modellab_jupyter.repro.unpacked import Cell, Unpacked, Wanted, found_at
 
 RECORDED_VARIABLES: Final = (
     "BLIS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -36,6 +39,9 @@ TOTAL_LEAST: Final = 900.0
 TIMES: Final = 20.0  # times its recorded duration that a cell, and all of them, may take
 _INSTALLERS: Final = ("apt", "apt-get", "conda", "mamba", "micromamba", "pip", "pip3", "pipx", "poetry", "uv")
 _DEEP: Final = ("up", "up", "up")  # so that ``../../data`` of a notebook stays within the replay's folder
+_DEEP_UP: Final = ("..",) * len(_DEEP)
+_UP: Final = re.compile(r"\.\.(?!\.)|\bparents?\b|\bdirname\b|\bpardir\b")  # code that leaves its folder
+_HOME: Final = re.compile(r"~|\bhome\(|\bHOME\b|\bexpanduser\b")
 
 
 @dataclass(frozen=True)
@@ -188,16 +194,14 @@ def find(pack: Unpacked, given: Mapping[str, str | os.PathLike[str]]) -> tuple[P
 def _find(pack: Unpacked, wanted: Wanted, given: str | os.PathLike[str] | None) -> Place:
     if given is not None:
         here = Path(given).expanduser().absolute()
-        return Place(wanted, "given", str(here), digest(here))
+        return Place(wanted, "given", str(here), file_digest(here))
     member = None if wanted.member is None else pack.folder / wanted.member
     packed = member is not None and member.is_file()
-    own = Path(wanted.path) if wanted.absolute else Path.cwd() / wanted.path
-    with suppress(OSError):
-        there = digest(own) if own.is_file() else None
-        if there is not None and (there == wanted.digest or (wanted.absolute and not packed)):
-            return Place(wanted, "here", str(own), there)
+    found = found_at(wanted.path, wanted.size, Path.cwd())
+    if found is not None and ((found[1] or "") == wanted.digest or (wanted.absolute and not packed)):
+        return Place(wanted, "here", str(found[0]), found[1])
     if member is not None and packed:
-        return Place(wanted, "pack", str(member), digest(member))
+        return Place(wanted, "pack", str(member), file_digest(member))
     return Place(wanted, "missing", None, None)
 
 
@@ -264,6 +268,8 @@ def run(
         Told which cell runs.
     """
     began = time.perf_counter()
+    places = tuple(_own_copy(place, work / "pack" / str(at)) for at, place in enumerate(conditions.places))
+    conditions = replace(conditions, places=places)
     here = _lay_out(pack, conditions, work)
     environment = _variables(conditions, work)
     store = work / "store" / config.STORE_NAME
@@ -324,16 +330,52 @@ def _lay_out(pack: Unpacked, conditions: Conditions, work: Path) -> Path:
             continue
         if not place.wanted.absolute:
             _copy(place.source, here / place.wanted.path)
-        elif place.how != "here":
-            parts = place.wanted.path.replace("\\", "/").strip("/").split("/")
-            for at in range(1, len(parts)):  # named relative to the folder above, or to the user's own
-                tail = "/".join(parts[at:])
-                for up in range(1, len(_DEEP) + 1):
-                    if f"{'../' * up}{tail}" in text:
-                        _copy(place.source, here.joinpath(*[".."] * up, tail).resolve())
-                if f"~/{tail}" in text:
-                    _copy(place.source, work / "home" / tail)
+            continue
+        for start, tail in outside(text, place.wanted):
+            _copy(place.source, (work / "home" if start == "~" else here.joinpath(start).resolve()) / tail)
     return here
+
+
+def _own_copy(place: Place, folder: Path) -> Place:
+    """Return a file of the pack that code names by its whole path as a copy, since the code may write to it."""
+    if place.how != "pack" or not place.wanted.absolute or place.source is None:
+        return place
+    target = folder / PurePosixPath(place.wanted.path.replace("\\", "/")).name
+    _copy(place.source, target)
+    return replace(place, source=str(target))
+
+
+def outside(text: str, wanted: Wanted) -> tuple[tuple[str, str], ...]:
+    """Return where code may look for a file that lay outside the run's folder, in words other than its whole path.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Where it starts, ``"~"`` or ``".."`` up to three times, and the path from there. Where the code has the path as
+        one text that is all; else, where it goes up or home at all, every place to which a name in it could lead.
+    """
+    if not wanted.absolute:
+        return ()
+    parts = wanted.path.replace("\\", "/").strip("/").split("/")
+    tails = ["/".join(parts[at:]) for at in range(1, len(parts))]
+    ups = ["/".join(_DEEP_UP[:count]) for count in range(1, len(_DEEP) + 1)]
+    found = [(start, tail) for tail in tails for start in (*ups, "~") if f"{start}/{tail}" in text]
+    if not found and wanted.path not in text and _UP.search(text):
+        found += [
+            (up, tail) for tail in tails if re.search(rf"\b{re.escape(tail.split('/')[0])}\b", text) for up in ups
+        ]
+    if _HOME.search(text):
+        found += [("~", tail) for tail in (_below_home(wanted.path, parts),) if tail and ("~", tail) not in found]
+    return tuple(found)
+
+
+def _below_home(path: str, parts: list[str]) -> str | None:
+    """Return the path of a file from somebody's own folder on, None where it lay in none."""
+    with suppress(ValueError, RuntimeError):
+        return Path(path).relative_to(Path.home()).as_posix()
+    at = next((at for at, part in enumerate(parts[:2]) if part in {"home", "Users"}), None)
+    rest = parts[1:] if parts[0] == "root" else parts[at + 2 :] if at is not None else []
+    return "/".join(rest) or None
 
 
 def _copy(source: str, target: Path) -> None:
@@ -343,10 +385,13 @@ def _copy(source: str, target: Path) -> None:
 
 
 def _moved(text: str, places: tuple[Place, ...]) -> str:
-    """Return a source in which each absolute path is the one where the file is now; the longest first."""
-    for place in sorted((p for p in places if p.moved), key=lambda p: -len(p.wanted.path)):
-        text = text.replace(place.wanted.path, str(place.source))
-    return text
+    """Return a source in which each absolute path is the one where the file is now, all at once and as a whole."""
+    now = {place.wanted.path: Path(str(place.source)).as_posix() for place in places if place.moved}
+    if not now:
+        return text
+    paths = "|".join(re.escape(path) for path in sorted(now, key=len, reverse=True))
+    whole = rf"(?:(?<![\w/.~}}\-])|(?<=file://))(?:{paths})(?![\w/\-]|\.\w)"
+    return re.sub(whole, lambda match: now[match[0]], text)
 
 
 def _replaced(cells: tuple[Cell, ...] | None, places: tuple[Place, ...]) -> tuple[Cell, ...] | None:
@@ -474,15 +519,24 @@ class _Watcher:
                 )
                 return
 
+    def kill_group(self) -> None:
+        """End the group that the first process leads, also when that one has ended: its number is then still taken."""
+        import psutil
+
+        if self._root is None or not hasattr(os, "killpg") or self._root == os.getpgrp():
+            return
+        first = self._seen.get(self._root)
+        if first is not None and not first.is_running() and psutil.pid_exists(self._root):
+            return  # the group is empty, and another process has its number
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._root, signal.SIGKILL)
+
     def kill(self) -> None:
         """End the process group and every process that was ever seen below the first."""
         import psutil
 
         family = self._family()
-        if self._root is not None and hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                if os.getpgid(self._root) == self._root:  # never the group of the caller
-                    os.killpg(self._root, 9)
+        self.kill_group()
         for process in family:
             with suppress(psutil.Error):
                 process.kill()
@@ -494,7 +548,7 @@ def _script(
     pack: Unpacked, conditions: Conditions, work: Path, here: Path, environment: dict[str, str], watcher: _Watcher
 ) -> tuple[Outcome, ...]:
     """Run the script in a group of its own; its last line on stderr says what ended it."""
-    recorded = "error" if pack.run.get("status") == "failed" else "ok"
+    recorded = {"failed": "error", "interrupted": "interrupted"}.get(str(pack.run.get("status")), "ok")
     with (work / "inside" / "stdout.txt").open("wb") as out, (work / "inside" / "stderr.txt").open("wb") as err:
         process = subprocess.Popen(
             [conditions.python, str(work / "inside" / "preamble.py"), str(work / "inside" / "config.json"), "script",
@@ -503,6 +557,10 @@ def _script(
         )  # fmt: skip
         watcher.watch(process.pid)
         try:
+            if hasattr(os, "waitid"):  # its end is seen, and its number not yet free, when its group is ended
+                with suppress(ChildProcessError):  # at a limit, the watcher has seen its end already
+                    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                watcher.kill_group()
             process.wait()
         except BaseException:
             watcher.kill()
@@ -609,6 +667,7 @@ async def _kernel(
         return max(1, int(min(least, watcher.remaining() + 5)))
 
     said = (inside / "kernel.txt").open("wb")
+    client: NotebookClient | None = None
     try:
         await manager.start_kernel(env=environment, cwd=str(here), stdout=said, stderr=said)
         watcher.watch(int(manager.provisioner.pid))  # type: ignore[union-attr]
@@ -633,8 +692,8 @@ async def _kernel(
                 await asyncio.wait_for(manager.shutdown_kernel(now=False), ENDING)
         watcher.kill()
         said.close()
-        with suppress(Exception):
-            if client.kc is not None:
+        if client is not None and client.kc is not None:
+            with suppress(Exception):
                 client.kc.stop_channels()
         with suppress(Exception):
             await manager.cleanup_resources()

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from modellab_jupyter import config
-from modellab_jupyter.errors import InputError, shown
+from modellab_jupyter.errors import DamagedError, InputError, one_line, shown
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro import comparing, diagnosis, rebuild, replay, unpacked
+from modellab_jupyter.repro.archive import open_pack
 from modellab_jupyter.repro.diagnosis import Lab
+from modellab_jupyter.repro.hidden import hidden_state
 from modellab_jupyter.repro.records import Cause, HiddenState, Level, Verdict
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
+from modellab_jupyter.repro.wheels import canonical
 
+_RESUMES = re.compile(r"\bresume\b")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?\s*")
 
 
@@ -47,11 +51,14 @@ def reproduce(
     if data is not None and not isinstance(data, Mapping):
         raise InputError(f"data must map recorded paths to paths here, found {type(data).__name__}; give a dict.")
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder(place))
+        try:
+            folder = stack.enter_context(_folder(place))
+        except DamagedError as error:
+            return _damaged(str(error))
         work = stack.enter_context(replay.temporary(None if directory is None else Path(directory)))
         return replayed(
             folder, work, agree=lambda pack: _agree(pack, yes=yes), data=data or {}, limits=limits, explain=explain,
-            offline=offline,
+            offline=offline, keep=directory is not None,
         )  # fmt: skip
 
 
@@ -61,13 +68,10 @@ def _folder(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield path
         return
-    archive: Any = importlib.import_module("modellab_jupyter.repro.archive")
     with tempfile.TemporaryDirectory(prefix="modellab-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve() / "pack"
         folder.mkdir()
-        opened: Any = archive.open_pack(path)
-        with opened if hasattr(opened, "__exit__") else ExitStack():
-            opened.extract(folder)
+        open_pack(path).extract(folder)
         yield folder
 
 
@@ -99,9 +103,11 @@ def _bytes(memory: Any) -> int | None:
 def plan(pack: Unpacked) -> str:
     """Say what reproducing a pack runs: how many cells or which script, and how many packages are installed."""
     count = len(pack.cells)
-    runs = f"the script {pack.script}" if pack.script else f"{count} cell" + ("" if count == 1 else "s")
-    packages = len(rebuild.requirements(pack))
-    installs = f"{packages} package" + ("" if packages == 1 else "s")
+    runs = f"the script {one_line(pack.script)}" if pack.script else f"{count} cell" + ("" if count == 1 else "s")
+    wanted = rebuild.requirements(pack)
+    bare = sum(not one.hashes for one in wanted)
+    installs = f"{len(wanted)} package" + ("" if len(wanted) == 1 else "s")
+    installs += f", {bare} without a hash," if bare else ""
     return (
         f"reproducing run {str(pack.run.get('name'))!r} installs {installs} and runs {runs} of the pack "
         "with your rights"
@@ -136,6 +142,7 @@ def replayed(
     explain: bool = True,
     offline: bool = False,
     python: str | None = None,
+    keep: bool = False,
 ) -> Verdict:
     """Reproduce a pack that lies extracted in a folder.
 
@@ -147,17 +154,17 @@ def replayed(
         Takes the pack, and raises where it may not be run.
     python : str, optional
         An interpreter to use in place of a rebuilt environment.
+    keep : bool
+        Leave what replays wrote in `work`.
     """
     began = time.perf_counter()
     limits = limits or Limits()
     broken = unpacked.damage(folder)
-    pack = unpacked.read(folder)
     if broken:
         name = broken[0]["member"]
         sentence = f"{len(broken)} of its files are not what its manifest says, first {name}; nothing was run."
-        return Verdict(
-            pack.pack_id, pack.run, "damaged", (Level("manifest", holds=False, sentence=sentence, rows=broken),)
-        )
+        return _damaged(sentence, broken)
+    pack = unpacked.read(folder)
     places = replay.find(pack, data or {})
     agree(pack)
     levels = [Level("manifest", holds=True, sentence="every file is what the manifest says.")]
@@ -170,7 +177,7 @@ def replayed(
         else:
             environment = diagnosis.machine_environment(python)
         rows = _environment(pack, environment)
-        levels += [_environment_level(pack, environment, rows), _data_level(places)]
+        levels += [_environment_level(pack, environment, rows), _data_level(pack, places)]
         built = time.perf_counter()
         step("replay")
         stuck = _stuck(pack, places, environment)
@@ -187,11 +194,13 @@ def replayed(
         first = work / "replay"
         first.mkdir()
         base = replay.run(pack, conditions, first, limits, say=lambda what: step(what, 0))
+        if not keep:
+            shutil.rmtree(first, ignore_errors=True)
         ran = time.perf_counter()
         compared = comparing.compare(pack.metrics, base.metrics or {})
-        levels += [_executions_level(base), _metrics_level(pack, base, compared)]
+        levels += [_executions_level(pack, base), _metrics_level(pack, base, compared)]
         conclusion = _conclusion(pack, base, compared)
-        lab = Lab(pack, conditions, base, environment, work, limits, lambda what: step(what, 0), offline)
+        lab = Lab(pack, conditions, base, environment, work, limits, lambda what: step(what, 0), offline, keep)
         hidden = _hidden(pack)
         if pack.notebook is not None:
             step("notebook, top to bottom")
@@ -208,9 +217,14 @@ def replayed(
     return Verdict(pack.pack_id, pack.run, conclusion, tuple(levels), causes, hidden, seconds)
 
 
+def _damaged(sentence: str, rows: list[dict[str, Any]] | None = None) -> Verdict:
+    """Return the verdict on a pack of which nothing is believed, its name neither."""
+    return Verdict("", {}, "damaged", (Level("manifest", holds=False, sentence=sentence, rows=rows or []),))
+
+
 def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -> Any:
     """Return the word for a replay; numbers of one that ended otherwise are not looked at."""
-    if base.stopped is not None and base.limited:
+    if (base.stopped is not None and base.limited) or _resumed(pack, base):
         return "unknown"
     if not base.agrees:
         return "failed"
@@ -231,9 +245,9 @@ def _stuck(pack: Unpacked, places: Sequence[Place], environment: rebuild.Rebuilt
 def _environment(pack: Unpacked, environment: rebuild.Rebuilt) -> list[dict[str, Any]]:
     """Return what is not as it was: what could not be had, and what the rebuilt Python says of itself."""
     rows = rebuild.differences(pack, environment.python)
-    known = {rebuild.canonical(str(row["name"])): row for row in rows}
+    known = {canonical(str(row["name"])): row for row in rows}
     for row in environment.rows:
-        told = known.get(rebuild.canonical(str(row["name"])))
+        told = known.get(canonical(str(row["name"])))
         if told is None:
             rows.append(dict(row))
         else:
@@ -250,7 +264,13 @@ def _environment_level(pack: Unpacked, environment: rebuild.Rebuilt, rows: list[
         return Level(
             "environment", holds=True, sentence=f"Python and {locked} packages are as recorded, {made}.{beside}"
         )
-    named = ", ".join(str(row["name"]) for row in rows[:3]) + (f" and {len(rows) - 3} more" if len(rows) > 3 else "")
+    apart = [row for row in rows if row["kind"] == "editable" or row["recorded"] != row["found"]]
+    told = apart or rows
+    named = ", ".join(str(row["name"]) for row in told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
+    if not apart:
+        sentence = f"every version is as recorded, yet {named} may have other files, {made}.{beside}"
+        return Level("environment", holds=None, sentence=sentence, rows=rows)
+    rows = [*apart, *(row for row in rows if row not in apart)]
     return Level("environment", holds=False, sentence=f"{named} not as recorded.{beside}", rows=rows)
 
 
@@ -271,7 +291,7 @@ def _platform(pack: Unpacked) -> str:
     )
 
 
-def _data_level(places: Sequence[Place]) -> Level:
+def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
     if not places:
         return Level("data", holds=True, sentence="the run read no files.")
     rows = [
@@ -284,6 +304,9 @@ def _data_level(places: Sequence[Place]) -> Level:
     if not wrong:
         moved = sum(place.moved for place in places)
         also = f", {moved} of them at another path, which was replaced in the code" if moved else ""
+        text = pack.sources
+        led = sum(bool(replay.outside(text, place.wanted)) for place in places)
+        also += f", {led} of them copied to where .. and ~ lead in the replay" if led else ""
         return Level("data", holds=True, sentence=f"{len(places)} files are what was read{also}.", rows=rows)
     if all(place.wanted.digest is None and place.source is not None for place in wrong):
         sentence = f"of {len(places)} files, {len(wrong)} are there whose content was not recorded."
@@ -296,16 +319,29 @@ def _data_level(places: Sequence[Place]) -> Level:
 
 def _how(place: Place) -> str:
     how = {"given": "as given", "here": "at its own path", "pack": "from the pack"}[place.how]
+    if place.digest is None and place.wanted.digest is not None:
+        how += ", of another size"
     return f"{how}, path replaced in the code" if place.moved else how
 
 
-def _executions_level(base: Replayed) -> Level:
+def _resumed(pack: Unpacked, base: Replayed) -> bool:
+    """Tell whether the code goes on with a run that the store of a replay, which is a new one, does not have."""
+    wrong = next((outcome for outcome in base.outcomes if not outcome.agrees), None)
+    if wrong is None or not (wrong.error or "").partition(":")[0].endswith("NotFoundError"):
+        return False
+    return _RESUMES.search(pack.sources if pack.script else wrong.source) is not None
+
+
+def _executions_level(pack: Unpacked, base: Replayed) -> Level:
     rows = [
         {"cell": outcome.source[:80], "order": outcome.order, "recorded": outcome.was or outcome.recorded,
          "found": outcome.error or outcome.found}
         for outcome in base.outcomes
         if not outcome.agrees
     ]  # fmt: skip
+    if _resumed(pack, base):
+        sentence = "the code resumes a run that is not in the new store of a replay, so it cannot be replayed alone."
+        return Level("executions", holds=None, sentence=sentence, rows=rows)
     if base.stopped:
         return Level("executions", holds=None if base.limited else False, sentence=base.stopped, rows=rows)
     if rows:
@@ -347,11 +383,7 @@ def _hidden(pack: Unpacked) -> tuple[HiddenState, ...]:
     """Return the variables that came from cells which the saved notebook does not have so."""
     if pack.notebook is None:
         return ()
-    with suppress(ImportError):
-        hidden: Any = importlib.import_module("modellab_jupyter.repro.hidden")
-        saved = [(cell.cell_id, cell.source) for cell in pack.notebook]
-        return tuple(hidden.hidden_state(pack.executions, saved))
-    return ()
+    return tuple(hidden_state(pack.executions, [(cell.cell_id, cell.source) for cell in pack.notebook]))
 
 
 def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *, explain: bool) -> tuple[Level, bool]:
@@ -371,7 +403,7 @@ def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *,
         return Level("notebook", holds=None, sentence="it is not what ran; not tried.", rows=rows), False
     tried = lab.run("the notebook, top to bottom", replace(lab.conditions, cells=saved))
     if tried is None:
-        return Level("notebook", holds=None, sentence="it did not run to its end.", rows=rows), True
+        return Level("notebook", holds=None, sentence="it did not run to its end.", rows=rows), False
     off = comparing.compare(base.metrics or {}, tried.metrics or {})
     apart = [row.metric for row in off if row.level not in {"exact", "equal"}]
     wrong = next((outcome for outcome in tried.outcomes if not outcome.agrees), None)

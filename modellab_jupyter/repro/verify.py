@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
-from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.environment import capture
 from modellab_jupyter.errors import DamagedError, InputError
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro.archive import Contents, open_pack
 from modellab_jupyter.repro.records import Level, Verdict
+from modellab_jupyter.repro.unpacked import found_at
 from modellab_jupyter.repro.wheels import canonical
 
 JSON_BYTES: Final = 64 << 20  # of a member that is read whole
@@ -149,17 +148,5 @@ def _place(path: str, digest: object, size: int, folder: Path) -> str:
     """Tell whether a file lies where it lay, below the pack's folder or this one where its path is relative."""
     if not isinstance(digest, str):
         return "not recorded"
-    if "\0" in path or path.startswith(("//", "\\\\")) or ".." in PurePosixPath(path).parts:
-        return "absent"  # a stranger's path asks no other machine
-    absolute = PurePosixPath(path).is_absolute() or re.match(r"[A-Za-z]:", path)
-    found = "absent"
-    for place in [Path(path)] if absolute else [folder / path, Path.cwd() / path]:
-        try:
-            if not place.is_file():  # a device never ends
-                continue
-            if place.stat().st_size == size and file_digest(place) == digest:
-                return "at its place"
-        except (OSError, ValueError):
-            continue
-        found = "changed"
-    return found
+    found = found_at(path, size, folder, Path.cwd())
+    return "absent" if found is None else "at its place" if found[1] == digest else "changed"

@@ -7,11 +7,13 @@ import math
 from dataclasses import asdict
 from typing import Any, Final
 
+from modellab_jupyter.errors import one_line
 from modellab_jupyter.repro.records import Level, Verdict
 
 SCHEMA: Final = "modellab.verdict/1"
 ROWS: Final = 5  # of one level that are shown to people
 WIDTH: Final = 100
+NAME: Final = 60  # characters of a run's name: it stands before what came of it, and must not push it off the line
 
 _CONCLUSIONS: Final = {
     "intact": "the pack is intact",
@@ -39,7 +41,7 @@ def exit_code(verdict: Verdict) -> int:
 
 def text(verdict: Verdict) -> str:
     """Return a verdict for people: what came of it, each level on a line, the rows that matter, causes."""
-    name = verdict.run.get("name")
+    name = _brief(verdict.run.get("name"))
     lines = [f"{name}: {_CONCLUSIONS[verdict.conclusion]}" if name else _CONCLUSIONS[verdict.conclusion]]
     width = max((len(level.name) for level in verdict.levels), default=0)
     for level in verdict.levels:
@@ -58,25 +60,35 @@ def text(verdict: Verdict) -> str:
         lines += ["Hidden state:", *(f"  - {state.sentence}" for state in verdict.hidden[:ROWS])]
     if verdict.seconds:
         lines.append("Took " + ", ".join(f"{name} {spent:.1f} s" for name, spent in verdict.seconds.items()) + ".")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))  # names, paths, values and errors are a stranger's
 
 
 def rows(level: Level) -> list[str]:
     """Return the rows of a level that matter most, one line each."""
     told = [row for row in level.rows if row.get("level") not in {"exact"}]
     lines = [_row(row) for row in told[:ROWS]]
+    lines = [one_line(line) for line in lines]
     return lines + ([f"and {len(told) - ROWS} more"] if len(told) > ROWS else [])
 
 
 def _row(row: dict[str, Any]) -> str:
-    name = next((str(row[key]) for key in ("metric", "name", "path", "cell", "member") if row.get(key) is not None), "")
+    name = next(
+        (_brief(row[key], WIDTH) for key in ("metric", "name", "path", "cell", "member") if row.get(key) is not None),
+        "",
+    )
     said = f"{_value(row.get('recorded'))} → {_value(row.get('found'))}"
     extra = " ".join(str(row[key]) for key in ("level", "note") if row.get(key))
     return f"{name}: {said}{f'  ({extra})' if extra else ''}"[:WIDTH]
 
 
+def _brief(value: Any, width: int = NAME) -> str:
+    """Return a value's text on one line, with one space where there are many, cut where it is long."""
+    said = " ".join(one_line("" if value is None else str(value)).split())
+    return said if len(said) <= width else f"{said[: width - 1]}…"
+
+
 def _value(value: Any) -> str:
-    return "nothing" if value is None else value[:40] if isinstance(value, str) else repr(value)
+    return "nothing" if value is None else _brief(value, 40) if isinstance(value, str) else repr(value)[:40]
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:
@@ -85,8 +97,8 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
 
 
 def as_json(verdict: Verdict) -> str:
-    """Return a verdict as JSON, schema ``modellab.verdict/1``."""
-    return json.dumps(as_dict(verdict), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    """Return a verdict as JSON in ASCII, schema ``modellab.verdict/1``."""
+    return json.dumps(as_dict(verdict), sort_keys=True, indent=1, allow_nan=False) + "\n"
 
 
 def _strict(value: Any) -> Any:

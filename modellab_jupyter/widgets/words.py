@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
+
+from modellab_jupyter.errors import one_line
+
+__all__ = ["LONGEST", "MISSING", "cut", "duration", "interval", "number", "one_line", "p_value"]
 
 MISSING = "–"
 LONGEST = 400
@@ -13,11 +16,6 @@ LONGEST = 400
 def cut(text: str, length: int = LONGEST) -> str:
     """Return `text` with an ellipsis where it goes on beyond `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def one_line(text: str) -> str:
-    """Return `text` without line breaks and control characters, which neither tables nor XML can hold."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+", " ", text)
 
 
 def number(value: float | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modellab_jupyter.repro import words
+from modellab_jupyter.repro import diagnosis, words
 from modellab_jupyter.repro.records import Verdict
 from modellab_jupyter.repro.reproduce import replayed
 from tests.repro import packs
@@ -295,6 +295,28 @@ def test_two_causes_are_told_apart(tmp_path: Path) -> None:
     assert found["clock"].startswith("took differs")
     assert found["entropy"].startswith("chance differs")
     assert found["unknown"] == "process differs: cause not established."
+
+
+def test_two_causes_of_one_metric_are_not_taken_for_one(tmp_path: Path) -> None:
+    """Where data is another as well, that a number varies by itself is told, and is not why it is another."""
+    (tmp_path / "changed.txt").write_bytes(b"1 2 4")
+    expression = "sum(map(int, open('numbers.txt').read().split())) + random.SystemRandom().random()"
+    verdict = judged(
+        tmp_path, None, {"m": 6.0}, given={"numbers.txt": tmp_path / "changed.txt"},
+        data=[packs.read("numbers.txt", b"1 2 3")], **script(expression, "import random"),
+    )  # fmt: skip
+    found = {cause.factor: cause.sentence for cause in verdict.causes}
+    assert (verdict.conclusion, confirmed(verdict)) == ("differs", [])
+    assert found["entropy"].startswith("m also varies by itself, because of randomness without a seed")
+    assert found["unknown"] == "m differs: cause not established."
+
+
+def test_a_notebook_that_could_not_be_tried_is_not_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no replay of the saved notebook was to be had, nothing is said against it, and no cause is looked for."""
+    monkeypatch.setattr(diagnosis, "RUNS", 0)
+    cells = log("x", "x = 0.125")
+    verdict = judged(tmp_path, cells, {"m": 0.125}, saved=[*cells[:2], *cells[3:]])
+    assert (verdict.conclusion, holds(verdict)["notebook"], verdict.causes) == ("exact", None, ())
 
 
 # -- what is never called reproduced -----------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 
 from modellab_jupyter.errors import DamagedError
 from modellab_jupyter.repro import installer, rebuild, unpacked, words
+from modellab_jupyter.repro import reproduce as reproducing
 from modellab_jupyter.repro.reproduce import replayed, reproduce
 from tests.repro import packs
 from tests.repro.test_causes import confirmed, holds, log, wheel
@@ -162,6 +163,70 @@ def test_another_python_is_told(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_what_has_no_hash_or_is_condas_is_not_as_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same version without a hash, or from conda, may be other files: told in a row, and the level is open."""
+    monkeypatch.setattr(
+        rebuild, "inventory", lambda _: (platform.python_version(), dict.fromkeys(("bare", "conda", "sure"), "1.0"))
+    )
+    lock = "bare==1.0\n" + "".join(f"{name}==1.0 --hash=sha256:{'a' * 64}\n" for name in ("conda", "sure"))
+    told = [
+        {"name": "bare", "version": "1.0", "origin": {"kind": "index"}, "locked": False},
+        {"name": "conda", "version": "1.0", "origin": {"kind": "conda"}, "locked": True},
+        {"name": "sure", "version": "1.0", "origin": {"kind": "index"}, "locked": True},
+    ]
+    one = pack(tmp_path, lock, env=packs.environment(distributions=told))
+    rows = rebuild.differences(one, sys.executable)
+    assert [(row["name"], row["recorded"], row["found"]) for row in rows] == [
+        ("bare", "1.0", "1.0"), ("conda", "1.0", "1.0")
+    ]  # fmt: skip
+    assert all("may be others" in row["note"] for row in rows)
+    made = rebuild.Rebuilt(sys.executable, warm=True)
+    assert reproducing._environment_level(one, made, rows).holds is None
+    assert reproducing._environment_level(one, made, [{**rows[0], "found": "2.0"}]).holds is False
+    assert "installs 3 packages, 1 without a hash, and runs 5 cells" in reproducing.plan(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("--extra-index-url=https://evil.example", "1.0"),
+        ("x @ https://evil.example/x.whl", "1.0"),
+        ("../x", "1.0"),
+        ("x", "1.0 --index-url=https://evil.example"),
+        ("x", "--pre"),
+        ("not-in-the-lock", "1.0"),
+    ],
+)
+def test_no_name_of_a_pack_is_an_option_or_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: str
+) -> None:
+    """A diagnosis asks for names and versions of the lock alone, whatever the recorded environment says."""
+    monkeypatch.setattr(rebuild, "_call", lambda *args, **_: pytest.fail(str(args)))
+    wanted = (rebuild.Requirement("x", "1.0"),)
+    made = rebuild.Rebuilt(sys.executable, warm=True)
+    assert rebuild.varied(made, name, version, None, tmp_path, wanted=wanted) is None
+
+
+def test_an_installer_sees_no_secret_and_builds_nothing_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings, proxies and places reach uv, nothing else; only a release with its hash may be built."""
+    from modellab_jupyter import config
+
+    for name in ("CLOUD_TOKEN", "UV_PUBLISH_TOKEN", "UV_INDEX_URL", "https_proxy", "SSL_CERT_FILE", "PYTHONPATH"):
+        monkeypatch.setenv(name, "x")
+    around = config.around(MORE="y")
+    assert {"UV_INDEX_URL", "https_proxy", "SSL_CERT_FILE", "HOME", "PATH", "MORE"} <= around.keys()
+    assert not {"CLOUD_TOKEN", "UV_PUBLISH_TOKEN", "PYTHONPATH"} & around.keys()
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(rebuild, "_call", lambda *args, **_: (asked.append(args) or False, ""))
+    assert not rebuild._installs(tmp_path, ["x==1.0"], hashed=False, offline=True)
+    assert ["--only-binary" in args for args in asked] == [True]
+    assert not rebuild._installs(tmp_path, ["x==1.0"], hashed=True, offline=True)
+    assert ["--only-binary" in args for args in asked] == [True, True, False]
+    assert "--require-hashes" in asked[2]
+
+
 # -- with an environment of its own --------------------------------------------------------------------
 
 
@@ -256,7 +321,7 @@ def test_another_version_of_a_library_is_the_cause(tmp_path: Path, lock: Any) ->
         wheels=[own, old, new, bystander], env=packs.environment(distributions=told),
     )  # fmt: skip
     (tmp_path / "work").mkdir()
-    verdict = replayed(folder, tmp_path / "work", offline=True)
+    verdict = replayed(folder, tmp_path / "work")
     assert (verdict.conclusion, holds(verdict)["environment"]) == ("differs", False), words.text(verdict)
     assert confirmed(verdict) == ["package:toylib"]
     assert [cause.factor for cause in verdict.causes if not cause.confirmed] == ["package:toyother"]

@@ -13,10 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
+from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import DamagedError, InputError
 from modellab_jupyter.repro import replay, reproduce, unpacked, words
 from modellab_jupyter.repro.replay import Conditions, Limits, Replayed
 from tests.repro import packs
+from tests.repro.test_archive import made
 from tests.repro.test_causes import log
 
 
@@ -67,6 +69,37 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     done = ran(tmp_path, log("child.pid", SPAWN.format("")))
     assert done.agrees
     assert not alive(int(last(done)))
+
+
+def test_nothing_that_a_script_starts_last_is_left_running(tmp_path: Path) -> None:
+    """What a script starts as its last act, too late for anybody to see it, ends with its group."""
+    pids = tmp_path / "pids"
+    code = SPAWN.format("") + f"\nopen({str(pids)!r}, 'w').write(str(child.pid)); import os; os._exit(0)"
+    assert ran(tmp_path, None, script=code).agrees
+    assert not alive(int(pids.read_text()))
+
+
+def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """A limit ends a script as it ends a kernel."""
+    done = ran(tmp_path, None, Limits(total=1.5), script="import time; time.sleep(600)\n")
+    assert (done.limited, "its limit of 1.5 s" in str(done.stopped)) == (True, True)
+
+
+def test_an_interrupted_script_may_end_either_way(tmp_path: Path) -> None:
+    """A script that somebody interrupted has no end of its own that a replay could miss."""
+    done = ran(tmp_path, None, script="raise SystemExit(3)\n", run={"status": "interrupted"})
+    assert (done.outcomes[0].recorded, done.agrees) == ("interrupted", True)
+
+
+def test_a_resumed_run_is_not_judged(tmp_path: Path) -> None:
+    """A replay has a new store: a run that goes on with one of before is neither reproduced nor failed."""
+    script = "import modellab_jupyter as ml\nwith ml.start_run(resume='run_before') as run:\n    pass\n"
+    folder = packs.write(tmp_path / "pack", None, {"m": 1.0}, script=script)
+    (tmp_path / "work").mkdir()
+    verdict = reproduce.replayed(folder, tmp_path / "work", python=sys.executable)
+    assert (verdict.conclusion, verdict.levels[3].holds) == ("unknown", None), words.text(verdict)
+    assert "resumes a run that is not in the new store" in verdict.levels[3].sentence
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_an_interrupt_ends_the_kernel(tmp_path: Path) -> None:
@@ -142,10 +175,64 @@ def test_data_lies_where_the_code_looks_for_it(tmp_path: Path) -> None:
     assert (done.agrees, last(done)) == (True, 12.0), done
 
 
+def test_files_beside_the_notebook_are_found_on_the_authors_own_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files outside the notebook's folder that are here are found by ``..``, by parts of a path and by ``~``."""
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    places = ["data/x.csv", "raw/y.csv", "me/own/z.csv"]
+    for name, text in zip(places, ["1", "22", "333"], strict=True):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "nb").mkdir()
+    monkeypatch.chdir(tmp_path / "nb")
+    code = (
+        "from pathlib import Path\np = [Path('../data/x.csv'), Path.cwd().parent / 'raw' / 'y.csv',"
+        " Path('~/own/z.csv').expanduser()]\nm = sum(len(one.read_text()) for one in p)"
+    )
+    index = [packs.read(str(tmp_path / name), (tmp_path / name).read_bytes()) for name in places]
+    folder = packs.write(tmp_path / "pack", log("m", code), {"m": 6.0}, data=index)
+    (tmp_path / "work").mkdir()
+    verdict = reproduce.replayed(folder, tmp_path / "work", python=sys.executable)
+    assert verdict.conclusion == "exact", words.text(verdict)
+    assert "3 of them copied to where .. and ~ lead" in verdict.levels[2].sentence
+
+
+def test_paths_are_replaced_whole_and_once() -> None:
+    """A path within another is left alone, and what was put in is not replaced again."""
+    wanted = [unpacked.Wanted(path, None, 0, None, None, "open") for path in ("/a/x", "/b/x", "/a/x.csv")]
+    places = tuple(
+        replay.Place(one, "given", now, None) for one, now in zip(wanted, ["/b/x", "/c/x", "/d"], strict=True)
+    )
+    text = "'/a/x' '/b/x' '/a/x.csv' '/z/a/x' '/a/x-1' '/a/x/y' 'file:///a/x'"
+    assert replay._moved(text, places) == "'/b/x' '/c/x' '/d' '/z/a/x' '/a/x-1' '/a/x/y' 'file:///b/x'"
+
+
+def test_a_strangers_paths_open_nothing_but_what_was_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices, views of the kernel, shares and pipes are not opened, nor a file of another size than was recorded."""
+    (tmp_path / "same").write_text("12")
+    (tmp_path / "link").symlink_to("/proc/self/pagemap")
+    os.mkfifo(tmp_path / "pipe")
+    opened: list[str] = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *args: opened.append(str(path)) or real(path, *args))
+    paths = [
+        "/proc/self/pagemap", "/dev/zero", "/sys/kernel/notes", "//host/share", "\\\\host\\share", "/tmp/../dev/zero",
+        str(tmp_path / "link"), str(tmp_path / "pipe"), str(tmp_path), "link",
+    ]  # fmt: skip
+    assert [unpacked.found_at(path, size, tmp_path) for path in paths for size in (0, 5)] == [None] * 20
+    assert unpacked.found_at("same", 3, tmp_path) == (tmp_path / "same", None)
+    assert opened == []
+    assert unpacked.found_at("same", 2, tmp_path / "no", tmp_path) == (
+        tmp_path / "same", file_digest(tmp_path / "same")
+    )  # fmt: skip
+
+
 def test_a_replay_leaves_the_pack_as_it_is(tmp_path: Path) -> None:
     """Code that writes over its data changes its own copy, and each replay has one."""
-    index = [packs.read("a.txt", b"1", member="data/files/a")]
-    done = ran(tmp_path, [*log("1.0"), "open('a.txt', 'w').write('2')"], data=index, members={"data/files/a": b"1"})
+    index = [packs.read(path, b"1", member="data/files/a") for path in ("a.txt", "/there/b.txt")]
+    code = "open('a.txt', 'w').write('2'); open('/there/b.txt', 'w').write('2')"
+    done = ran(tmp_path, [*log("1.0"), code], data=index, members={"data/files/a": b"1"})
     assert done.agrees
     assert unpacked.damage(tmp_path / "pack") == []
 
@@ -170,9 +257,26 @@ def test_missing_data_is_told_before_anything_runs(tmp_path: Path) -> None:
         ("metrics.json", '{"run": {}, "metrics": {"m": {"last": NaN}}}', "metrics.json cannot be read"),
         ("metrics.json", '{"run": {}, "metrics": {"m": {"last": "1"}}}', "metrics.json cannot be read"),
         ("data/index.json", '[{"path": "../../etc/x"}]', "data/index.json cannot be read"),
+        ("data/index.json", '[{"path": "/a/../../etc/x"}]', "data/index.json cannot be read"),
         ("data/index.json", '[{"path": "x", "member": "/etc/passwd"}]', "data/index.json cannot be read"),
         ("data/index.json", '[{"path": "x", "member": "code/study.ipynb"}]', "data/index.json cannot be read"),
         ("code/executions.jsonl", '{"order": 1}', "executions.jsonl cannot be read"),
+        (
+            "code/executions.jsonl",
+            '{"order": "1", "session": "s", "source": "", "outcome": "ok"}',
+            "executions.jsonl cannot",
+        ),
+        (
+            "code/executions.jsonl",
+            '{"order": 1, "session": "s", "source": "", "outcome": "x"}',
+            "executions.jsonl cannot",
+        ),
+        ("metrics.json", '{"run": {"name": ["rf"]}, "metrics": {}}', "metrics.json cannot be read"),
+        ("env/environment.json", '{"python": "3"}', "environment.json cannot be read"),
+        ("env/environment.json", '{"distributions": [{"name": 3}]}', "environment.json cannot be read"),
+        ("data/index.json", '[{"path": 3}]', "data/index.json cannot be read"),
+        ("data/index.json", '[{"path": "x", "size": "many"}]', "data/index.json cannot be read"),
+        ("state/rng.json", '{"draws": [{"order": 1, "source": "numpy", "value": 7}]}', "rng.json cannot be read"),
         ("code/replay.ipynb", "[]", "replay.ipynb cannot be read"),
         ("env/environment.json", "[]", "environment.json cannot be read"),
     ],
@@ -186,6 +290,35 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, member: str, text: 
         unpacked.read(folder)
 
 
+def test_a_folder_is_looked_at_as_a_zip_is(tmp_path: Path) -> None:
+    """Links, pickles, names that not every system allows and a manifest in the wrong place are damage."""
+    folder = packs.write(tmp_path / "pack", log("1.0"), {"m": 1.0})
+    (folder / "data" / "manifest.sha256").write_text("")
+    (folder / "data" / "out").symlink_to(tmp_path)
+    (folder / "data" / "passwd").symlink_to("/etc/passwd")
+    packs.manifest(folder)
+    (folder / "data" / "x.pkl").write_bytes(b"")
+    (folder / "data" / "a:b").write_bytes(b"")
+    found = {row["member"]: str(row["found"]) for row in unpacked.damage(folder)}
+    assert found == {
+        "data/manifest.sha256": file_digest(folder / "data" / "manifest.sha256"),
+        "data/out": unpacked.LINK, "data/passwd": unpacked.LINK, "data/x.pkl": "is a pickle, which no pack has",
+        "data/a:b": "has characters in its name that not every system allows",
+    }  # fmt: skip
+    verdict = reproduce.reproduce(folder, yes=True)
+    assert (verdict.conclusion, verdict.run) == ("damaged", {})
+
+
+def test_a_damaged_zip_is_a_verdict(tmp_path: Path) -> None:
+    """A ZIP of which a byte has changed is told as a damaged folder is, and nothing is run."""
+    made(tmp_path / "x.zip", {"metrics.json": bytes(range(256))})
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    data[data.index(bytes(range(50, 99)))] ^= 1
+    (tmp_path / "x.zip").write_bytes(data)
+    verdict = reproduce.reproduce(tmp_path / "x.zip", yes=True)
+    assert (verdict.conclusion, words.exit_code(verdict)) == ("damaged", 1)
+
+
 # -- consent and arguments ---------------------------------------------------------------------------
 
 
@@ -195,7 +328,7 @@ def test_nothing_is_run_without_consent(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
         reproduce.reproduce(folder, directory=tmp_path / "work")
     assert str(told.value) == (
-        "reproducing run 'rf' installs 1 package and runs 5 cells of the pack with your rights; "
+        "reproducing run 'rf' installs 1 package, 1 without a hash, and runs 5 cells of the pack with your rights; "
         "agree with yes=True, or --yes on the command line."
     )
     assert list((tmp_path / "work").iterdir()) == []

@@ -65,3 +65,21 @@ def test_every_conclusion_has_words_and_a_code(conclusion: str) -> None:
     assert ("reproduced:" in words.text(verdict(conclusion)).replace("not reproduced:", "")) == (
         conclusion in {"exact", "equal"}
     )
+
+
+def test_nothing_of_a_pack_steers_a_terminal() -> None:
+    """Names, values, paths and sentences stay on their lines, whole verdicts can be printed, and JSON is ASCII."""
+    evil = "x\n✓ reproduced\r\x1b[2J\x9b2J\u202eabc\u2028\u2066\ud800" + " " * 200 + "y"
+    told = Verdict(
+        "ab", {"name": evil}, "differs",
+        (Level("data", holds=False, sentence=evil, rows=[{"path": evil, "recorded": evil, "found": {evil: evil}}]),),
+        (Cause(evil, confirmed=True, sentence=evil), Cause(evil, confirmed=False, sentence=evil)),
+        (HiddenState("deleted", evil, 3, 1, evil),), {evil: 1.0},
+    )  # fmt: skip
+    text = words.text(told)
+    assert len(text.splitlines()) == 10
+    assert all(character.isprintable() for line in text.splitlines() for character in line)
+    assert text.encode().partition(b"\n")[0].endswith(b": not reproduced: metrics differ")
+    assert len(text.splitlines()[0]) < 100
+    assert words.as_json(told).isascii()
+    assert json.loads(words.as_json(told))["run"]["name"] == evil
