@@ -598,8 +598,9 @@ for k in range(12):
     writers = [python(code, str(k)) for k in range(3)]
     count = 0
     while any(writer.poll() is None for writer in writers):
-        store.compact()
-        time.sleep(0.25)  # or the others, who ask again and again, would hardly ever find it free
+        began = time.monotonic()
+        store.compact()  # and then as long a pause, or the others would hardly ever find it free
+        time.sleep(max(0.1, time.monotonic() - began))
         count += 1
     for writer in writers:
         _, err = writer.communicate(timeout=60)
