@@ -197,10 +197,10 @@ _HINT = re.compile(  # in lower case; the rules for places are slow, and tried a
     r"|(?:api|access|account|private|auth|encryption|signing|master|service|license|subscription)[_-]?key"
     r"|(?<![a-z])pw|(?<![a-z])pat(?![a-z])|x-amz-"
 )
-_LARGE_HINT = re.compile(  # the same for large texts, which have many such words and few values behind them
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|cred|auth|(?<![a-z])pw|(?<![a-z])pat|[a-z]key|[a-z][_-]key)"
-    r"\d{0,9}(?:\\?[\"'`]?\]?\s{0,3}[:=>,]|[\w.-]{0,20}\\?[\"']?\]?\s{0,3}[:=,(]\s{0,3}\\?[\"'][^\s\"']{16})"
-    r"|authorization|bearer|cookie\\?[\"']?\s{0,3}:|\bcurl\b|\bwget\b|x-amz-|\blogin\s{1,9}\S|\b(?:export|env|setx?)\s"
+_LARGE_HINT = re.compile(  # what such a word begins in large texts, which have many of them and few values behind
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|cred(?:ential)?s?|auth|pw|pat|apikey|[a-z]{3,12}[_-]?key)\d{0,9}"
+    r"(?:\\?[\"'`]?\]?\s{0,3}[:=>,]|[\w.-]{0,20}\\?[\"']?\]?\s{0,3}[:=,(]\s{0,3}\\?[\"'][^\s\"']{16})"
+    r"|authorization|bearer|cookie|curl|wget|x-amz-|password\s{1,9}\S"
 )
 _BEFORE, _AFTER = 200, 800  # characters around a hint that are looked at, where lines are long
 
@@ -394,7 +394,7 @@ def hinted(text: str, *, large: bool) -> list[tuple[int, int]]:
     lower = lower if len(lower) == len(text) else text
     for hint in _HINT.finditer(lower):
         at = hint.start()
-        if large and not _LARGE_HINT.search(lower, max(0, at - 16), hint.end() + 64):
+        if large and not _LARGE_HINT.match(lower, at):
             continue
         if parts and at < parts[-1][1] - _AFTER // 2:
             continue
