@@ -127,7 +127,7 @@ def _parser() -> tuple[_Parser, dict[str, argparse.ArgumentParser]]:
     p = command("repro", _repro)
     p.add_argument("run", help="by id or name")
     p.add_argument("--to", metavar="PATH", help="the file or its folder; default: beside the notebook")
-    p.add_argument("--max-data", type=int, metavar="MB", help="of data that go along (100)")
+    p.add_argument("--max-data", type=int, metavar="MIB", help="MiB of all data that go along (100)")
     p = command("verify", _verify)
     p.add_argument("pack", help="a ZIP that modellab repro wrote")
     p.add_argument("--json", action="store_true", help="print the verdict as JSON")

@@ -32,12 +32,14 @@ def repro_pack(
     path : path, optional
         A file, or a folder to write it into. Default: beside the notebook, named after the run and the pack.
     max_data : int
-        Bytes of data files that go along, the smallest first; the others are listed with their digests.
+        Bytes of all data files together that go along, the smallest first; the others are listed with their digests.
 
     Returns
     -------
     Pack
-        Its id, path and size, and what was removed or left out. The same run gives the same id again.
+        Its id, path and size, and what was removed or left out. The same recorded content, notebook as saved and
+        answers of the package index give the same id. Secrets that only variables of a kernel hold are known there:
+        pack from it.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""A run leaves as a ZIP: what it is made of, without secrets, and the same bytes wherever and whenever it is packed."""
+"""A run leaves as a ZIP: what it is made of, without secrets.
+
+The same recorded content, notebook as saved and answers of the package index make the same bytes anywhere.
+"""
 
 from __future__ import annotations
 
@@ -388,6 +391,8 @@ class _Making:
                 self.left_out.append({
                     "path": self.redactor.text("data/index.json", file.path), "size": file.size, "reason": reason,
                 })  # fmt: skip
+        for path in sorted(self.redactor.partly):
+            self.caveats.append(f"Not all of {self._shown(path)} was searched for passwords: it names them too often.")
         if self.closed:
             shown = ", ".join(sorted(self.closed)[:20]) + (" and others" if len(self.closed) > 20 else "")
             self.caveats.append(f"Nobody looked for secrets inside of compressed data: {shown}.")

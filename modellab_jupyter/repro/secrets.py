@@ -32,6 +32,7 @@ WINDOW: Final = 8 << 20  # bytes of a file that are looked at together
 OVERLAP: Final = 8 << 10
 FILE_CAP: Final = 256 << 20  # bytes of a file that are looked through
 PROSE_CAP: Final = 2 << 20  # bytes of a data file that are looked at as one text; larger ones in windows
+HINTED_CAP: Final = 512 << 10  # characters around hints that are looked at in a large data file
 KEY_CAP: Final = 64 << 10  # bytes of a file that is nothing but a secret
 
 
@@ -196,6 +197,11 @@ _HINT = re.compile(  # in lower case; the rules for places are slow, and tried a
     r"|(?:api|access|account|private|auth|encryption|signing|master|service|license|subscription)[_-]?key"
     r"|(?<![a-z])pw|(?<![a-z])pat(?![a-z])|x-amz-"
 )
+_LARGE_HINT = re.compile(  # what such a word begins in large texts, which have many of them and few values behind
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|cred(?:ential)?s?|auth|pw|pat|apikey|[a-z]{3,12}[_-]?key)\d{0,9}"
+    r"(?:\\?[\"'`]?\]?\s{0,3}[:=>,]|[\w.-]{0,20}\\?[\"']?\]?\s{0,3}[:=,(]\s{0,3}\\?[\"'][^\s\"']{16})"
+    r"|authorization|bearer|cookie|curl|wget|x-amz-|password\s{1,9}\S"
+)
 _BEFORE, _AFTER = 200, 800  # characters around a hint that are looked at, where lines are long
 
 _DULL = {
@@ -351,9 +357,9 @@ def _runs(text: str, start: int, end: int) -> Iterator[Found]:
         yield Found(start + run.start(), start + run.end(), "private key")
 
 
-def places(text: str) -> Iterator[Found]:
-    """Yield what stands where secrets stand: behind names, in headers, in commands."""
-    for start, end in _sliced(_windows(text)):
+def places(text: str, parts: list[tuple[int, int]] | None = None) -> Iterator[Found]:
+    """Yield what stands where secrets stand: behind names, in headers, in commands; in all parts that hint at one."""
+    for start, end in _sliced(hinted(text, large=len(text) > PROSE_CAP) if parts is None else parts):
         part = text[start:end]
         for kind, pattern, lot in _PLACES:
             for match in pattern.finditer(part):
@@ -381,11 +387,15 @@ def _sliced(parts: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield from ((at, min(at + 4 * _AFTER, end)) for at in range(start, max(end - _AFTER, start + 1), 3 * _AFTER))
 
 
-def _windows(text: str) -> list[tuple[int, int]]:
+def hinted(text: str, *, large: bool) -> list[tuple[int, int]]:
     """Return the parts of a text around hints: their lines and the one behind, or less where lines are long."""
     parts: list[tuple[int, int]] = []
-    for hint in _HINT.finditer(text.lower() if len(text.lower()) == len(text) else text):
+    lower = text.lower()
+    lower = lower if len(lower) == len(text) else text
+    for hint in _HINT.finditer(lower):
         at = hint.start()
+        if large and not _LARGE_HINT.match(lower, at):
+            continue
         if parts and at < parts[-1][1] - _AFTER // 2:
             continue
         start = max(text.rfind("\n", 0, at) + 1, at - _BEFORE)
@@ -447,6 +457,7 @@ class Redactor:
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
         self.removals: list[Removal] = []
+        self.partly: list[Path] = []  # data files of which not all places were looked at
         self._known: dict[str, str] = {}
         self._seen: dict[str, tuple[Found, ...]] = {}
         for value, kind in (known or {}).items():
@@ -505,7 +516,7 @@ class Redactor:
     def study_file(self, path: Path) -> tuple[str, int] | None:
         """Look for secrets in a data file that is no table; return kind and line of the first, None without any."""
         decoder, first, before, lines = codecs.getincrementaldecoder("utf-8")(), None, "", 1
-        small = path.stat().st_size <= PROSE_CAP
+        small, budget = path.stat().st_size <= PROSE_CAP, HINTED_CAP
         done = 0
         with path.open("rb") as file:
             while done < FILE_CAP and (chunk := file.read(WINDOW)):
@@ -515,7 +526,11 @@ class Redactor:
                     return first
                 if "\0" in text[:4096]:
                     return first
-                for one in sorted([*(self._rules(text) if small else places(text))]):
+                parts = [] if small else hinted(text, large=True)
+                if (budget := budget - sum(end - start for start, end in parts)) < 0:
+                    self.partly.append(path)
+                    return first
+                for one in sorted(self._rules(text) if small else places(text, parts)):
                     self._learn(text[one.start : one.end], one.kind)
                     first = first or (one.kind, lines + text.count("\n", 0, one.start))
                 before = text[-_AFTER:]

@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks.packs`` from the top of a checkout; ``--megabytes``, ``--packages`` and ``--repeats`` say
 how much. The first pack of an environment asks an index; what it said is kept, and the others need no network.
-What is reproduced is a small run in this Python's own environment: cold, every cache is empty, uv's as well.
+The run of that size is made by hand. What is reproduced was recorded: a small run in this Python's own environment;
+cold, every cache is empty, uv's as well.
 """
 
 from __future__ import annotations
@@ -61,14 +62,17 @@ with ml.start_run("small"):
 
 
 def reproduced(folder: Path, repeats: int) -> None:
-    """Print the times of a run that is packed and comes back, with empty caches and with full ones."""
+    """Print the times of a recorded run that is packed and comes back, with empty caches and with full ones."""
     (folder / "own").mkdir()
     (folder / "own" / "train.py").write_text(RUN)
     subprocess.run(
         [sys.executable, "train.py"], cwd=folder / "own", check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
     os.chdir(folder / "own")
-    pack = ml.repro_pack("small", folder / "small.zip")
+    first, pack = timed(lambda: ml.repro_pack("small", folder / "small.zip"), 1)
+    again, pack = timed(lambda: ml.repro_pack("small", folder / "small.zip"), repeats)
+    print(f"{'pack a recorded run, first (< 3 s)':<34}{first:8.2f} s, {len(pack.caveats)} caveats")
+    print(f"{'pack a recorded run (< 3 s)':<34}{again:8.2f} s")
     os.environ["XDG_CACHE_HOME"], os.environ["UV_CACHE_DIR"] = str(folder / "empty"), str(folder / "uv")
     cold, verdict = timed(lambda: ml.reproduce(pack.path, yes=True), 1)
     warm, again = timed(lambda: ml.reproduce(pack.path, yes=True), repeats)
@@ -105,7 +109,7 @@ def main() -> None:
         first, _ = timed(lambda: pack_recorded(run, folder / "a.zip"), 1)
         again, pack = timed(lambda: pack_recorded(run, folder / "a.zip"), args.repeats)
         checked, verdict = timed(lambda: verify_pack(pack.path), args.repeats)
-        print(f"{'first pack, asking an index':<34}{first:8.2f} s")
+        print(f"{'first pack, asking an index (< 3 s)':<36}{first:6.2f} s")
         print(f"{'pack (promised < 3 s)':<34}{again:8.2f} s")
         print(f"{'its size':<34}{pack.size / 1e6:8.1f} MB in {len(pack.members)} files, {len(pack.caveats)} caveats")
         print(f"{'verify':<34}{checked:8.2f} s, {verdict.conclusion}")
