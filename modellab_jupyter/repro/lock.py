@@ -29,8 +29,6 @@ TRIES: Final = 64  # questions for one lock
 
 _ELSEWHERE = {"url", "vcs", "directory", "editable"}
 _MANYLINUX = (17, 28, *range(31, 41))
-_PUBLIC = {"pypi.org", "files.pythonhosted.org"}
-_INDEX = 'index = "https://pypi.org/simple"\n'
 _IS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _IS_VERSION = re.compile(r"[A-Za-z0-9.+!_-]+")
 
@@ -279,17 +277,10 @@ def public(pylock: str) -> str:
     """Return a pylock.toml without places of indexes that not everybody knows: file names and hashes stay."""
 
     def shown(match: re.Match[str]) -> str:
-        address = urllib.parse.urlsplit(match[2])
-        if match[1] == "url" and address.hostname in _PUBLIC and address.scheme == "https":
-            return f'url = "https://{address.hostname}{address.path}"'
-        return f'name = "{urllib.parse.unquote(PurePosixPath(address.path).name)}"'
+        return f'name = "{urllib.parse.unquote(PurePosixPath(urllib.parse.urlsplit(match[2]).path).name)}"'
 
-    text = re.sub(
-        r'(?m)^[ \t]*index\s*=\s*"([^"]*)".*\n',
-        lambda match: "" if urllib.parse.urlsplit(match[1]).hostname not in _PUBLIC else _INDEX,
-        pylock,
-    )
-    return re.sub(r'(?<![\w-])(url|path)\s*=\s*"([^"]*)"', shown, re.sub(r"(?m)^#.*\n", "", text))
+    text = re.sub(r'(?m)^[ \t]*index\s*=\s*"([^"]*)".*\n', "", re.sub(r"(?m)^#.*\n", "", pylock))
+    return re.sub(r'(?<![\w-])(url|path)\s*=\s*"([^"]*)"', shown, text)
 
 
 def _compile(group: Mapping[str, str], options: Sequence[str], folder: Path, *, offline: bool) -> installer.Answer:
