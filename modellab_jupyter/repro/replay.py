@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import re
@@ -40,7 +41,7 @@ TIMES: Final = 20.0  # times its recorded duration that a cell, and all of them,
 _INSTALLERS: Final = ("apt", "apt-get", "conda", "mamba", "micromamba", "pip", "pip3", "pipx", "poetry", "uv")
 _DEEP: Final = ("up", "up", "up")  # so that ``../../data`` of a notebook stays within the replay's folder
 _DEEP_UP: Final = ("..",) * len(_DEEP)
-_UP: Final = re.compile(r"\.\.(?!\.)|\bparents?\b|\bdirname\b|\bpardir\b")  # code that leaves its folder
+_UP: Final = re.compile(r"(?<!\.)\.\.(?!\.)|\bparents?\b|\bdirname\b|\bpardir\b")  # code that leaves its folder
 _HOME: Final = re.compile(r"~|\bhome\(|\bHOME\b|\bexpanduser\b")
 
 
@@ -692,9 +693,11 @@ async def _kernel(
                 await asyncio.wait_for(manager.shutdown_kernel(now=False), ENDING)
         watcher.kill()
         said.close()
-        if client is not None and client.kc is not None:
-            with suppress(Exception):
-                client.kc.stop_channels()
+        if client is not None:
+            atexit.unregister(client._cleanup_kernel)  # noqa: SLF001 - left behind where a kernel did not start
+            if client.kc is not None:
+                with suppress(Exception):
+                    client.kc.stop_channels()
         with suppress(Exception):
             await manager.cleanup_resources()
 

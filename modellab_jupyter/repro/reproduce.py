@@ -172,7 +172,7 @@ def replayed(
     with steps(title, total=4 if pack.notebook else 3) as step, ExitStack() as stack:
         step("environment")
         if python is None:
-            environment = rebuild.rebuild(pack, offline=offline, say=lambda what: step(what, 0))
+            environment = rebuild.rebuild(pack, offline=offline, say=lambda what: step(one_line(what), 0))
             stack.callback(rebuild.discard, environment)
         else:
             environment = diagnosis.machine_environment(python)
@@ -193,14 +193,16 @@ def replayed(
         )  # fmt: skip
         first = work / "replay"
         first.mkdir()
-        base = replay.run(pack, conditions, first, limits, say=lambda what: step(what, 0))
+        base = replay.run(pack, conditions, first, limits, say=lambda what: step(one_line(what), 0))
         if not keep:
             shutil.rmtree(first, ignore_errors=True)
         ran = time.perf_counter()
         compared = comparing.compare(pack.metrics, base.metrics or {})
         levels += [_executions_level(pack, base), _metrics_level(pack, base, compared)]
         conclusion = _conclusion(pack, base, compared)
-        lab = Lab(pack, conditions, base, environment, work, limits, lambda what: step(what, 0), offline, keep)
+        lab = Lab(
+            pack, conditions, base, environment, work, limits, lambda what: step(one_line(what), 0), offline, keep
+        )
         hidden = _hidden(pack)
         if pack.notebook is not None:
             step("notebook, top to bottom")

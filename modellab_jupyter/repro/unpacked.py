@@ -137,7 +137,7 @@ class _Distribution(msgspec.Struct):
     """What is read of a distribution."""
 
     name: str
-    version: str
+    version: str | None = None
     locked: bool | None = None
     hashed: bool | None = None
     origin: dict[str, Any] | None = None
