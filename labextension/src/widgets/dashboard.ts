@@ -237,7 +237,7 @@ class Dashboard {
     if (!isObject(payload.runs)) throw new Unreadable('These runs are damaged; run the cell again.');
     this.#table = readTable(payload.runs, buffers);
     const table = this.#table;
-    if (this.#hidden === null && table.rows > 0) this.#recall(payload);
+    const toTell = this.#hidden === null && table.rows > 0 && this.#recall(payload);
     if (isObject(payload.views)) this.#views = payload.views;
     this.#best = bests(table, payload);
     this.#counts = counts(table, payload);
@@ -261,6 +261,7 @@ class Dashboard {
     const { metric, x, y } = this.#charts.look;
     this.#pictured = { ...this.#pictured, metric: this.#pictured.metric || metric, x: this.#pictured.x || x, y: this.#pictured.y || y };
     this.#apply();
+    if (toTell) this.#looked();
   }
 
   /** Show how far the runs are that are being recorded; the clocks go on between two answers. */
@@ -279,11 +280,13 @@ class Dashboard {
 
   #pictured: Pick<Look, 'tab' | 'metric' | 'x' | 'y'> = { tab: 'curves', metric: '', x: '', y: '' };
 
-  /** Show the runs as this cell did last: the kernel knows, or after it was started anew the browser. */
-  #recall(payload: JsonObject): void {
+  /** Show the runs as this cell did last: the kernel knows, or after it was started anew the browser, which tells it (true). */
+  #recall(payload: JsonObject): boolean {
     this.#key = words(payload.look);
     const kept = isObject(payload.state) && Object.keys(payload.state).length > 0 ? payload.state : undefined;
-    this.#set(readLook(kept ?? (this.#connector.live ? remembered(this.#key) : undefined)));
+    const here = this.#connector.live && !kept ? remembered(this.#key) : undefined;
+    this.#set(readLook(kept ?? here));
+    return isObject(here);
   }
 
   #set(look: Look): void {
