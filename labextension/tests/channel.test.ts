@@ -36,7 +36,7 @@ test('answers find their question by id, in any order', async () => {
 test('an error of the other side arrives as its sentence', async () => {
   const pair = new Pair();
   const asked = new Channel(pair).call('a');
-  pair.say({ id: 1, ok: false, error: 'no such run' });
+  pair.say({ id: pair.sent[0]!.id, ok: false, error: 'no such run' });
 
   await assert.rejects(asked, /^Error: no such run$/u);
 });
@@ -46,7 +46,26 @@ test('silence ends with a sentence, and a late answer hurts nobody', async () =>
   const asked = new Channel(pair, 5).call('a');
 
   await assert.rejects(asked, NoAnswer);
-  pair.say({ id: 1, ok: true, payload: {} });
+  pair.say({ id: pair.sent[0]!.id, ok: true, payload: {} });
+});
+
+test('two views on one comm each hear their own answer', async () => {
+  const pair = new Pair();
+  const asked = [new Channel(pair).call('open', { of: 1 }), new Channel(pair).call('open', { of: 2 })];
+  for (const { id, verb, payload } of [...pair.sent].reverse()) pair.say({ id, verb, ok: true, payload });
+
+  assert.ok(pair.sent.every(({ id }) => Number.isSafeInteger(id) && id > 0));
+  assert.deepEqual((await Promise.all(asked)).map(answer => answer.payload), [{ of: 1 }, { of: 2 }]);
+});
+
+test('an answer to another verb is not taken, and a question can have patience of its own', async () => {
+  const pair = new Pair();
+  const asked = new Channel(pair, 5).call('act', {}, 500);
+  pair.say({ id: pair.sent[0]!.id, verb: 'open', ok: true, payload: { is: 'open' } });
+  await new Promise(resolve => setTimeout(resolve, 20));
+  pair.say({ id: pair.sent[0]!.id, verb: 'act', ok: true, payload: { is: 'act' } });
+
+  assert.deepEqual((await asked).payload, { is: 'act' });
 });
 
 test('news has the id 0 and is heard by the view; noise is not', () => {

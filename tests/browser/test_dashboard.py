@@ -275,3 +275,137 @@ def test_dark_theme_reaches_the_charts(lab, page):
     )
     theme(page, "JupyterLab Light")
     quiet(page)
+
+
+def test_what_is_marked_stays_marked_while_rows_come_and_go(lab, page):
+    """Shift and Space act on the run that was marked, also after a filter and after a new run came on top."""
+    write_notebook(lab, "marked.ipynb", SHOW + "source = MemorySource(30)\nboard = Dashboard(source)\nboard")
+    open_notebook(page, lab, "marked.ipynb")
+    run_all(page)
+    drawn(page)
+    count = page.locator(f"{BOARD} .ml-bar [role=status]").first
+    page.locator(f"{BOARD} .ml-row[aria-rowindex='9'] .ml-tick").click()
+    page.locator(f"{BOARD} .ml-filter").first.fill("name = dummy or name = logistic or name = forest")
+    page.wait_for_function(
+        "() => /3 of 30 runs/.test(document.querySelector('.modellab .ml-bar [role=status]').textContent)"
+    )
+    page.locator(f"{FIRST} .ml-tick").click(modifiers=["Shift"])
+    assert count.inner_text() == "3 of 30 runs, 2 selected"
+    page.locator(f"{BOARD} .ml-row[aria-rowindex='4'] .ml-tick").click(modifiers=["Shift"])
+    assert count.inner_text() == "3 of 30 runs, 4 selected"
+    page.locator(f"{BOARD} .ml-filter").first.fill("")
+    page.locator(f"{BOARD} .ml-grid").focus()
+    page.keyboard.press("Control+Home")
+    marked = names(page, 1)
+    page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
+             { code: 'source.rows = MemorySource(31).rows[30:] + source.rows; board.refresh()' }).done"""
+    )
+    page.wait_for_function("() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '32'")
+    active = page.locator(f"{BOARD} .ml-body .ml-row", has=page.locator(".ml-active"))
+    assert active.get_attribute("aria-rowindex") == "3"
+    assert active.locator(".ml-first > bdi").inner_text() == marked[0]
+    page.locator(f"{BOARD} .ml-grid").evaluate("g => { g.scrollTop = 600 }")
+    page.wait_for_timeout(200)
+    page.locator(f"{BOARD} .ml-grid").evaluate("g => { g.scrollTop = 300 }")
+    page.wait_for_timeout(200)
+    order = page.locator(f"{BOARD} .ml-body .ml-row").evaluate_all("rows => rows.map(r => Number(r.ariaRowIndex))")
+    assert order == sorted(order)
+    quiet(page)
+
+
+def test_paper_has_every_column(lab, page):
+    """Columns that do not fit beside each other stand below, and the table is as narrow as paper."""
+    write_notebook(lab, "paper.ipynb", SHOW + "Dashboard(MemorySource(12))")
+    open_notebook(page, lab, "paper.ipynb")
+    run_all(page)
+    drawn(page)
+    titles = f"{BOARD} .ml-head .ml-title bdi"
+    before = page.locator(titles).all_inner_texts()
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert (
+        page.locator(f"{BOARD} .ml-body").evaluate("b => b.getBoundingClientRect().width && parseInt(b.style.width)")
+        <= 640
+    )
+    below = page.locator(f"{BOARD} .ml-further")
+    headings = page.locator(titles).all_inner_texts() + below.locator("thead th:not(:first-child)").all_inner_texts()
+    assert [h.split(" ")[-1] for h in headings] == [b.split(" ")[-1] for b in before]
+    assert below.locator("table").first.locator("tbody tr").count() == 12
+    page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    assert page.locator(titles).all_inner_texts() == before
+    assert below.is_hidden()
+    quiet(page)
+
+
+AT_WORK = """import time
+import pyarrow as pa
+class Slow(MemorySource):
+    def runs(self, project_id):
+        table = super().runs(project_id)
+        return table.append_column("lost", pa.array([3] + [None] * (table.num_rows - 1), pa.int64()))
+    def act(self, verb, run_ids, payload):
+        missing = set(run_ids) - {row["run_id"] for row in self.rows}
+        assert not missing, missing
+        time.sleep(2 if verb == "compare" else 0)
+        return super().act(verb, run_ids, payload)
+source = Slow(6)
+board = Dashboard(source)
+board"""
+
+
+def test_what_is_typed_and_pressed_stays_while_runs_come_and_go(lab, page):
+    """An update takes no text and no focus, an action leaves out runs that are gone, and a slow one says so."""
+    write_notebook(lab, "work.ipynb", SHOW + AT_WORK)
+    open_notebook(page, lab, "work.ipynb")
+    run_all(page)
+    drawn(page)
+
+    def now(code, rows):
+        page.evaluate(
+            """code => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
+                 { code: code + '; source.version += 1; board.refresh()' }).done""",
+            code,
+        )
+        page.wait_for_function(
+            "n => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === String(n + 1)",
+            arg=rows,
+        )
+
+    lost = page.locator(f"{BOARD} .ml-first", has=page.locator(".ml-lost"))
+    assert lost.all_inner_texts()[0].split("\n")[0].startswith("dummy")
+    assert page.locator(f"{BOARD} .ml-lost").all_inner_texts() == ["incomplete, 3 records lost"]
+    for i in (2, 3, 4):
+        page.locator(f"{BOARD} .ml-row[aria-rowindex='{i}'] .ml-tick").click()
+    page.locator(f"{BOARD} summary", has_text="Views").click()
+    field = page.get_by_role("textbox", name="Name of this view")
+    field.fill("half a na")
+    page.evaluate(
+        """() => { window.said = 0; new MutationObserver(() => window.said++).observe(
+             document.querySelector('.modellab .ml-bar [role=status]'),
+             { childList: true, characterData: true, subtree: true }) }"""
+    )
+    now("source.rows[0]['note'] = 'x'", 6)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("() => window.said") == 0
+    now("del source.rows[-1]", 5)
+    assert field.input_value() == "half a na"
+    assert page.evaluate("() => document.activeElement.ariaLabel") == "Name of this view"
+    page.keyboard.press("Escape")
+
+    compare = page.get_by_role("button", name="Compare", exact=True)
+    compare.click()
+    page.wait_for_selector(f"{BOARD} >> text=Comparing 2 runs…")
+    assert compare.is_disabled()
+    page.wait_for_selector(f"{BOARD} >> text=Paired differences to the baseline")
+    page.wait_for_function("() => document.activeElement.textContent === 'Compare'")
+    assert page.get_by_text("Comparing").count() == 0
+    page.get_by_role("button", name="Tag", exact=True).click()
+    page.get_by_role("textbox", name="Add a tag to 2 runs:").fill("seen")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('.modellab .ml-grid').scrollWidth > 0")
+    page.get_by_role("button", name="Trash", exact=True).click()
+    page.get_by_role("button", name="Move to trash").click()
+    page.wait_for_function("() => document.querySelector('.modellab .ml-grid').getAttribute('aria-rowcount') === '4'")
+    quiet(page)

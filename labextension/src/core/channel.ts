@@ -19,8 +19,9 @@ export class Channel implements Connector {
   readonly live = true;
   #comm: Comm;
   #patience: number;
-  #next = 1;
-  #waiting = new Map<number, { resolve: (a: Answer) => void; reject: (e: Error) => void; timer: ReturnType<typeof setTimeout> }>();
+  /** Several views share one comm, each hears what all are answered: each counts from a number of its own. */
+  #next = 1 + Math.floor(Math.random() * 2 ** 48);
+  #waiting = new Map<number, { verb: string; resolve: (a: Answer) => void; reject: (e: Error) => void; timer: ReturnType<typeof setTimeout> }>();
   #heard: ((verb: string, payload: JsonObject, buffers: DataView[]) => void) | null = null;
   #receive = (message: unknown, buffers: DataView[]): void => this.#take(message, buffers);
 
@@ -30,14 +31,14 @@ export class Channel implements Connector {
     comm.on('msg:custom', this.#receive);
   }
 
-  call(verb: string, payload: JsonObject = {}): Promise<Answer> {
+  call(verb: string, payload: JsonObject = {}, patience = this.#patience): Promise<Answer> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
         reject(new NoAnswer('The kernel does not answer; it is busy, or it has gone.'));
-      }, this.#patience);
-      this.#waiting.set(id, { resolve, reject, timer });
+      }, patience);
+      this.#waiting.set(id, { verb, resolve, reject, timer });
       this.#comm.send({ protocol: PROTOCOL, id, verb, payload });
     });
   }
@@ -61,7 +62,8 @@ export class Channel implements Connector {
       return;
     }
     const waiting = this.#waiting.get(message.id);
-    if (!waiting) return;
+    // Another view's question can have the same number; what it asked for seldom has the same name too.
+    if (!waiting || (typeof message.verb === 'string' && message.verb !== waiting.verb)) return;
     this.#waiting.delete(message.id);
     clearTimeout(waiting.timer);
     if (message.ok === true) waiting.resolve({ payload, buffers: buffers ?? [] });

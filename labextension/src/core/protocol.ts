@@ -17,8 +17,8 @@ export interface Answer {
 /** Where a view gets its data: a kernel, or what was saved. */
 export interface Connector {
   readonly live: boolean;
-  /** Ask by name; rejects with the sentence that Python raised. */
-  call(verb: string, payload?: JsonObject): Promise<Answer>;
+  /** Ask by name; rejects with the sentence that Python raised, or after so many milliseconds without an answer. */
+  call(verb: string, payload?: JsonObject, patience?: number): Promise<Answer>;
   /** Called by a view once, for news the other side sends unasked. */
   listen(heard: (verb: string, payload: JsonObject, buffers: DataView[]) => void): void;
   dispose(): void;

@@ -65,13 +65,17 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
     const id = this.#modelId();
     const context = this.#notebook?.sessionContext;
     if (id === null || !context) return;
-    await context.ready;
-    const kernel = context.session?.kernel;
-    if (!kernel || this.isDisposed) return;
-    const known = await kernel.requestCommInfo({ target_name: 'jupyter.widget' });
-    if (known.content.status === 'ok' && id in known.content.comms && !this.isDisposed && this.#shown !== 'live') {
-      await this.#showLive();
+    try {
+      await context.ready;
+      const kernel = context.session?.kernel;
+      if (!kernel || this.isDisposed) return;
+      const known = await kernel.requestCommInfo({ target_name: 'jupyter.widget' });
+      if (known.content.status !== 'ok' || !(id in known.content.comms)) return;
+    } catch {
+      // The kernel has ended, or was ended while it was asked: what is saved is on the screen.
+      return;
     }
+    if (!this.isDisposed && this.#shown !== 'live') await this.#showLive();
   }
 
   async #showLive(): Promise<void> {
@@ -81,7 +85,12 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
     this.#clear();
     this.#shown = 'live';
     this.addWidget(renderer);
-    await renderer.renderModel(this.#model!);
+    try {
+      await renderer.renderModel(this.#model!);
+    } catch {
+      // The kernel ended meanwhile.
+      if (!this.isDisposed && renderer.parent === this) await this.#showSaved();
+    }
   }
 
   async #showSaved(): Promise<void> {

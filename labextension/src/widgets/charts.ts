@@ -7,7 +7,7 @@ import { own } from '../core/safe.ts';
 import { readTable } from '../core/table.ts';
 import type { Table } from '../core/table.ts';
 import { Chart } from './chart.ts';
-import { choices, h, uniqueId } from './dom.ts';
+import { choices, h, say, uniqueId } from './dom.ts';
 import type { Look, Tab } from './look.ts';
 
 const LINES = 10;
@@ -33,6 +33,8 @@ export class Charts {
   #tab: Tab = 'curves';
   #asked = 0;
   #drawn = '';
+  /** The curves that are on the screen. */
+  #seen = '';
   /** The part of the steps that was zoomed to, of what is drawn. */
   #range: readonly [number, number] | null = null;
   #zoomedOn = '';
@@ -133,18 +135,18 @@ export class Charts {
     if (!this.#shown) return;
     const { table, order, selected, hidden } = this.#shown;
     if (table.rows === 0 || this.#metric.options.length === 0) {
-      this.#said.textContent = '';
+      say(this.#said, '');
       this.#chart.show(null, table.rows === 0 ? '' : 'No metrics have been logged yet.');
       return;
     }
     const shown = selected.size > 0 ? [...order].filter(row => selected.has(row)) : [...order];
     if (this.#tab === 'curves') return this.#drawCurves(shown);
-    this.#drawn = '';
+    this.#drawn = this.#seen = '';
     if (this.#tab === 'scatter') {
       const rows = [...order].slice(0, DOTS);
       const figure = figures.scatter(table, rows, this.#x.value, this.#y.value, selected);
       const drawn = figure.data.length > 0;
-      this.#said.textContent = this.#cut(rows.length, order.length);
+      say(this.#said, this.#cut(rows.length, order.length));
       this.#chart.describe(`${figures.label(this.#y.value)} against ${figures.label(this.#x.value)}, one point for each run`);
       this.#chart.show(drawn ? figure : null, drawn ? '' : 'No run shown here has both values.');
       return;
@@ -156,7 +158,7 @@ export class Charts {
     const rows = shown.slice(0, THREADS);
     const figure = figures.parallel(table, rows, [...visible, ...others, metric]);
     const enough = (figure.data[0]!.dimensions as unknown[]).length > 1 && rows.length > 1;
-    this.#said.textContent = enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '';
+    say(this.#said, enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '');
     this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${figures.label(metric)}`);
     this.#chart.show(enough ? figure : null, enough ? '' : 'Parallel coordinates need two runs that differ in a param or a metric.');
   }
@@ -170,29 +172,29 @@ export class Charts {
     const metric = this.#metric.value;
     const figure = figures.estimates(this.#shown!.table, rows, metric);
     const drawn = figure.data.length > 0;
-    this.#said.textContent = drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '';
+    say(this.#said, drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '');
     this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
     this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
   }
 
-  #ask(ids: readonly string[], steps: readonly [number, number] | null): Promise<Answer> {
-    const key = figures.label(this.#metric.value);
-    const sent = own(this.#sent, key);
-    if (sent !== undefined && isObject(sent as JsonObject)) return Promise.resolve({ payload: sent as JsonObject, buffers: [] });
-    return this.#connector.call('series', { run_ids: [...ids], key, points: POINTS, steps: steps && [...steps] });
+  /** The curves of the chosen metric that came unasked; null where none has a point. */
+  #pushed(): JsonObject | null {
+    const sent = own(this.#sent, figures.label(this.#metric.value));
+    return isObject(sent) && typeof sent.rows === 'number' && sent.rows > 0 ? sent : null;
   }
 
-  #lines(shown: readonly number[]): number[] {
-    if (!this.#sent) return shown.slice(0, LINES);
-    // What was sent is of the runs that are being recorded: the only ones that have something new.
-    const { table } = this.#shown!;
-    return shown.filter(row => table.text('status', row) === 'running').slice(0, LINES);
+  #ask(ids: readonly string[], steps: readonly [number, number] | null, pushed: JsonObject | null): Promise<Answer> {
+    if (pushed) return Promise.resolve({ payload: pushed, buffers: [] });
+    return this.#connector.call('series', { run_ids: [...ids], key: figures.label(this.#metric.value), points: POINTS, steps: steps && [...steps] });
   }
 
   async #drawCurves(shown: number[]): Promise<void> {
     const { table, selected } = this.#shown!;
     const metric = this.#metric.value;
-    const rows = this.#lines(shown);
+    // What was sent is of the runs that are being recorded: where none of those is shown it says nothing.
+    const going = this.#pushed() ? shown.filter(row => table.text('status', row) === 'running') : [];
+    const pushed = going.length > 0 ? this.#pushed() : null;
+    const rows = (pushed ? going : shown).slice(0, LINES);
     const ids = rows.map(row => table.text('run_id', row));
     const wanted = JSON.stringify([metric, ids]);
     if (wanted === this.#drawn) return;
@@ -201,26 +203,31 @@ export class Charts {
     this.#zoomedOn = metric;
     const turn = ++this.#asked;
     try {
-      const answer = await this.#ask(ids, this.#range);
+      const answer = await this.#ask(ids, this.#range, pushed);
       // A later question may have been answered first.
       if (this.#gone || turn !== this.#asked || this.#tab !== 'curves') return;
       const figure = figures.curves(readTable(answer.payload, answer.buffers), table, rows, metric);
       if (!figure.data.some(line => (line.x as number[]).length > 1)) {
+        this.#seen = '';
         this.#drawEstimates(rows, shown.length);
         return;
       }
       this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
       const [missing, isChoice] = [rows.length - figure.data.length, selected.size > 0];
       const told = [
-        shown.length > rows.length && !this.#sent ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',
+        shown.length > rows.length && !pushed ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',
         missing > 0 && figure.data.length > 0 ? `${format.count(missing, 'run')} ${this.#connector.live ? 'without' : 'without a saved'} curve.` : '',
       ];
-      this.#said.textContent = told.filter(Boolean).join(' ');
+      say(this.#said, told.filter(Boolean).join(' '));
       this.#chart.show(figure, '', metric);
+      this.#seen = wanted;
     } catch (error) {
       if (this.#gone || turn !== this.#asked) return;
       this.#drawn = '';
-      this.#said.textContent = '';
+      // While the kernel is busy, what is on the screen stays.
+      if (error instanceof Error && error.name === 'NoAnswer' && this.#seen === wanted) return;
+      this.#seen = '';
+      say(this.#said, '');
       this.#chart.show(null, error instanceof Error ? error.message : String(error));
     }
   }

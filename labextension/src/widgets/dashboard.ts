@@ -7,7 +7,7 @@ import { isObject, readSnapshot } from '../core/protocol.ts';
 import { Unreadable, finite, own, words } from '../core/safe.ts';
 import { Table, readTable } from '../core/table.ts';
 import { Charts } from './charts.ts';
-import { h, uniqueId } from './dom.ts';
+import { h, say, uniqueId } from './dom.ts';
 import { Grid } from './grid.ts';
 import type { GridColumn } from './grid.ts';
 import { readLook, remember, remembered, writeLook } from './look.ts';
@@ -25,6 +25,8 @@ const EVERY = 3000;
 /** While something is being recorded the page looks more often; the kernel says when that would cost too much. */
 const EVERY_LIVE = 1000;
 const SETTLED = 500;
+/** An action may take long: a comparison of many runs draws resamples of each. */
+const PATIENCE = 600_000;
 
 type Verb = 'tag' | 'note' | 'trash' | 'compare';
 
@@ -57,6 +59,8 @@ class Dashboard {
   #key = '';
   #views: JsonObject = {};
   #settled: ReturnType<typeof setTimeout> | null = null;
+  /** What is being done to the selected runs, in words. */
+  #acting: string | null = null;
 
   #title = h('h2', {}, 'Runs');
   #stats = h('dl', { class: 'ml-stats' });
@@ -78,7 +82,10 @@ class Dashboard {
   });
   #count = h('span', { class: 'ml-quiet', role: 'status' });
   #columnsMenu = h('div', { class: 'ml-pop' });
+  #ticks = new Map<string, HTMLInputElement>();
   #actions = h('span', { class: 'ml-choose' });
+  #buttons = new Map<Verb, HTMLButtonElement>();
+  #doing = h('span', { class: 'ml-quiet', role: 'status' });
   #ask = h('div', { class: 'ml-bar ml-ask', role: 'group', hidden: true, 'data-lm-suppress-shortcuts': 'true' });
   #empty = h('div', { class: 'ml-message', hidden: true });
   #main = h('div', { hidden: true });
@@ -88,6 +95,9 @@ class Dashboard {
   #charts: Charts;
   #progress = h('ul', { class: 'ml-progress', 'aria-label': 'Runs that are being recorded', hidden: true });
   #viewsMenu = h('div', { class: 'ml-pop' });
+  #viewsList = h('div');
+  /** The names in the menu as they are drawn; empty before the first. */
+  #viewsDrawn = '';
 
   constructor(el: HTMLElement, connector: Connector) {
     this.#connector = connector;
@@ -217,7 +227,7 @@ class Dashboard {
   }
 
   #say(text: string): void {
-    if (this.#state.textContent !== text) this.#state.textContent = text;
+    say(this.#state, text);
   }
 
   #take(payload: JsonObject, buffers: DataView[]): void {
@@ -227,7 +237,7 @@ class Dashboard {
     if (!isObject(payload.runs)) throw new Unreadable('These runs are damaged; run the cell again.');
     this.#table = readTable(payload.runs, buffers);
     const table = this.#table;
-    if (this.#hidden === null && table.rows > 0) this.#recall(payload);
+    const toTell = this.#hidden === null && table.rows > 0 && this.#recall(payload);
     if (isObject(payload.views)) this.#views = payload.views;
     this.#best = bests(table, payload);
     this.#counts = counts(table, payload);
@@ -246,8 +256,12 @@ class Dashboard {
     this.#drawColumnsMenu();
     this.#drawViewsMenu();
     // A saved view asks for its curves as a live one does; what comes unasked is of the runs that are being recorded.
-    this.#charts.offer(table, this.#pictured, this.#connector.live && isObject(payload.series) ? payload.series : null);
+    this.#charts.offer(table, this.#pictured, this.#connector.live && isObject(payload.series) && Object.keys(payload.series).length > 0 ? payload.series : null);
+    // What was chosen for somebody stays too.
+    const { metric, x, y } = this.#charts.look;
+    this.#pictured = { ...this.#pictured, metric: this.#pictured.metric || metric, x: this.#pictured.x || x, y: this.#pictured.y || y };
     this.#apply();
+    if (toTell) this.#looked();
   }
 
   /** Show how far the runs are that are being recorded; the clocks go on between two answers. */
@@ -266,11 +280,13 @@ class Dashboard {
 
   #pictured: Pick<Look, 'tab' | 'metric' | 'x' | 'y'> = { tab: 'curves', metric: '', x: '', y: '' };
 
-  /** Show the runs as this cell did last: the kernel knows, or after it was started anew the browser. */
-  #recall(payload: JsonObject): void {
+  /** Show the runs as this cell did last: the kernel knows, or after it was started anew the browser, which tells it (true). */
+  #recall(payload: JsonObject): boolean {
     this.#key = words(payload.look);
     const kept = isObject(payload.state) && Object.keys(payload.state).length > 0 ? payload.state : undefined;
-    this.#set(readLook(kept ?? (this.#connector.live ? remembered(this.#key) : undefined)));
+    const here = this.#connector.live && !kept ? remembered(this.#key) : undefined;
+    this.#set(readLook(kept ?? here));
+    return isObject(here);
   }
 
   #set(look: Look): void {
@@ -296,18 +312,15 @@ class Dashboard {
     }, SETTLED);
   }
 
+  /** Drawn once; then only the names are, and only when they are others: what is being typed stays. */
   #drawViewsMenu(): void {
     const names = Object.keys(this.#views);
-    const field = h('input', { type: 'text', 'aria-label': 'Name of this view', placeholder: 'name of this view', maxlength: 200 });
-    const keep = (): void => {
-      if (field.value.trim() !== '') void this.#keepView(field.value.trim(), writeLook(this.#look()));
-    };
-    field.addEventListener('keydown', event => {
-      if (event.key === 'Enter') keep();
-      if (event.key !== 'Escape') event.stopPropagation();
-    });
-    const focused = this.#viewsMenu.contains((this.#viewsMenu.getRootNode() as Document).activeElement);
-    this.#viewsMenu.replaceChildren(
+    const drawn = JSON.stringify(names);
+    if (drawn === this.#viewsDrawn) return;
+    if (this.#viewsDrawn === '') this.#buildViewsMenu();
+    this.#viewsDrawn = drawn;
+    const focused = this.#viewsList.contains((this.#viewsList.getRootNode() as Document).activeElement);
+    this.#viewsList.replaceChildren(
       ...names.map(name => {
         const said = format.clip(name, 100);
         return h('div', { class: 'ml-view' },
@@ -315,10 +328,22 @@ class Dashboard {
           h('button', { type: 'button', 'aria-label': `Forget the view ${said}`, title: 'Forget', onclick: () => void this.#keepView(name, null) }, '✕'));
       }),
       names.length === 0 ? h('p', { class: 'ml-quiet' }, 'A view keeps filter, order, columns, selection and chart under a name.') : '',
-      h('div', { class: 'ml-view' }, field, h('button', { type: 'button', onclick: keep }, 'Keep')),
     );
     // A menu that loses its focus to nobody would not notice that somebody goes elsewhere.
-    if (focused) field.focus();
+    if (focused) this.#viewsMenu.querySelector('input')?.focus();
+  }
+
+  #buildViewsMenu(): void {
+    const field = h('input', { type: 'text', 'aria-label': 'Name of this view', placeholder: 'name of this view', maxlength: 200 });
+    const keep = (): void => {
+      const name = field.value.trim();
+      if (name !== '') void this.#keepView(name, writeLook(this.#look())).then(kept => (field.value = kept ? '' : field.value));
+    };
+    field.addEventListener('keydown', event => {
+      if (event.key === 'Enter') keep();
+      if (event.key !== 'Escape') event.stopPropagation();
+    });
+    this.#viewsMenu.append(this.#viewsList, h('div', { class: 'ml-view' }, field, h('button', { type: 'button', onclick: keep }, 'Keep')));
   }
 
   #showView(name: string): void {
@@ -326,19 +351,22 @@ class Dashboard {
     this.#drawColumnsMenu();
     this.#charts.offer(this.#table, this.#pictured, null);
     this.#apply();
+    this.#looked();
     (this.#viewsMenu.parentElement as HTMLDetailsElement).open = false;
     this.#grid.el.focus();
   }
 
-  async #keepView(name: string, state: JsonObject | null): Promise<void> {
+  async #keepView(name: string, state: JsonObject | null): Promise<boolean> {
     try {
       const { payload } = await this.#connector.call('keep', { name, state });
-      if (this.#gone) return;
+      if (this.#gone) return false;
       this.#views = isObject(payload.views) ? payload.views : {};
       this.#drawViewsMenu();
       this.#fail(null);
+      return true;
     } catch (error) {
       this.#fail(error);
+      return false;
     }
   }
 
@@ -411,12 +439,12 @@ class Dashboard {
           const bar = isMetric ? t.interval(name, row) : null;
           return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (bar ? 8 + format.interval(...bar).length * 5.9 : 0));
         }, 0);
-        const badges = name === 'name' ? 70 : isMetric ? 18 : 0;
+        const badges = name === 'name' ? 70 + (sample.some(row => (t.column('lost')?.number(row) ?? 0) > 0) ? 150 : 0) : isMetric ? 18 : 0;
         return {
           name,
           title,
           group: isMetric ? 'metric' : name.startsWith('params.') ? 'param' : '',
-          width: Math.round(Math.max(64, Math.min(280, Math.max(widest + badges, Math.min(title.length, 22) * 7.5 + 14) + 20))),
+          width: Math.round(Math.max(64, Math.min(name === 'name' ? 340 : 280, Math.max(widest + badges, Math.min(title.length, 22) * 7.5 + 14) + 20))),
           numeric: column.kind === 'number',
           fill: (cell: HTMLElement, row: number) => this.#fill(cell, name, row),
         };
@@ -464,6 +492,8 @@ class Dashboard {
     cell.append(h('bdi', {}, format.clip(text, 200)));
     if (text.length > 18) cell.title = format.clip(text, 1000);
     if (name === 'name' && t.column('baseline')?.get(row) === true) cell.append(h('span', { class: 'ml-badge' }, '◆ baseline'));
+    const lost = name === 'name' ? (t.column('lost')?.number(row) ?? 0) : 0;
+    if (lost > 0) cell.append(h('span', { class: 'ml-badge ml-lost' }, `incomplete, ${format.count(lost, 'record')} lost`));
   }
 
   #apply(): void {
@@ -486,7 +516,6 @@ class Dashboard {
     }
     this.#drawGrid();
     this.#drawCharts();
-    this.#looked();
   }
 
   #drawCharts(): void {
@@ -500,22 +529,29 @@ class Dashboard {
     return rows;
   }
 
+  /** Ids of the selected runs that there still are: others may have been trashed elsewhere. */
+  #chosen(): string[] {
+    return [...this.#selectedRows()].map(row => this.#table.text('run_id', row));
+  }
+
   #drawGrid(): void {
     const chosen = this.#selectedRows();
-    this.#grid.set(this.#gridColumns(), this.#order, chosen, this.#sort);
+    const table = this.#table;
+    this.#grid.set(this.#gridColumns(), this.#order, chosen, this.#sort, row => table.text('run_id', row));
     this.#drawCount(chosen.size);
   }
 
   #drawCount(chosen: number): void {
     const all = this.#table.rows;
     const some = this.#order.length < all ? `${this.#order.length.toLocaleString('en-US')} of ${format.count(all, 'run')}` : format.count(all, 'run');
-    this.#count.textContent = chosen > 0 ? `${some}, ${chosen.toLocaleString('en-US')} selected` : some;
+    say(this.#count, chosen > 0 ? `${some}, ${chosen.toLocaleString('en-US')} selected` : some);
     this.#drawActions(chosen);
   }
 
   #filterTyped(): void {
     this.#filter = this.#box.value;
     this.#apply();
+    this.#looked();
   }
 
   #sortBy(name: string): void {
@@ -524,6 +560,7 @@ class Dashboard {
     const first = metric ?? name === 'started_at';
     this.#sort = this.#sort.name === name ? { name, descending: !this.#sort.descending } : { name, descending: first };
     this.#apply();
+    this.#looked();
   }
 
   #select(rows: ReadonlySet<number>): void {
@@ -570,39 +607,45 @@ class Dashboard {
   }
 
   #drawColumnsMenu(): void {
-    this.#columnsMenu.replaceChildren(
-      ...this.#names()
-        .filter(n => n !== 'name')
-        .map(name => {
-          const tick = h('input', {
-            type: 'checkbox',
-            onchange: () => {
-              if (tick.checked) this.#hidden!.delete(name);
-              else this.#hidden!.add(name);
-              this.#drawGrid();
-              this.#looked();
-            },
-          });
-          tick.checked = !this.#hidden!.has(name);
-          const group = name.startsWith('metrics.') ? 'metric ' : name.startsWith('params.') ? 'param ' : '';
-          return h('label', {}, tick, h('bdi', {}, h('span', { class: 'ml-quiet' }, group), format.clip(FIXED[name] ?? figures.label(name), 200)));
-        }),
-    );
+    const names = this.#names().filter(n => n !== 'name');
+    if (names.length !== this.#ticks.size || names.some(n => !this.#ticks.has(n))) {
+      this.#ticks.clear();
+      this.#columnsMenu.replaceChildren(...names.map(name => this.#columnTick(name)));
+    }
+    for (const [name, tick] of this.#ticks) tick.checked = !this.#hidden!.has(name);
   }
 
+  #columnTick(name: string): HTMLElement {
+    const tick = h('input', {
+      type: 'checkbox',
+      onchange: () => {
+        if (tick.checked) this.#hidden!.delete(name);
+        else this.#hidden!.add(name);
+        this.#drawGrid();
+        this.#looked();
+      },
+    });
+    this.#ticks.set(name, tick);
+    const group = name.startsWith('metrics.') ? 'metric ' : name.startsWith('params.') ? 'param ' : '';
+    return h('label', {}, tick, h('bdi', {}, h('span', { class: 'ml-quiet' }, group), format.clip(FIXED[name] ?? figures.label(name), 200)));
+  }
+
+  /** The buttons stay the same ones: who stands on one, or presses it, keeps it while runs come and go. */
   #drawActions(chosen: number): void {
     if (!this.#connector.live) return;
-    const button = (verb: Verb, text: string, least: number, why: string): HTMLElement => {
+    if (this.#buttons.size === 0) {
+      for (const verb of ['compare', 'tag', 'note', 'trash'] as const) {
+        this.#buttons.set(verb, h('button', { type: 'button', onclick: () => this.#askFor(verb) }, verb[0]!.toUpperCase() + verb.slice(1)));
+      }
+      this.#actions.append(...this.#buttons.values(), this.#doing);
+    }
+    for (const [verb, button] of this.#buttons) {
       const missing = !this.#verbs.includes(verb);
-      const title = missing ? 'Not available here' : chosen < least ? why : '';
-      return h('button', { type: 'button', disabled: missing || chosen < least, title, onclick: () => this.#askFor(verb) }, text);
-    };
-    this.#actions.replaceChildren(
-      button('compare', 'Compare', 2, 'Select two runs or more'),
-      button('tag', 'Tag', 1, 'Select a run'),
-      button('note', 'Note', 1, 'Select a run'),
-      button('trash', 'Trash', 1, 'Select a run'),
-    );
+      const few = chosen < (verb === 'compare' ? 2 : 1);
+      button.disabled = missing || few || this.#acting !== null;
+      button.title = missing ? 'Not available here' : few ? (verb === 'compare' ? 'Select two runs or more' : 'Select a run') : '';
+    }
+    say(this.#doing, this.#acting ?? '');
   }
 
   #askFor(verb: Verb): void {
@@ -610,7 +653,7 @@ class Dashboard {
       void this.#act(verb, {});
       return;
     }
-    const runs = format.count(this.#selected.size, 'run');
+    const runs = format.count(this.#chosen().length, 'run');
     const asks: Record<'tag' | 'note' | 'trash', string> = { tag: `Add a tag to ${runs}:`, note: `Set the note of ${runs}:`, trash: `Move ${runs} to the trash?` };
     const field = verb === 'trash' ? null : h('input', { type: 'text', 'aria-label': asks[verb], class: 'ml-filter' });
     const close = (): void => {
@@ -637,17 +680,30 @@ class Dashboard {
   }
 
   async #act(verb: Verb, payload: JsonObject): Promise<void> {
+    if (this.#acting !== null) return;
+    const ids = this.#chosen();
+    if (verb === 'compare') this.#acting = `Comparing ${format.count(ids.length, 'run')}…`;
+    else this.#acting = 'Working…';
+    const root = this.#el.getRootNode() as Document;
+    const from = root.activeElement;
+    this.#drawActions(ids.length);
     try {
-      const answer = await this.#connector.call('act', { verb, run_ids: [...this.#selected], payload });
+      const answer = await this.#connector.call('act', { verb, run_ids: ids, payload }, PATIENCE);
       if (this.#gone) return;
       if (verb === 'trash') this.#selected.clear();
       // What was just written is shown.
       if (verb === 'tag') this.#hidden?.delete('tags');
       if (verb === 'note') this.#hidden?.delete('note');
+      if (verb !== 'compare') this.#looked();
       if (isObject(answer.payload.shown)) this.#show(readSnapshot(answer.payload.shown));
       await this.open();
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#acting = null;
+      if (!this.#gone) this.#drawActions(this.#selectedRows().size);
+      // A button that cannot be pressed loses the focus; who pressed it gets it back.
+      if (!this.#gone && (root.activeElement === null || root.activeElement === document.body) && from instanceof HTMLButtonElement) (from.disabled ? this.#grid.el : from).focus();
     }
   }
 

@@ -5,7 +5,7 @@ import * as format from '../core/format.ts';
 import type { Answer, Connector, JsonObject } from '../core/protocol.ts';
 import { finite, words } from '../core/safe.ts';
 import { Table } from '../core/table.ts';
-import { choices, h, uniqueId } from './dom.ts';
+import { choices, h, say, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
 import { facts, filterBox, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
@@ -55,7 +55,7 @@ class Datasets {
 
   constructor(el: HTMLElement, connector: Connector) {
     this.#connector = connector;
-    this.#sheet = new Sheet('Datasets', 'one', row => void this.#choose(this.#table.text('dataset_id', row)));
+    this.#sheet = new Sheet('Datasets', 'one', row => void this.#choose(this.#table.text('dataset_id', row)), 'dataset_id');
     this.#tabs = new Tabs<Tab>('About this version', TABS, () => void this.#drawPanel());
     this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
@@ -127,7 +127,7 @@ class Datasets {
       this.#filter.tell(error.message);
       return;
     }
-    this.#filter.count.textContent = rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'dataset')}` : format.count(t.rows, 'dataset');
+    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'dataset')}` : format.count(t.rows, 'dataset'));
     const ids = t.column('dataset_id');
     const chosen = Array.from({ length: t.rows }, (_, i) => i).find(i => ids?.get(i) === this.#id);
     this.#sheet.show(t, this.#specs(), rows, chosen ?? null);

@@ -22,8 +22,14 @@ export function uniqueId(word: string): string {
   return `modellab-${word}-${++made}`;
 }
 
+/** Write a text where it is another one: what is read aloud when it changes is not read again. */
+export function say(el: HTMLElement, text: string): void {
+  if (el.textContent !== text) el.textContent = text;
+}
+
 /** Replace the choices of a select, keeping the value if it is still there. */
 export function choices(select: HTMLSelectElement, names: readonly string[], title: (name: string) => string, value: string): void {
-  select.replaceChildren(...names.map(name => h('option', { value: name }, title(name))));
+  const [now, then] = [[...select.options].map(o => `${o.value}\n${o.text}`), names.map(name => `${name}\n${title(name)}`)];
+  if (now.length !== then.length || now.some((text, i) => text !== then[i])) select.replaceChildren(...names.map(name => h('option', { value: name }, title(name))));
   select.value = names.includes(value) ? value : (names[0] ?? '');
 }

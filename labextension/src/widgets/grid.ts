@@ -25,6 +25,10 @@ const SPARE = 8;
 const TICK = 34;
 /** Rows that paper gets, which cannot be scrolled. */
 const PRINTED = 500;
+/** Pixels that a table may be wide on upright A4 or Letter beside the prompt of a cell. */
+const PAPER = 620;
+/** Columns that paper gets below those that fit beside each other; the rest is told by name. */
+const FURTHER = 40;
 
 export class Grid {
   readonly el: HTMLElement;
@@ -40,11 +44,16 @@ export class Grid {
   #active = { row: 0, column: 1 };
   /** Columns that are drawn beside the first, which always is: from, and up to but not with. */
   #drawn = { from: 1, to: 1 };
+  /** From where Shift selects; -1 where that row is not shown any more. */
   #anchor = 0;
+  /** Whether somebody has been here: from then on the active cell stays on its row, wherever that goes. */
+  #touched = false;
+  #identity: (row: number) => unknown = row => row;
   #size: ResizeObserver;
   #choice: Choice;
   #paper = false;
   #left = h('p', { class: 'ml-left', hidden: true });
+  #further = h('div', { class: 'ml-further', hidden: true });
   #print = (): void => this.#onPaper(true);
   #printed = (): void => this.#onPaper(false);
 
@@ -63,12 +72,16 @@ export class Grid {
         'data-lm-suppress-shortcuts': 'true',
         onscroll: () => this.#draw(),
         onkeydown: (e: KeyboardEvent) => this.#key(e),
-        onfocus: () => this.#mark(),
+        onfocus: () => {
+          this.#touched = true;
+          this.#mark();
+        },
         onclick: (e: MouseEvent) => this.#click(e),
       },
       h('div', { role: 'rowgroup', class: 'ml-headgroup' }, this.#head),
       this.#body,
       this.#left,
+      this.#further,
     );
     window.addEventListener('beforeprint', this.#print);
     window.addEventListener('afterprint', this.#printed);
@@ -82,14 +95,64 @@ export class Grid {
     window.removeEventListener('afterprint', this.#printed);
   }
 
-  /** Paper has all rows, up to `PRINTED`, and says how many are left. */
+  /** Paper has all rows, up to `PRINTED`, and says how many are left; columns that do not fit stand below. */
   #onPaper(paper: boolean): void {
     this.#paper = paper;
-    const rows = paper ? Math.min(this.#order.length, PRINTED) : this.#order.length;
+    this.#layout();
+  }
+
+  /** Columns that are drawn in the rows: on paper those that fit beside each other. */
+  get #beside(): GridColumn[] {
+    return this.#paper ? (this.#blocks(this.#columns, this.#tick)[0] ?? []) : this.#columns;
+  }
+
+  /** Columns as groups of which each fits on paper with the first column before it. */
+  #blocks(columns: readonly GridColumn[], before: number): GridColumn[][] {
+    const [first, ...others] = columns;
+    if (!first) return [];
+    const blocks: GridColumn[][] = [];
+    let room = -1;
+    for (const column of others) {
+      if (column.width > room || blocks.length === 0) {
+        room = PAPER - first.width - (blocks.length === 0 ? before : 0);
+        blocks.push([first]);
+      }
+      blocks.at(-1)!.push(column);
+      room -= column.width;
+    }
+    return blocks.length > 0 ? blocks : [[first]];
+  }
+
+  #drawFurther(): void {
+    const below = this.#paper ? this.#blocks(this.#columns, this.#tick).slice(1) : [];
+    this.#further.hidden = below.length === 0;
+    let columns = 0;
+    const drawn = below.filter(block => (columns += block.length - 1) <= FURTHER);
+    const rows = [...this.#order.slice(0, PRINTED)];
+    const cell = (tag: 'th' | 'td', column: GridColumn, row: number): HTMLElement => {
+      const el = h(tag, tag === 'th' ? { scope: 'row' } : {});
+      column.fill(el, row);
+      return el;
+    };
+    const left = below.slice(drawn.length).flatMap(block => block.slice(1).map(column => column.title.slice(0, 40)));
+    this.#further.replaceChildren(
+      ...drawn.map(columns => h('table', { class: 'ml-table' },
+        h('thead', {}, h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, `${column.group} ${column.title.slice(0, 200)}`.trim())))),
+        h('tbody', {}, ...rows.map(row => h('tr', {}, ...columns.map((column, i) => cell(i === 0 ? 'th' : 'td', column, row)))))),
+      ),
+      left.length === 0 ? '' : h('p', {}, `${left.length} ${left.length === 1 ? 'column does' : 'columns do'} not fit on paper: ${left.slice(0, 30).join(', ')}${left.length > 30 ? ' …' : ''}.`),
+    );
+  }
+
+  #layout(): void {
+    const rows = this.#paper ? Math.min(this.#order.length, PRINTED) : this.#order.length;
     this.#body.style.height = `${rows * ROW}px`;
+    this.#body.style.width = this.#head.style.width = `${this.#tick + this.#beside.reduce((sum, c) => sum + c.width, 0)}px`;
     this.#left.hidden = rows === this.#order.length;
     this.#left.textContent = `The first ${PRINTED} of ${this.#order.length} rows.`;
-    this.#draw();
+    this.#drawFurther();
+    this.#drawHead();
+    this.#redraw();
   }
 
   /** The first column that can be reached: the ticks, where there are any. */
@@ -101,21 +164,24 @@ export class Grid {
     return this.#choice === 'many' ? TICK : 0;
   }
 
-  set(columns: GridColumn[], order: Int32Array, selected: ReadonlySet<number>, sort: { name: string; descending: boolean }): void {
+  /** Show rows of a table; `identity` says by what a row is known again in the next table (default: its number). */
+  set(columns: GridColumn[], order: Int32Array, selected: ReadonlySet<number>, sort: { name: string; descending: boolean }, identity: (row: number) => unknown = row => row): void {
+    const known = (place: number): unknown => (this.#touched && place >= 0 && place < this.#order.length ? this.#identity(this.#order[place]!) : undefined);
+    const [active, anchor] = [known(this.#active.row), known(this.#anchor)];
+    const place = (was: unknown): number => (was === undefined ? -1 : order.findIndex(row => identity(row) === was));
+    const [row, from] = [place(active), place(anchor)];
     this.#columns = columns;
     this.#order = order;
+    this.#identity = identity;
     this.#selected = new Set(selected);
     this.#sort = sort;
-    this.#active.row = Math.min(this.#active.row, order.length - 1);
+    this.#active.row = row >= 0 ? row : Math.min(this.#active.row, order.length - 1);
     this.#active.column = Math.min(this.#active.column, columns.length);
-    const width = this.#tick + columns.reduce((sum, c) => sum + c.width, 0);
+    if (this.#touched) this.#anchor = from;
     this.el.setAttribute('aria-rowcount', String(order.length + 1));
     this.el.setAttribute('aria-colcount', String(columns.length + 1 - this.#least));
-    this.#body.style.height = `${order.length * ROW}px`;
-    this.#body.style.width = this.#head.style.width = `${width}px`;
     this.el.style.setProperty('--ml-rows', String(order.length));
-    this.#drawHead();
-    this.#redraw();
+    this.#layout();
   }
 
   #redraw(): void {
@@ -135,7 +201,7 @@ export class Grid {
       { class: 'ml-cell ml-tick', role: 'columnheader', id: `${this.#id}-h-0`, 'aria-label': all ? 'Select none' : 'Select all', 'data-c': 0 },
       h('span', { class: all ? 'ml-box ml-on' : 'ml-box', 'aria-hidden': 'true' }),
     );
-    const cells = this.#columns.map((column, i) => {
+    const cells = this.#beside.map((column, i) => {
       const sorted = this.#sort.name === column.name;
       const cell = h(
         'div',
@@ -173,21 +239,24 @@ export class Grid {
         this.#shown.delete(i);
       }
     }
-    const fresh = document.createDocumentFragment();
-    for (let i = first; i < last; i++) {
-      if (this.#shown.has(i)) continue;
-      const el = this.#row(i);
-      this.#shown.set(i, el);
-      fresh.append(el);
+    // In place, so that they are read in the order in which they are seen.
+    let next: HTMLElement | null = null;
+    for (let i = last - 1; i >= first; i--) {
+      let el = this.#shown.get(i);
+      if (!el) {
+        this.#shown.set(i, (el = this.#row(i)));
+        this.#body.insertBefore(el, next);
+      }
+      next = el;
     }
-    this.#body.append(fresh);
     this.#mark();
   }
 
   /** Which columns lie between the edges, one more on each side. */
   #across(): { from: number; to: number } {
     const count = this.#columns.length;
-    if (this.#paper || count < 2) return { from: 1, to: count };
+    if (this.#paper) return { from: 1, to: this.#beside.length };
+    if (count < 2) return { from: 1, to: count };
     const left = this.el.scrollLeft;
     const right = left + this.el.clientWidth;
     let from = 1;
@@ -237,6 +306,7 @@ export class Grid {
   #click(event: MouseEvent): void {
     const cell = (event.target as HTMLElement).closest<HTMLElement>('[data-c]');
     if (!cell) return;
+    this.#touched = true;
     const column = Number(cell.dataset.c);
     const line = cell.closest<HTMLElement>('[data-r]');
     if (!line) {
@@ -274,7 +344,9 @@ export class Grid {
 
   #range(i: number): void {
     if (this.#choice !== 'many') return;
-    for (let k = Math.min(i, this.#anchor); k <= Math.max(i, this.#anchor); k++) this.#selected.add(this.#order[k]!);
+    if (this.#anchor < 0) this.#anchor = i;
+    const last = Math.min(Math.max(i, this.#anchor), this.#order.length - 1);
+    for (let k = Math.min(i, this.#anchor); k <= last; k++) this.#selected.add(this.#order[k]!);
     this.#changed();
   }
 

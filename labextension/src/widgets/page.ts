@@ -17,17 +17,26 @@ function held(name: AssetName): () => Promise<DataView> {
   };
 }
 
-const saved = [...document.querySelectorAll<HTMLElement>(`script[type="${MIME}"]`)];
-if (saved.length > 0) {
+async function draw(scripts: readonly HTMLElement[]): Promise<void> {
   const { mount } = await loadAsset<{ mount: typeof Mount }>('views', __VIEWS__, held('views'));
   // Views ask for Plotly by its hash when the first chart comes into sight; from then on it is on the shelf.
-  void loadAsset('plotly', __PLOTLY__, held('plotly'));
-  for (const script of saved) {
-    const snapshot = readSnapshot(JSON.parse(script.textContent ?? ''));
-    if (typeof snapshot === 'string') continue;
-    const plain = script.previousElementSibling, el = document.createElement('div');
-    script.after(el);
-    mount(el, snapshot.view, new SnapshotConnector(snapshot));
-    plain?.remove();
+  loadAsset('plotly', __PLOTLY__, held('plotly')).catch((error: unknown) => console.warn('ModelLab draws no charts here:', error));
+  for (const script of scripts) {
+    // One output that cannot be drawn keeps its plain HTML, and the others are drawn.
+    const el = document.createElement('div');
+    try {
+      const snapshot = readSnapshot(JSON.parse(script.textContent ?? ''));
+      if (typeof snapshot === 'string') continue;
+      const plain = script.previousElementSibling;
+      script.after(el);
+      mount(el, snapshot.view, new SnapshotConnector(snapshot));
+      plain?.remove();
+    } catch (error) {
+      el.remove();
+      console.warn('ModelLab could not draw this saved output:', error);
+    }
   }
 }
+
+const saved = [...document.querySelectorAll<HTMLElement>(`script[type="${MIME}"]`)];
+if (saved.length > 0) draw(saved).catch((error: unknown) => console.warn('ModelLab could not draw the saved outputs:', error));

@@ -9,7 +9,7 @@ import { Unreadable, finite, words } from '../core/safe.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
 import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
-import { h, uniqueId } from './dom.ts';
+import { h, say, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
 import { STATUS, facts, filterBox, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
@@ -59,7 +59,7 @@ class Projects {
 
   constructor(el: HTMLElement, connector: Connector) {
     this.#connector = connector;
-    this.#sheet = new Sheet('Projects', 'one', row => void this.#choose(this.#table.text('project_id', row)));
+    this.#sheet = new Sheet('Projects', 'one', row => void this.#choose(this.#table.text('project_id', row)), 'project_id');
     this.#tabs = new Tabs<Tab>('About this project', TABS, () => this.#drawPanel());
     this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
@@ -159,7 +159,7 @@ class Projects {
       this.#filter.tell(error.message);
       return;
     }
-    this.#filter.count.textContent = rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'project')}` : format.count(t.rows, 'project');
+    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'project')}` : format.count(t.rows, 'project'));
     this.#sheet.show(t, this.#specs(), rows, this.#rowOf(this.#id) ?? null);
   }
 

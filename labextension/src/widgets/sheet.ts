@@ -32,6 +32,7 @@ export function write(cell: HTMLElement, text: string): void {
 export class Sheet {
   readonly el: HTMLElement;
   #grid: Grid;
+  #key: string;
   #table = Table.empty;
   #specs: readonly Spec[] = [];
   #rows: Int32Array = new Int32Array();
@@ -39,7 +40,9 @@ export class Sheet {
   #sort = { name: '', descending: false };
   #chosen: ReadonlySet<number> = new Set();
 
-  constructor(label: string, choice: Choice = 'none', choose: (row: number) => void = () => {}) {
+  /** `key` is the column by which a row is known again in the next table. */
+  constructor(label: string, choice: Choice = 'none', choose: (row: number) => void = () => {}, key = '') {
+    this.#key = key;
     this.#grid = new Grid(label, {
       sort: name => this.#sortBy(name),
       select: rows => {
@@ -90,6 +93,7 @@ export class Sheet {
         fill: spec.fill ?? ((cell: HTMLElement, row: number): void => write(cell, spec.text(row))),
       };
     });
-    this.#grid.set(columns, this.#order, this.#chosen, this.#sort);
+    const [table, key] = [this.#table, this.#key];
+    this.#grid.set(columns, this.#order, this.#chosen, this.#sort, row => (key === '' ? row : table.text(key, row)));
   }
 }
