@@ -431,7 +431,7 @@ class ModelLabMagics(Magics):
     @_verb(
         _argument("run", nargs="?", help="a run's id or name; default: the newest that has ended"),
         _argument("--to", metavar="PATH", help="the file or its folder; default: beside the notebook"),
-        _argument("--max-data", type=int, metavar="MB", help="of data that go along (100)"),
+        _argument("--max-data", type=int, metavar="MIB", help="of data that go along (100)"),
     )
     def repro(self, args: argparse.Namespace) -> Any:
         """Write a run to a ZIP that can be rebuilt, run again and compared anywhere."""

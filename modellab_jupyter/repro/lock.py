@@ -274,7 +274,7 @@ def _resolved(asked: Mapping[str, str], options: Sequence[str], folder: Path, *,
 
 
 def public(pylock: str) -> str:
-    """Return a pylock.toml without places of indexes that not everybody knows: file names and hashes stay."""
+    """Return a pylock.toml that names no place: file names and hashes stay."""
 
     def shown(match: re.Match[str]) -> str:
         return f'name = "{urllib.parse.unquote(PurePosixPath(urllib.parse.urlsplit(match[2]).path).name)}"'
