@@ -24,7 +24,7 @@ from modellab_jupyter.errors import ModelLabError
 from modellab_jupyter.repro import installer, wheels
 from modellab_jupyter.repro.wheels import canonical
 
-FORM: Final = 2  # of what is kept
+FORM: Final = 3  # of what is kept
 TRIES: Final = 64  # questions for one lock
 
 _ELSEWHERE = {"url", "vcs", "directory", "editable"}
