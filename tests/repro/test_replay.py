@@ -38,8 +38,18 @@ def last(done: Replayed, name: str = "m") -> Any:
     return done.metrics[name]["last"]
 
 
-def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def alive(pid: int, within: float = 5.0) -> bool:
+    """Tell whether a process goes on; one that was killed a moment ago takes its time to be gone."""
+    end = time.monotonic() + within
+    while True:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return False
+        except psutil.NoSuchProcess:
+            return False
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.02)
 
 
 SPAWN = "import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']{})"
