@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -57,17 +57,23 @@ def of_installed(distribution: metadata.Distribution, clean: Clean) -> tuple[str
     base = _base(name, version)
     tags = re.findall(r"^Tag:\s*(\S+)", distribution.read_text("WHEEL") or "", re.MULTILINE)
     scripts = {one.name for one in distribution.entry_points if one.group in {"console_scripts", "gui_scripts"}}
+    listed = ((_place(PurePosixPath(path.as_posix()), base, scripts), path) for path in distribution.files or ())
+    members = _members(((where, Path(str(path.locate()))) for where, path in listed if where is not None), clean)
+    if not members or not tags:
+        return None
+    return f"{base}-{_joined(tags)}.whl", _wheel(base, members)
+
+
+def _members(files: Iterable[tuple[str, Path]], clean: Clean) -> dict[str, bytes] | None:
+    """Return the files of a wheel by where they stand in it, None where one cannot be read or they are too much."""
     members: dict[str, bytes] = {}
     size = 0
-    for path in distribution.files or ():
-        where = _place(PurePosixPath(path.as_posix()), base, scripts)
-        if where is None:
-            continue
+    for where, path in files:
         try:
-            data = Path(str(path.locate())).read_bytes()
+            data = path.read_bytes()
         except OSError:
             return None
-        if where.startswith(f"{base}.data/scripts/") and re.match(rb"#!.*python", data):
+        if ".data/scripts/" in where and re.match(rb"#!.*python", data):
             data = b"#!python" + data[len(data.split(b"\n", 1)[0]) :]
         kept = clean(where, data)
         if kept is None:
@@ -76,9 +82,7 @@ def of_installed(distribution: metadata.Distribution, clean: Clean) -> tuple[str
         size += len(data)
         if size > CAP:
             return None
-    if not members or not tags:
-        return None
-    return f"{base}-{_joined(tags)}.whl", _wheel(base, members)
+    return members
 
 
 def _place(path: PurePosixPath, base: str, scripts: set[str]) -> str | None:
@@ -104,23 +108,8 @@ def of_source(name: str, version: str, root: Path, environment: Mapping[str, Any
     Metadata are those of ``pyproject.toml``, so that every Python makes the same wheel.
     """
     base = _base(name, version)
-    members: dict[str, bytes] = {}
-    size = 0
-    for top in _tops(root):
-        files = [top] if top.is_file() else _files(top)
-        for path in files:
-            where = path.relative_to(top.parent).as_posix()
-            try:
-                data = path.read_bytes()
-            except OSError:
-                return None
-            kept = clean(where, data)
-            if kept is None:
-                continue
-            members[where] = kept
-            size += len(data)
-            if size > CAP:
-                return None
+    listed = ((path, top.parent) for top in _tops(root) for path in ([top] if top.is_file() else _files(top)))
+    members = _members(((path.relative_to(above).as_posix(), path) for path, above in listed), clean)
     if not members:
         return None
     compiled = any(where.endswith(EXTENSIONS) for where in members)

@@ -14,7 +14,8 @@ from PIL import Image
 
 pytestmark = pytest.mark.browser
 
-KEPT = os.environ.get("MODELLAB_PICTURES")  # read here: tests begin without such variables
+# Read here: tests begin in another folder, without such variables.
+KEPT = Path(os.environ["MODELLAB_PICTURES"]).absolute() if os.environ.get("MODELLAB_PICTURES") else None
 WHOLE = KEPT and os.environ.get("MODELLAB_PICTURES_WHOLE")
 WIDTH, HEIGHT = 1200, 1000
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -66,7 +67,7 @@ def test_each_widget_has_its_picture(wide, tmp_path, name):
     """In each theme every widget can be photographed: not blank, on a light or a dark ground, small enough to keep."""
     theme(wide, THEMES[name])
     wide.wait_for_timeout(1000)
-    folder = Path(KEPT) if KEPT else tmp_path
+    folder = KEPT or tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     for i, widget in enumerate(WIDGETS):
         whole = taken(wide, i)
