@@ -92,6 +92,7 @@ class _Hook:
 
     listener: Reads | None = None
     installed = False
+    error: Exception | None = None  # the first slip of ours, until it is told
 
 
 def _audit(event: str, args: Any) -> None:
@@ -105,8 +106,16 @@ def _audit(event: str, args: Any) -> None:
             listener.renamed(args[0], args[1])
         elif event == "sqlite3.connect":
             listener.saw(args[0], "sqlite3", locks=True)
-    except Exception:  # noqa: BLE001, S110 - an error here would be one of the user's own call
+    except (OSError, ValueError):  # no such file, or no path at all: the user's own call tells that
         pass
+    except Exception as error:  # noqa: BLE001 - raised here it would be one of the user's own call; `slip` tells it
+        _Hook.error = _Hook.error or error
+
+
+def slip() -> Exception | None:
+    """Return the first error of ours since the last question, because of which a file that was read may be missing."""
+    error, _Hook.error = _Hook.error, None
+    return error
 
 
 class Reads:

@@ -31,7 +31,7 @@ from modellab_jupyter.errors import (
 )
 from modellab_jupyter.journal import Journal
 from modellab_jupyter.randomness import Randomness
-from modellab_jupyter.reads import Reads
+from modellab_jupyter.reads import Reads, slip
 
 if TYPE_CHECKING:
     from modellab_jupyter.store import Store
@@ -489,6 +489,9 @@ class Session:
         self.randomness.flush()
         self.reads.modules()
         self.reads.settle(seconds, GIVE_UP)
+        error = slip()
+        if error is not None:
+            _log.error("files that were read may be missing from what is recorded of this run", exc_info=error)
 
     def found(self, seconds: float = FINISH_WAIT) -> None:
         """Wait until all that this process captured so far is recorded."""

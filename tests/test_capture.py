@@ -686,3 +686,22 @@ def test_what_is_new_does_not_show_as_a_difference(tmp_path: Path) -> None:
     assert {"name", "version", "origin", "record", "editable"} <= set(known.environment["distributions"][0])
     assert known.environment["hardware"]["cores"] == os.cpu_count()
     assert known.environment["packages"] == one["packages"]
+
+
+def test_a_slip_of_ours_reaches_the_log_and_not_the_call(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the audit hook itself is wrong, the user's file opens all the same, and the end of the run says so once."""
+
+    def broken(*_: Any) -> None:
+        raise KeyError("ours")
+
+    Path("rows.csv").write_text("a")
+    with ml.start_run("a"):
+        monkeypatch.setattr(session.current().reads, "opened", broken)
+        assert Path("rows.csv").read_text() == "a"
+        monkeypatch.undo()
+    told = [one for one in caplog.records if "files that were read may be missing" in one.message]
+
+    assert len(told) == 1
+    assert reads.slip() is None
