@@ -170,3 +170,13 @@ def test_the_command_line_takes_what_the_magics_take() -> None:
     assert "gone" in answer(code, "runs", "--project-id", "a", "--trash")
     done = python(code, "runs", "--projct", "a")
     assert "did you mean '--project'?" in done.communicate(timeout=60)[1]
+
+
+def test_cells_stay_in_their_order_when_a_run_goes_on() -> None:
+    """A run that goes on in its own process has lived there since it was started."""
+    with ml.start_run("r") as run:
+        pass
+    with ml.start_run(resume=run.id):
+        pass
+    (row,) = ml.sql("SELECT started_at, resumed_at FROM run_sessions").to_dict("records")
+    assert row["started_at"] < row["resumed_at"]

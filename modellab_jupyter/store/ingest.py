@@ -341,7 +341,7 @@ def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) ->
     begun = [*by_type.get(schema.RunStarted, []), *by_type.get(schema.RunResumed, [])]
     _load(
         con,
-        """INSERT INTO run_sessions SELECT run, session, first_cell, NULL, make_timestamp(us) FROM fresh
+        """INSERT INTO run_sessions SELECT run, session, first_cell, NULL, make_timestamp(us), NULL FROM fresh
         WHERE NOT EXISTS (SELECT 1 FROM run_sessions s WHERE s.run_id = run AND s.session_id = session)""",
         {
             "run": [e.run_id for e in begun],
@@ -353,7 +353,7 @@ def _sessions(con: duckdb.DuckDBPyConnection, by_type: dict[type, list[Any]]) ->
     again = {(e.run_id, e.session_id): e for e in by_type.get(schema.RunResumed, [])}
     _load(
         con,
-        """UPDATE run_sessions SET started_at = greatest(started_at, make_timestamp(fresh.us)) FROM fresh
+        """UPDATE run_sessions SET resumed_at = greatest(started_at, make_timestamp(fresh.us)) FROM fresh
         WHERE run_sessions.run_id = fresh.run AND run_sessions.session_id = fresh.session""",
         {
             "run": [run for run, _ in again],

@@ -20,7 +20,8 @@ _STATUS = f"""CASE WHEN r.status = 'running' AND (list_contains($gone, r.run_id)
 _DURATION = "coalesce(r.duration, CASE WHEN r.status = 'running' THEN epoch(r.heartbeat_at - r.started_at) END)"
 # of one that was resumed and killed: until its last end, and since it was resumed
 _SPENT = """CASE WHEN r.status = 'running' THEN coalesce(r.duration, 0) + epoch(r.heartbeat_at - coalesce(
-    (SELECT max(started_at) FROM run_sessions s WHERE s.run_id = r.run_id), r.started_at)) ELSE r.duration END"""
+    (SELECT max(greatest(started_at, resumed_at)) FROM run_sessions s WHERE s.run_id = r.run_id), r.started_at))
+    ELSE r.duration END"""
 _LIVE_RUN = """r.deleted_at IS NULL AND EXISTS (
     SELECT 1 FROM projects q WHERE q.project_id = r.project_id AND q.deleted_at IS NULL)"""
 
@@ -233,7 +234,8 @@ def progress(
         f"""SELECT r.run_id, r.name, r.total_steps AS total, max(s.last_step) AS step,
           coalesce(max(l.begun), max(r.started_at)) AS begun, max(r.started_at) AS started
         FROM runs r LEFT JOIN metric_summary s USING (run_id) LEFT JOIN (
-          SELECT run_id, max(started_at) AS begun FROM run_sessions GROUP BY run_id) l USING (run_id)
+          SELECT run_id, max(greatest(started_at, resumed_at)) AS begun FROM run_sessions GROUP BY run_id
+        ) l USING (run_id)
         WHERE {_STATUS} = 'running' AND {_LIVE_RUN}{within} GROUP BY ALL ORDER BY r.run_id DESC""",
         {"gone": list(gone), "now": now} | ({} if project_id is None else {"project": project_id}),
     )

@@ -47,7 +47,7 @@ def columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     found = con.execute(
         "SELECT column_name FROM duckdb_columns() WHERE database_name = 'store' AND table_name = ?", [table]
     ).fetchall()
-    later = {"registered_at", "summary", "folder", "distributions", "git_diff", "surroundings"}
+    later = {"registered_at", "summary", "folder", "distributions", "git_diff", "surroundings", "resumed_at"}
     return [f'"{column}"' for (column,) in found if column not in later]
 
 
