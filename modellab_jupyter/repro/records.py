@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 MAX_DATA: Final = 100 << 20  # bytes of data files that a pack takes along
+Conclusion = Literal["intact", "damaged", "exact", "equal", "within", "differs", "failed", "unknown"]
 Outcome = Literal["ok", "error", "interrupted", "unknown"]
 
 
@@ -230,7 +231,7 @@ class Verdict:
 
     pack_id: str
     run: dict[str, Any]
-    conclusion: Literal["intact", "damaged", "exact", "equal", "within", "differs", "failed", "unknown"]
+    conclusion: Conclusion
     levels: tuple[Level, ...]
     causes: tuple[Cause, ...] = ()
     hidden: tuple[HiddenState, ...] = ()

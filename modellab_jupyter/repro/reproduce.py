@@ -21,13 +21,13 @@ from modellab_jupyter.repro import comparing, diagnosis, rebuild, replay, unpack
 from modellab_jupyter.repro.archive import open_pack
 from modellab_jupyter.repro.diagnosis import Lab
 from modellab_jupyter.repro.hidden import hidden_state
-from modellab_jupyter.repro.records import Cause, HiddenState, Level, Verdict
+from modellab_jupyter.repro.records import Cause, Conclusion, HiddenState, Level, Verdict
 from modellab_jupyter.repro.replay import Conditions, Limits, Place, Replayed
 from modellab_jupyter.repro.unpacked import Cell, Unpacked
 from modellab_jupyter.repro.wheels import canonical
 
 _RESUMES = re.compile(r"\bresume\b")
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)i?[bB]?\s*")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)[bB]?\s*")
 
 
 def reproduce(
@@ -94,7 +94,8 @@ def _bytes(memory: Any) -> int | None:
     told = _SIZE.fullmatch(memory) if isinstance(memory, str) else None
     if told is None or float(told[1]) <= 0:
         raise InputError(f"memory must be bytes or a text such as '4 GB', found {shown(memory)}.")
-    return int(float(told[1]) * 1000 ** " kMGT".index(told[2].replace("K", "k") or " "))
+    base = 1024 if told[3] else 1000
+    return int(float(told[1]) * base ** " kMGT".index(told[2].replace("K", "k") or " "))
 
 
 # -- consent -------------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def _damaged(sentence: str, rows: list[dict[str, Any]] | None = None) -> Verdict
     return Verdict("", {}, "damaged", (Level("manifest", holds=False, sentence=sentence, rows=rows or []),))
 
 
-def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -> Any:
+def _conclusion(pack: Unpacked, base: Replayed, rows: Sequence[comparing.Row]) -> Conclusion:
     """Return the word for a replay; numbers of one that ended otherwise are not looked at."""
     if (base.stopped is not None and base.limited) or _resumed(pack, base):
         return "unknown"
@@ -309,7 +310,7 @@ def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
         text = pack.sources
         led = sum(bool(replay.outside(text, place.wanted)) for place in places)
         also += f", {led} of them copied to where .. and ~ lead in the replay" if led else ""
-        return Level("data", holds=True, sentence=f"{len(places)} files are what was read{also}.", rows=rows)
+        return Level("data", holds=True, sentence=f"{_files(len(places))} what was read{also}.", rows=rows)
     if all(place.wanted.digest is None and place.source is not None for place in wrong):
         sentence = f"of {len(places)} files, {len(wrong)} are there whose content was not recorded."
         return Level("data", holds=None, sentence=sentence, rows=rows)
@@ -317,6 +318,10 @@ def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
     parts = [f"{lost} cannot be had"] if lost else []
     parts += [f"{len(wrong) - lost} have other content"] if len(wrong) > lost else []
     return Level("data", holds=False, sentence=f"of {len(places)} files, {' and '.join(parts)}.", rows=rows)
+
+
+def _files(count: int) -> str:
+    return "the file is" if count == 1 else f"all {count} files are"
 
 
 def _how(place: Place) -> str:

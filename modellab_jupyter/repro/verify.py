@@ -12,7 +12,7 @@ from modellab_jupyter.environment import capture
 from modellab_jupyter.errors import DamagedError, InputError
 from modellab_jupyter.progress import steps
 from modellab_jupyter.repro.archive import Contents, open_pack
-from modellab_jupyter.repro.records import Level, Verdict
+from modellab_jupyter.repro.records import Conclusion, Level, Verdict
 from modellab_jupyter.repro.unpacked import found_at
 from modellab_jupyter.repro.wheels import canonical
 
@@ -47,7 +47,7 @@ def verify_pack(path: str | os.PathLike[str]) -> Verdict:
     try:
         pack = open_pack(path)
     except DamagedError as error:
-        return Verdict("", {}, "damaged", (Level("manifest", False, str(error)),))  # noqa: FBT003 - a level's answer
+        return Verdict("", {}, "damaged", (Level("manifest", holds=False, sentence=str(error)),))
     with steps(f"verifying {path.name}", total=sum(entry.size for entry in pack.entries.values()), unit="B") as step:
         manifest = _manifest(pack, step)
     levels = [manifest]
@@ -57,10 +57,10 @@ def verify_pack(path: str | os.PathLike[str]) -> Verdict:
             run = _run(pack)
             levels += [_environment(pack), _data(pack)]
         except (InputError, DamagedError) as error:
-            levels[0] = Level("manifest", False, str(error))  # noqa: FBT003
-    conclusion = "intact" if levels[0].holds else "damaged"
+            levels[0] = Level("manifest", holds=False, sentence=str(error))
+    conclusion: Conclusion = "intact" if levels[0].holds else "damaged"
     seconds = {"verify": time.perf_counter() - began}
-    return Verdict(pack.id, run, conclusion, tuple(levels), seconds=seconds)  # type: ignore[arg-type]
+    return Verdict(pack.id, run, conclusion, tuple(levels), seconds=seconds)
 
 
 def _manifest(pack: Contents, step: Any) -> Level:
@@ -75,8 +75,8 @@ def _manifest(pack: Contents, step: Any) -> Level:
     rows += [{"member": name, "recorded": None, "found": "is not there"} for name in NEEDED if name not in pack]
     if rows:
         sentence = f"{len(rows)} of {len(pack.names)} files are damaged or not there, the first is {rows[0]['member']}."
-        return Level("manifest", False, sentence, rows)  # noqa: FBT003
-    return Level("manifest", True, f"All {len(pack.names)} files are what the manifest says.")  # noqa: FBT003
+        return Level("manifest", holds=False, sentence=sentence, rows=rows)
+    return Level("manifest", holds=True, sentence=f"All {len(pack.names)} files are what the manifest says.")
 
 
 def _wrong(pack: Contents, name: str, error: Exception) -> InputError:
@@ -108,12 +108,12 @@ def _environment(pack: Contents) -> Level:
         rows.insert(0, {"name": "python", "recorded": python, "found": platform.python_version()})
     if not rows:
         sentence = f"This Python has all {len(recorded)} distributions in the versions that were recorded."
-        return Level("environment", True, sentence)  # noqa: FBT003
+        return Level("environment", holds=True, sentence=sentence)
     different = len(rows) - absent - (rows[0]["name"] == "python")
     said = [f"{absent} of {len(recorded)} distributions are absent here and {different} have another version"]
     if rows[0]["name"] == "python":
         said.append(f"this is Python {platform.python_version()}, recorded was {python}")
-    return Level("environment", False, "; ".join(said) + ".", rows)  # noqa: FBT003
+    return Level("environment", holds=False, sentence="; ".join(said) + ".", rows=rows)
 
 
 def _data(pack: Contents) -> Level:
@@ -131,17 +131,17 @@ def _data(pack: Contents) -> Level:
     unknown = sum(row["recorded"] is None for row in rows)
     if there == len(rows):
         inside = sum(row["found"] == "in the pack" for row in rows)
-        sentence = (
-            f"All {there} files that were read are there, {inside} of them in the pack."
-            if rows
-            else "No file was read."
-        )
-        return Level("data", True, sentence, rows)  # noqa: FBT003
+        sentence = "No file was read."
+        if there == 1:
+            sentence = f"The file that was read is there{', in the pack' if inside else ''}."
+        elif there:
+            sentence = f"All {there} files that were read are there, {inside} of them in the pack."
+        return Level("data", holds=True, sentence=sentence, rows=rows)
     said = f"{len(rows) - there} of {len(rows)} files that were read are not there as they were"
     if unknown == len(rows) - there:
         return Level("data", None, f"What {unknown} of {len(rows)} files held was not recorded.", rows)
     first = next(row for row in rows if row["found"] not in {"in the pack", "at its place", "not recorded"})
-    return Level("data", False, f"{said}; {first['path'][:200]!r} is {first['found']}.", rows)  # noqa: FBT003
+    return Level("data", holds=False, sentence=f"{said}; {first['path'][:200]!r} is {first['found']}.", rows=rows)
 
 
 def _place(path: str, digest: object, size: int, folder: Path) -> str:

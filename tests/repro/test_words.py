@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from modellab_jupyter.repro import words
+from modellab_jupyter.repro import reproduce, words
 from modellab_jupyter.repro.records import Cause, HiddenState, Level, Verdict
 
 CONCLUSIONS = get_args(get_type_hints(Verdict)["conclusion"])
@@ -83,3 +83,11 @@ def test_nothing_of_a_pack_steers_a_terminal() -> None:
     assert len(text.splitlines()[0]) < 100
     assert words.as_json(told).isascii()
     assert json.loads(words.as_json(told))["run"]["name"] == evil
+
+
+@pytest.mark.parametrize(
+    ("said", "size"), [("4 GB", 4 * 10**9), ("4GiB", 4 << 30), ("512 kb", 512_000), ("1.5M", 1_500_000)]
+)
+def test_sizes_are_read_as_they_are_written(said: str, size: int) -> None:
+    """Of sizes with an i the thousand has 1,024."""
+    assert reproduce._bytes(said) == size
