@@ -350,8 +350,8 @@ with ml.start_run("a"):
 print(time.time() - began, time.time())
 """
     out = answer(code, "1").split()
-    assert float(out[0]) < 2.5
-    assert time.time() - float(out[1]) < 3.5
+    assert float(out[0]) < 60  # of the minutes that all digests take: the machine may be busy
+    assert time.time() - float(out[1]) < 60
     assert files() == dict.fromkeys(("huge.bin", "slow.bin", "slow.db"), ("open", False, False))
 
 
@@ -629,7 +629,7 @@ def test_a_slow_git_delays_neither_run_nor_process(
 ) -> None:
     """Where git does not answer, as beside a checkout on a disk far away, run and process end all the same."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec sleep 30\n")
+    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec sleep 300\n")
     (tmp_path / "bin" / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     code = """
@@ -643,8 +643,8 @@ if sys.argv[1] == "1":
 print(time.time() - began, time.time())
 """
     out = answer(code, str(int(ended))).split()
-    assert float(out[0]) < 2.5
-    assert time.time() - float(out[1]) < 3.5
+    assert float(out[0]) < 60  # of the 300 that git takes: the machine may be busy
+    assert time.time() - float(out[1]) < 60
     assert ml.runs.get("a").status == "finished"
 
 

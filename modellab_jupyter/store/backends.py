@@ -26,6 +26,7 @@ STORAGE_VERSION = "v1.2.0"  # the newest format that every supported DuckDB read
 BLOCK_SIZE = 16_384  # bytes; DuckDB's 262,144 make a small store twice as large, an empty one nine times
 _OWN = "file handle conflict"  # DuckDB's words where this process has the file open by another connection
 WAIT = 5.0  # seconds that a reader waits for another program
+_JITTER = random.SystemRandom()  # so that waiters do not march in step; the global generator is the user's
 _SANDBOX = {
     "python_enable_replacements": "false",  # else a query could read the caller's variables
     "enable_external_access": "false",
@@ -227,7 +228,7 @@ class FileBackend:
                         f"{path.name} is held by {_holder(error)}; "
                         "close it there or try again; what you log meanwhile is kept and arrives later."
                     ) from error
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, so that waiters do not march in step
+                time.sleep(pause * _JITTER.uniform(0.5, 1.5))
                 pause = min(pause * 1.6, 0.2)
             else:
                 if seen in {None, _number(path)}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 
 import modellab_jupyter as ml
@@ -169,6 +171,20 @@ def test_a_held_store_keeps_its_trash() -> None:
     assert len(ml.trash.list()) == 1
     ml.runs.restore("r")
     assert ml.runs.list()["name"].tolist() == ["r"]
+
+
+def test_waiting_for_a_store_draws_nothing_from_the_users_generators() -> None:
+    """A run whose store is held gives the same random numbers as one whose store is free."""
+    log("before")
+    state, legacy = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    holder = hold("writer")
+    try:
+        with pytest.raises(ml.StoreBusyError), FileBackend(Path("modellab.duckdb")).connect(write=True, wait=0.2):
+            raise AssertionError
+    finally:
+        holder.communicate("\n")
+    assert random.getstate() == state
+    assert np.random.get_state()[1].tolist() == legacy  # noqa: NPY002
 
 
 @pytest.mark.parametrize("how", ["writer", "reader"])
