@@ -66,10 +66,10 @@ def files(tmp_path: Path) -> Callable[[], dict[str, bytes]]:
     return look
 
 
-def python(code: str, *args: str, interpreter: str = sys.executable) -> subprocess.Popen[str]:
-    """Start Python on some code in the current folder, with this checkout on its path."""
+def python(code: str, *args: str, interpreter: str = sys.executable, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """Start Python on some code, in the current folder unless another is told, with this checkout on its path."""
     return subprocess.Popen(
-        [interpreter, "-c", code, *args],
+        [interpreter, "-c", code, *args], cwd=cwd,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

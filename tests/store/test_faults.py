@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -290,6 +291,62 @@ def small(tmp_path: Path) -> Iterator[Path]:
     yield folder
     session.reset()
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Iterator[list[Path]]:
+    """Give one folder as two machines see it, each through a network file system of its own."""
+    server = Path("/usr/lib/openssh/sftp-server")
+    if shutil.which("sshfs") is None or not server.exists():
+        pytest.skip("there is no sshfs here")
+    places, served = [tmp_path / "one", tmp_path / "two"], []
+    (tmp_path / "shared").mkdir()
+    try:
+        for place in places:
+            place.mkdir()
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                served.append(subprocess.Popen([server], stdin=ours, stdout=ours))
+                mount = ["sshfs", f":{tmp_path / 'shared'}", place, "-f", "-o", "passive,cache=no"]
+                served.append(subprocess.Popen(mount, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE))
+            end = time.monotonic() + 20
+            while not place.is_mount():
+                if served[-1].poll() is not None or time.monotonic() > end:
+                    pytest.skip("this user may mount no network file system")
+                time.sleep(0.01)
+        yield places
+    finally:
+        session.reset()
+        for place in places:
+            subprocess.run(["umount", "-l", place], check=False, capture_output=True)
+        for process in served:
+            process.kill()
+            process.communicate()
+
+
+def test_a_network_file_system_loses_nothing(mounts: list[Path]) -> None:
+    """Two machines write into one folder, some are killed, and each reads all that both were told was accepted."""
+    code = """
+import os, sys
+import modellab_jupyter as ml
+run = ml.start_run(sys.argv[1])
+for step in range(300):
+    run.log_metrics({"a": step / 7}, step=step)
+print("logged", flush=True)
+sys.stdin.readline()
+run.end()
+"""
+    writers = [(name, python(code, name, cwd=mounts[name > "b"])) for name in "abcd"]
+    for name, writer in writers:
+        assert writer.stdout.readline() == "logged\n", writer.communicate()
+        if name in "ac":
+            writer.kill()
+        writer.communicate("\n")
+    for place in reversed(mounts):
+        ml.configure(store=place / "modellab.duckdb")
+        assert names() == set("abcd")
+        points = ml.sql("SELECT count(*) AS n, count(DISTINCT (run_id, step)) AS steps, sum(value) AS sum FROM metrics")
+        assert points.iloc[0].tolist() == [1200, 1200, pytest.approx(4 * sum(step / 7 for step in range(300)))]
 
 
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")
