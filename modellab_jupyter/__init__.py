@@ -11,7 +11,7 @@ importing costs nothing one could feel.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -121,9 +121,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        from modellab_jupyter.errors import hint
+        said = f"module 'modellab_jupyter' has no attribute {name!r}"
+        if importlib.util.find_spec(f"modellab_jupyter.{name}") is None:  # else an import asks before it loads a module
+            from modellab_jupyter.errors import hint
 
-        raise AttributeError(f"module 'modellab_jupyter' has no attribute {name!r}{hint(name, _HOME)}")
+            said += hint(name, _HOME)
+        raise AttributeError(said)
     value = getattr(importlib.import_module(f"modellab_jupyter.{_HOME[name]}"), name)
     globals()[name] = value
     return value

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import warnings
@@ -65,6 +64,8 @@ class StoreUnreadableError(StoreError):
 
 def hint(wrong: str, names: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the name nearest to `wrong`, or an empty string."""
+    import difflib  # takes longer than a metric, and nobody has made a mistake yet
+
     near = difflib.get_close_matches(wrong, list(names), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

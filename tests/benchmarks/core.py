@@ -216,6 +216,8 @@ def main() -> None:
     show("import evalharness, over bare Python", ms(median(rows, "harness")), "ms", 300)
     rows = measured(FIRST, n)
     show("start_run and first metric, fresh store and process", ms(median(rows, "cold")), "ms", 30)
+    kernel = measured("import IPython.core.interactiveshell, ipykernel.kernelapp\n" + FIRST, n)
+    show("start_run and first metric, fresh store and kernel", ms(median(kernel, "cold")), "ms", 30)
     show("start_run and first metric, later in the process", ms(median(rows, "warm")), "ms", 30)
     show("end of the first run, bare process: DuckDB, Arrow, NumPy load", ms(median(rows, "first_end")), "ms", 200)
     trained = measured("import numpy\n" + FIRST, n)  # as whoever trains has loaded it

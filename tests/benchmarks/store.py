@@ -202,6 +202,8 @@ def own(n: int, runs: int) -> dict[str, float]:
     promised = runs == 1000
     show("import modellab_jupyter, over bare Python", imported * 1e3, "ms", 100)
     show("start_run and first metric, fresh process", median(first, "cold") * 1e3, "ms", 30)
+    kernel = measured("import IPython.core.interactiveshell, ipykernel.kernelapp\n" + FIRST, n)
+    show("start_run and first metric, as in a kernel", median(kernel, "cold") * 1e3, "ms", 30)
     show("end of the first run, with DuckDB's import", median(first, "first_end") * 1e3, "ms", 200)
     show("end of a later run", median(first, "end") * 1e3, "ms", 200)
     show("log_metrics of 5 values", median(log, "log") * 1e6, "us", 5)
