@@ -439,7 +439,7 @@ class Run:
     def _begin(self, params: dict[str, str]) -> None:
         """Log the params that were given with the start and look at the surroundings meanwhile."""
         # No daemon: cut off in DuckDB's C++ at the end of the process, a thread would take the process down with it.
-        self._describing = threading.Thread(target=self._describe, name="modellab-describe")
+        self._describing = threading.Thread(target=self._find_out, name="modellab-describe")
         self._session.finding(self._describing)
         self._describing.start()
         if params:
@@ -452,9 +452,15 @@ class Run:
         self._steps = {key: step + 1 for key, step in before["last_steps"].items()}
         self._began -= before["duration"] or 0.0
 
-    def _describe(self) -> None:
-        """Find out environment and git state while the run is on; a thread's work, begun when the start is over."""
+    def _find_out(self) -> None:
+        """Tell where the run takes place, while it is on; a thread's work, begun when the start is over."""
         self._ending.wait(DESCRIBE_AFTER)
+        with self._session.reads.away():  # what is read for that is nobody's data
+            self._describe()
+            self._surround()
+
+    def _describe(self) -> None:
+        """Find out environment and git state."""
         from modellab_jupyter import environment
 
         try:
@@ -471,7 +477,6 @@ class Run:
             )  # fmt: skip
         finally:
             self._described.set()
-        self._surround()
 
     def _is_late(self) -> bool:
         """Tell whether the run or the process ended so long ago that nothing more is found out."""

@@ -623,6 +623,31 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     assert b"+x = 2" in around.diff
 
 
+def test_looking_for_changes_reads_no_data(tmp_path: Path) -> None:
+    """New code of an editable package is told by its digest; that we read it makes it nobody's data."""
+    import subprocess
+
+    code, info = tmp_path / "code", tmp_path / "site" / "toy-1.0.dist-info"
+    code.mkdir()
+    info.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", code], check=True)
+    git = ["git", "-C", code, "-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "one"]
+    subprocess.run(git, check=True)
+    (code / "new.py").write_text("x = 1\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    (info / "direct_url.json").write_text(json.dumps({"url": code.as_uri(), "dir_info": {"editable": True}}))
+    (tmp_path / "rows.csv").write_text("a\n")
+    answer("""
+import sys
+sys.path.append("site")
+import modellab_jupyter as ml
+with ml.start_run("a") as run:
+    open("rows.csv").close()
+run._describing.join()
+""")
+    assert list(files()) == ["rows.csv"]
+
+
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_slow_git_delays_neither_run_nor_process(
     ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -156,7 +156,7 @@ def causes(lab: Lab, rows: Sequence[Mapping[str, Any]]) -> tuple[Cause, ...]:
                 explained |= back
                 settled = settled or ended
                 what = _verb(back, "differs", "differ") if back else "the run ends otherwise"
-                came = "came back" if back else "it ended as recorded"
+                came = f"{'they' if len(back) > 1 else 'it'} came back" if back else "it ended as recorded"
                 found.append(Cause(factor, confirmed=True, sentence=f"{what} because {sentence.format(came=came)}"))
         left = steady - explained
         if left and not failed:

@@ -312,11 +312,13 @@ def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
         also += f", {led} of them copied to where .. and ~ lead in the replay" if led else ""
         return Level("data", holds=True, sentence=f"{_files(len(places))} what was read{also}.", rows=rows)
     if all(place.wanted.digest is None and place.source is not None for place in wrong):
-        sentence = f"of {len(places)} files, {len(wrong)} are there whose content was not recorded."
+        told = f"{len(wrong)} {'is' if len(wrong) == 1 else 'are'} there whose content was not recorded"
+        sentence = f"of {len(places)} files, {told}."
         return Level("data", holds=None, sentence=sentence, rows=rows)
     lost = sum(place.source is None for place in wrong)
     parts = [f"{lost} cannot be had"] if lost else []
-    parts += [f"{len(wrong) - lost} have other content"] if len(wrong) > lost else []
+    other = len(wrong) - lost
+    parts += [f"{other} {'has' if other == 1 else 'have'} other content"] if other else []
     return Level("data", holds=False, sentence=f"of {len(places)} files, {' and '.join(parts)}.", rows=rows)
 
 

@@ -1,0 +1,124 @@
+"""Runs of real kernels, packed and replayed after something was put in: the whole way from capture to verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import modellab_jupyter as ml
+from modellab_jupyter.repro import words
+from modellab_jupyter.repro.archive import open_pack
+from modellab_jupyter.repro.records import Verdict
+from modellab_jupyter.repro.reproduce import replayed
+
+LOAD = "%load_ext modellab_jupyter\nimport modellab_jupyter as ml"
+START = "run = ml.start_run('run')"
+Cells = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def ran(cells: Cells, order: Sequence[str] | None = None, *, saved: Cells | None = None) -> Path:
+    """Run the cells of a notebook as a front end does, each named; save the notebook as told, and pack its run."""
+    path = Path("notebook.ipynb").resolve()
+    kept = {**os.environ, "JPY_SESSION_NAME": str(path), "PYTHONPATH": str(Path(ml.__file__).parents[1])}
+    manager, client = start_new_kernel(env=kept)
+    try:
+        for name in order or list(cells):
+            content = {"code": cells[name], "silent": False, "store_history": True, "allow_stdin": False}
+            message = client.session.msg("execute_request", content, metadata={"cellId": name})
+            client.shell_channel.send(message)
+            answer = client._recv_reply(message["header"]["msg_id"], timeout=60)["content"]
+            assert answer["status"] == "ok", answer
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+    book = nbformat.v4.new_notebook()
+    for name, source in (saved or cells).items():
+        book.cells.append(nbformat.v4.new_code_cell(source, id=name))
+    nbformat.write(book, path)
+    return ml.repro_pack("run", "run.zip").path
+
+
+def judged(pack: Path, work: str, **given: Path) -> Verdict:
+    folder = Path(f"{work}-pack")
+    folder.mkdir()
+    Path(work).mkdir()
+    open_pack(pack).extract(folder)
+    data = {f"{name}.csv": path for name, path in given.items()}
+    return replayed(folder.resolve(), Path(work).resolve(), python=sys.executable, data=data)
+
+
+def confirmed(verdict: Verdict) -> dict[str, str]:
+    return {cause.factor: cause.sentence for cause in verdict.causes if cause.confirmed}
+
+
+def metrics(verdict: Verdict) -> dict[str, str]:
+    (rows,) = (level.rows for level in verdict.levels if level.name == "metrics")
+    return {row["metric"]: row["level"] for row in rows}
+
+
+def test_each_number_of_a_run_has_its_own_verdict() -> None:
+    """What capture saw is exact, clock and unseen entropy are confirmed; beside other data only that byte is."""
+    Path("rows.csv").write_text("a\n1\n2\n4\n")
+    pack = ran({
+        "load": LOAD,
+        "imports": "import os, random, time\nimport numpy as np\nimport pandas as pd",
+        "data": "rows = pd.read_csv('rows.csv')['a']",
+        "start": START + "\nbegan = time.perf_counter()",
+        "draw": "python, legacy = random.random(), np.random.normal()",
+        "generators": "rng, own = np.random.default_rng(), random.Random()",
+        "log": "run.log_metrics({'sum': float(rows.sum()), 'python': python, 'legacy': legacy, 'rng': rng.normal(),"
+        " 'own': own.random(), 'took': time.perf_counter() - began, 'system': int.from_bytes(os.urandom(6)) / 7})",
+        "end": "run.end()",
+    })  # fmt: skip
+    same = judged(pack, "same")
+    told = {"sum": "exact", "python": "exact", "legacy": "exact", "rng": "exact", "own": "exact"}
+    assert metrics(same) == {**told, "took": "differs", "system": "differs"}, words.text(same)
+    assert (same.conclusion, words.exit_code(same), sorted(confirmed(same))) == ("differs", 1, ["clock", "entropy"])
+
+    other = Path("other.csv")
+    other.write_text("a\n1\n2\n5\n")
+    changed = judged(pack, "changed", rows=other)
+    assert metrics(changed) == {**told, "sum": "differs", "took": "differs", "system": "differs"}
+    assert confirmed(changed) == {
+        "data:rows.csv": "sum differs because rows.csv has other content: with the recorded one alone it came back."
+    }
+    unsure = {cause.factor: cause.sentence for cause in changed.causes if not cause.confirmed}
+    assert sorted(unsure) == ["clock", "entropy", "unknown"]
+    assert unsure["entropy"].startswith("system also varies by itself")
+    assert unsure["clock"].startswith("took also varies by itself")
+
+
+CELLS = {
+    "load": LOAD, "start": START, "one": "x = 1", "three": "x = x * 3", "more": "x = x + 1",
+    "log": "run.log_metrics({'x': float(x)})", "end": "run.end()",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("factor", "order", "change"),
+    [
+        ("deleted", None, {"one": None}),
+        ("edited", None, {"three": "x = x * 5"}),
+        ("order", ["load", "start", "one", "more", "three", "log", "end"], {}),
+    ],
+)
+def test_a_notebook_that_hides_how_it_ran_is_named(
+    factor: str, order: list[str] | None, change: dict[str, str | None]
+) -> None:
+    """What ran comes back exactly; the notebook as it was saved does not, and putting that one thing right does."""
+    saved = {name: source for name, source in (CELLS | change).items() if source is not None}
+    verdict = judged(ran(CELLS, order, saved=saved), "work")
+    (notebook,) = (level for level in verdict.levels if level.name == "notebook")
+    assert (metrics(verdict), verdict.conclusion, notebook.holds) == ({"x": "exact"}, "exact", False)
+    assert list(confirmed(verdict)) == [f"notebook:{factor}"], words.text(verdict)
