@@ -166,6 +166,8 @@ _PLACES: Final = tuple(
     for kind, lot, *pattern in (
         ("named", False, rf"{_FREE}({_NAMES})\\?[\"']?\]?\s*(?::\s*[\w.\[\]| ]+\s*=|:=|=>?|:)\s*\(?\s*{_OPEN}",
          r"(\\?[\"'`]{1,3})((?:(?!\2)(?:\\.|[^\n\\])){1,600}?)\2"),
+        ("password", False, rf"{_FREE}[\w.-]{{0,60}}?(?:pass(?:word|wd|phrase|code)|pwd)\\?[\"']?\]?\s*",
+         r"(?::\s*int\s*=|=|:)\s*(\d{8,64})(?![\w.])"),
         ("named", False, r"(?:environ|env|setdefault|putenv|set_?secret|set_password|userdata)\W[^\n]{0,40}?",
          rf"({_NAMES})[\"']\]?\s*,\s*{_OPEN}", r"([\"'])((?:(?!\2)[^\n\\]){1,600}?)\2"),
         ("named", True, rf"{_FREE}([\w.-]{{0,60}}?(?:secret|token|api[_-]?key|password|passwd|credential)",

@@ -54,6 +54,16 @@ def test_secrets_are_known_by_where_they_stand() -> None:
             assert Redactor().text("m", made) == made, kind  # nothing is taken out twice
 
 
+@pytest.mark.parametrize(
+    "line", ["password = {}", "connect(user='me', passwd={}, port=5432)", "x = {{'db_password': {}}}", "pwd: int = {}"]
+)
+def test_a_password_may_be_a_number(line: str) -> None:
+    """A number of eight digits or more is taken out where a password stands, and the code can still be parsed."""
+    made = Redactor().text("m", line.format(8417263590))
+    assert "8417263590" not in made
+    assert secrets.parses(made)
+
+
 def test_ordinary_code_stays_as_it_is() -> None:
     """Hundreds of files of other packages lose almost nothing."""
     found, lines = [], 0
@@ -87,6 +97,8 @@ HARMLESS = [
     "pd.read_csv('s3://bucket/key.csv')", "dtype = {'token': 'category', 'password': 'str'}", "--- a/x.py\n+++ b/x.py",
     "git@github.com:user/repo.git", "postgresql://localhost:5432/database", "http://localhost:8888/?x=1",
     "authors = ['A. B.', 'C. D.']", "max_token_length = 512", "n_tokens: 1024", "auth_method = 'basic'",
+    "max_tokens = 100000000", "password_changed = 20240131", "token = 12345678", "attempts_per_password = 3",
+    "password == 12345678901 * factor", "pwd = 12345678.5",
 ]  # fmt: skip
 
 
