@@ -31,7 +31,7 @@ SHORTEST: Final = 6  # characters of a value that is removed where it stands els
 WINDOW: Final = 8 << 20  # bytes of a file that are looked at together
 OVERLAP: Final = 8 << 10
 FILE_CAP: Final = 256 << 20  # bytes of a file that are looked through
-PROSE_CAP: Final = 2 << 20  # bytes of a data file that are looked at as one text; larger ones in windows
+PROSE_CAP: Final = 512 << 10  # bytes of a data file that are looked at as one text; larger ones in windows
 HINTED_CAP: Final = 512 << 10  # characters around hints that are looked at in a large data file
 KEY_CAP: Final = 64 << 10  # bytes of a file that is nothing but a secret
 
