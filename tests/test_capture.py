@@ -617,6 +617,11 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     (tmp_path / "new.py").write_text("y = 1\n")
     more = environment.editable(str(tmp_path))["diff_sha256"]
     assert len({None, changed, more, loose["diff_sha256"]}) == 4
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "modellab.files").mkdir()
+    for name in ("work.ipynb", "deep/work.ipynb", "modellab.duckdb", "modellab.files/seg", "deep/run.zip"):
+        (tmp_path / name).write_text("{}")  # whoever works in the checkout of a package
+        assert environment.editable(str(tmp_path))["diff_sha256"] == more
     around = environment.checkout(tmp_path)
     assert around.remote == "https://x.org/r.git"
     assert around.root == str(tmp_path)
