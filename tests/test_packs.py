@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.lib.pretty import pretty
 
 import modellab_jupyter as ml
 from modellab_jupyter import packs, session
@@ -72,7 +73,11 @@ def test_a_pack_comes_back_on_the_command_line(project: Path, capsys: pytest.Cap
     assert kept["act"].tolist()[:3] == ["reproduced", "verified", "made"]
     assert kept["conclusion"].tolist()[0] == "exact"
     assert json.loads(kept["verdict"][0])["conclusion"] == "exact"
-    page = packs.page(ml.verify_pack("again.zip"))
+    checked = ml.verify_pack("again.zip")
+    assert pretty(checked) == str(checked)
+    assert "packed: the pack is intact" in str(checked)
+    assert pretty(pack) == str(pack)
+    page = packs.page(checked)
     assert "Pack of run packed" in page.to_html()
 
 

@@ -75,6 +75,9 @@ class Pack:
         lines += [f"caveat: {one}" for one in self.caveats]
         return "\n".join([*lines, *(f"warning: {one.sentence}" for one in self.hidden)])
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))
+
 
 def pack_recorded(known: Recorded, path: str | os.PathLike[str] | None = None, *, max_data: int = MAX_DATA) -> Pack:
     """Write what was recorded of a run to a ZIP; see `packs.repro_pack`."""

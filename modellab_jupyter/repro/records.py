@@ -236,3 +236,11 @@ class Verdict:
     causes: tuple[Cause, ...] = ()
     hidden: tuple[HiddenState, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        from modellab_jupyter.repro import words
+
+        return words.text(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))
