@@ -1,75 +1,168 @@
 """Real example notebooks, run, packed, rebuilt in an environment of their own and reproduced: how many come back.
 
-The examples are those of scikit-learn as Debian ships them (``apt-get download python-sklearn-doc``), or of any folder
-of scripts in the same form. Each becomes a notebook, cell by cell, with a run around it that logs every number that the
-script leaves in its variables. ``python -m tests.benchmarks.gallery --count 20`` prints a line for each and the shares.
+The examples are those that projects ship: scikit-learn's and statsmodels' in Debian (``apt-get download``), those of
+arch, imbalanced-learn, linearmodels and lmfit in their source distributions (``pip download``). They need the packages
+of ``pip install -e '.[gallery]'``; a project that is not installed is left out, with a line that says so. Notebooks run
+as they are, scripts cut into their cells, with a run around that logs every number which an example leaves in its
+variables. Projects take turns, the smallest examples first.
+
+``python -m tests.benchmarks.gallery`` prints a line for each example, and the shares of each project and of all.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = Path("/usr/share/doc/python-sklearn-doc/examples")
-PACKAGE = "python-sklearn-doc"
-NETWORK = re.compile(r"\bfetch_\w+\s*\(|openml|urlopen|requests\.")
+KINDS = ("exact", "equal", "explained", "unexplained")
+NETWORK = re.compile(
+    r"\bfetch_\w+\s*\(|openml|urlopen|\brequests\.|get_rdataset|webuse|pandas_datareader|[\"']https?://\S*[\"'/]"
+)
 BEGIN = """%load_ext modellab_jupyter
 import modellab_jupyter as ml
 import matplotlib; matplotlib.use("agg")
 run = ml.start_run({!r})"""
 END = """
+import contextlib as _contextlib
 import numpy as _np
+import pandas as _pd
+
+_NUMERIC = (int, float, _np.number, _np.ndarray, _pd.Series, _pd.DataFrame)
+
+def _mean(value):
+    if isinstance(value, bool) or not isinstance(value, _NUMERIC):
+        return None
+    frame = value.select_dtypes("number") if isinstance(value, _pd.DataFrame) else value
+    numbers = _np.asarray(frame)
+    if numbers.dtype.kind not in "fiu":
+        return None
+    finite = numbers[_np.isfinite(numbers)]
+    return float(finite.mean()) if finite.size else None
+
 _found = {}
 for _name, _value in sorted(globals().items()):
-    if _name.startswith("_") or isinstance(_value, bool):
+    if _name.startswith("_"):
         continue
-    if isinstance(_value, (int, float, _np.number)):
-        _found[_name] = float(_value)
-    elif isinstance(_value, _np.ndarray) and _value.dtype.kind in "fiu" and _value.size:
-        _found[_name + ".mean"] = float(_value.mean())
+    _parts = {_name + (".mean" if hasattr(_value, "__len__") else ""): _value}
+    for _part in ("params", "pvalues", "pvalue", "stat", "llf", "loglikelihood", "aic", "chisqr"):
+        with _contextlib.suppress(Exception):
+            _parts[_name + "." + _part] = getattr(_value, _part)
+    _found |= {key: mean for key, mean in ((key, _mean(part)) for key, part in _parts.items()) if mean is not None}
 assert _found, "it leaves no number that could be compared"
 ml.log_metrics(_found)
 run.end()
 """
 
 
-def scripts(folder: Path | None, unpacked: Path) -> list[Path]:
-    """Return the example scripts: of a folder, of the installed package, or of the package as it is downloaded."""
-    place = folder or SHIPPED
-    if folder is None and not any(SHIPPED.rglob("plot_*.py")):
-        subprocess.run(["apt-get", "download", PACKAGE], cwd=unpacked, check=True, capture_output=True)
-        package = next(unpacked.glob("*.deb"))
-        subprocess.run(["dpkg", "-x", str(package), str(unpacked / "tree")], check=True)
-        package.unlink()
-        place = unpacked / "tree" / SHIPPED.relative_to("/")
-    return sorted(place.rglob("plot_*.py"), key=lambda path: (path.stat().st_size, path.name))
+@dataclass(frozen=True)
+class Project:
+    """Whose examples: the distribution that they need, what ships them, and where in it they are."""
+
+    name: str
+    pattern: str
+    debian: str | None = (
+        None  # a package of Debian; the source distribution of the installed version where there is none
+    )
+
+    @property
+    def source(self) -> str:
+        """What ships the examples."""
+        return f"Debian's {self.debian}" if self.debian else f"PyPI's {self.name} {metadata.version(self.name)}"
+
+    def examples(self, folder: Path) -> list[Path]:
+        """Return the examples, the smallest first, from what an index or an archive gives."""
+        folder.mkdir()
+        if self.debian:
+            subprocess.run(["apt-get", "download", self.debian], cwd=folder, check=True, capture_output=True)
+            subprocess.run(["dpkg", "-x", str(next(folder.glob("*.deb"))), str(folder)], check=True)
+        else:
+            given = ["--no-deps", "--no-binary", self.name, "-d", str(folder)]
+            wanted = f"{self.name}=={metadata.version(self.name)}"
+            subprocess.run([sys.executable, "-m", "pip", "download", *given, wanted], check=True, capture_output=True)
+            with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+                archive.extractall(folder, filter="data")
+        for packed in folder.rglob("*.ipynb.gz"):  # Debian's policy for documents above 4 KiB
+            packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        return smallest_first(folder.glob(self.pattern))
 
 
-def cells(script: Path) -> list[str]:
-    """Return a script of the gallery cut where it has its own cells, text left out."""
-    text = script.read_text("utf-8")
+PROJECTS = (
+    Project("scikit-learn", "usr/share/doc/python-sklearn-doc/examples/**/plot_*.py", "python-sklearn-doc"),
+    Project("statsmodels", "usr/share/doc/python-statsmodels-doc/examples/notebooks/*.ipynb", "python-statsmodels-doc"),
+    Project("arch", "arch-*/examples/*.ipynb"),
+    Project("imbalanced-learn", "imbalanced_learn-*/doc/auto_examples/**/*.ipynb"),
+    Project("linearmodels", "linearmodels-*/examples/*.ipynb"),
+    Project("lmfit", "lmfit-*/examples/example_*.py"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one example came back."""
+
+    source: str
+    name: str
+    kind: str
+    verdict: Any
+    seconds: float
+
+
+def smallest_first(paths: Iterator[Path]) -> list[Path]:
+    """Return paths by size and name."""
+    return sorted(paths, key=lambda path: (path.stat().st_size, path.name))
+
+
+def cells(example: Path) -> list[tuple[str, str]]:
+    """Return kind and source of an example's cells: of a notebook as they are, of a script where it cuts itself."""
+    import nbformat
+
+    if example.suffix == ".ipynb":
+        return [(cell.cell_type, cell.source) for cell in nbformat.read(example, as_version=4).cells]
+    text = example.read_text("utf-8")
     text = re.sub(r'\A(#[^\n]*\n)*\s*[rR]?"""(.|\n)*?"""', "", text)
     parts = re.split(r"^#\s*%%.*$|^#{20,}\s*$", text, flags=re.MULTILINE)
     code = ["\n".join(line for line in part.splitlines() if not line.startswith("#")).strip() for part in parts]
-    return [BEGIN.format(script.stem), *(part for part in code if part), END.strip()]
+    return [("code", part) for part in code if part]
 
 
-def notebook(script: Path, folder: Path, limit: int) -> str | None:
-    """Run an example as a notebook in a folder; return why it could not be, or None."""
+def wrapped(example: Path) -> Any:
+    """Return an example as a notebook with a run around it."""
+    import nbformat
+
+    make = {
+        "code": nbformat.v4.new_code_cell,
+        "markdown": nbformat.v4.new_markdown_cell,
+        "raw": nbformat.v4.new_raw_cell,
+    }
+    told = [("code", BEGIN.format(example.stem)), *cells(example), ("code", END.strip())]
+    return nbformat.v4.new_notebook(cells=[make[kind](source) for kind, source in told])
+
+
+def notebook(example: Path, folder: Path, limit: int) -> str | None:
+    """Run an example as a notebook in a folder, beside the files that it names; return why it could not be, or None."""
     import nbformat
     from nbclient import NotebookClient
 
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells(script)])
+    text = example.read_text("utf-8")
+    for near in example.parent.iterdir():
+        if near.is_file() and near != example and near.name in text:
+            shutil.copy(near, folder)
+    book = wrapped(example)
     path = folder / "example.ipynb"
     nbformat.write(book, path)
     client = NotebookClient(book, timeout=limit, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
@@ -79,7 +172,7 @@ def notebook(script: Path, folder: Path, limit: int) -> str | None:
     try:
         client.execute()
     except Exception as error:  # noqa: BLE001 - an example may need what is not here, and fail in any way
-        return str(error).strip().splitlines()[-1][:80]
+        return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()[-1][:80]
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
@@ -101,50 +194,84 @@ def judged(name: str, folder: Path, explain: bool) -> tuple[str, Any]:
     return ("explained" if established and not unknown else "unexplained"), verdict
 
 
-def rows(options: argparse.Namespace) -> Iterator[tuple[str, str, Any, float]]:
-    """Give name, outcome, verdict and seconds of each example that runs here, until there are enough."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        work = Path(name)
-        done = 0
-        for number, script in enumerate(scripts(options.examples, work)):
+def outcomes(source: str, examples: list[Path], work: Path, options: argparse.Namespace) -> Iterator[Outcome]:
+    """Give how the examples of one source come back, those that run here."""
+    for example in examples:
+        if NETWORK.search(example.read_text("utf-8")):
+            continue
+        folder = Path(tempfile.mkdtemp(dir=work))
+        why = notebook(example, folder, options.limit)
+        if why is not None:
+            print(f"{example.stem:<48} {source}: does not run here: {why}", flush=True)
+            continue
+        began = time.perf_counter()
+        kind, verdict = judged(example.stem, folder, options.explain)
+        yield Outcome(source, example.stem, kind, verdict, time.perf_counter() - began)
+
+
+def sources(options: argparse.Namespace, work: Path) -> dict[str, list[Path]]:
+    """Return what ships examples, and the examples: of a folder, or of the projects that are installed."""
+    if options.examples:
+        return {str(options.examples): smallest_first(p for p in options.examples.rglob("*")
+                                                      if re.fullmatch(r"plot_.*\.py|.*\.ipynb", p.name))}  # fmt: skip
+    found = {}
+    for project in PROJECTS:
+        if options.only and project.name not in options.only:
+            continue
+        try:
+            metadata.version(project.name)
+        except metadata.PackageNotFoundError:
+            print(f"{project.name} is not installed and left out; pip install -e '.[gallery]'", flush=True)
+            continue
+        found[project.source] = project.examples(work / project.name)
+        print(f"{len(found[project.source])} examples in {project.source}", flush=True)
+    return found
+
+
+def in_turn(options: argparse.Namespace, work: Path) -> Iterator[Outcome]:
+    """Give one outcome of each source, then the next of each, until there are enough."""
+    waiting = [outcomes(source, paths, work, options) for source, paths in sources(options, work).items()]
+    done = 0
+    while waiting:
+        for one in list(waiting):
+            found = next(one, None)
+            if found is None:
+                waiting.remove(one)
+                continue
+            yield found
+            done += 1
             if done >= options.count:
                 return
-            if NETWORK.search(script.read_text("utf-8")):
-                continue
-            folder = work / f"{number:03}"
-            folder.mkdir()
-            why = notebook(script, folder, options.limit)
-            if why is not None:
-                print(f"{script.stem:<50} does not run here: {why}", flush=True)
-                continue
-            done += 1
-            began = time.perf_counter()
-            outcome, verdict = judged(script.stem, folder, options.explain)
-            yield script.stem, outcome, verdict, time.perf_counter() - began
+
+
+def shares(counts: Counter[str]) -> str:
+    """Return how many came back in which way."""
+    total = sum(counts.values())
+    return f"{total} notebooks: " + ", ".join(f"{kind} {counts[kind]} ({counts[kind] / total:.0%})" for kind in KINDS)
 
 
 def main() -> None:
     """Print how each example came back, and the shares."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20, help="examples that run here, the smallest first")
+    parser.add_argument("--count", type=int, default=30, help="examples that run here, of all projects in turn")
     parser.add_argument("--limit", type=int, default=120, help="seconds that one cell may take")
-    parser.add_argument("--examples", type=Path, help="a folder of scripts in place of scikit-learn's")
+    parser.add_argument("--only", nargs="+", metavar="PROJECT", help="examples of these projects alone")
+    parser.add_argument("--examples", type=Path, help="a folder of notebooks or scripts in place of the projects'")
     parser.add_argument("--no-explain", dest="explain", action="store_false", help="look for no causes")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    counts: Counter[str] = Counter()
-    for name, outcome, verdict, seconds in rows(options):
-        counts[outcome] += 1
-        metrics = next((level.sentence for level in verdict.levels if level.name == "metrics"), "")
-        print(f"{name:<50} {outcome:<12} {seconds:5.1f} s  {metrics}", flush=True)
-        for cause in verdict.causes:
-            print(f"    {'✓' if cause.confirmed else '?'} {cause.sentence}", flush=True)
-    total = sum(counts.values())
-    shares = ", ".join(
-        f"{kind} {counts[kind]} ({counts[kind] / max(1, total):.0%})"
-        for kind in ("exact", "equal", "explained", "unexplained")
-    )
-    print(f"{total} notebooks: {shares}")
+    counts: dict[str, Counter[str]] = {}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        for one in in_turn(options, Path(name)):
+            counts.setdefault(one.source, Counter())[one.kind] += 1
+            metrics = next((level.sentence for level in one.verdict.levels if level.name == "metrics"), "")
+            print(f"{one.name:<48} {one.source:<32} {one.kind:<11} {one.seconds:5.1f} s  {metrics}", flush=True)
+            for cause in one.verdict.causes:
+                print(f"    {'✓' if cause.confirmed else '?'} {cause.sentence}", flush=True)
+    for source, found in counts.items():
+        print(f"{source}: {shares(found)}")
+    if counts:
+        print(shares(sum(counts.values(), Counter())))
 
 
 if __name__ == "__main__":
