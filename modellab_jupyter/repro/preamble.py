@@ -73,7 +73,7 @@ class Replay:
             importlib.import_module("numpy")
         self._play(numpy=has_numpy)
         self._own_store()
-        if not any(state["moment"] != "run" for state in self.states):
+        if not any(state["moment"] == "load" for state in self.states):
             self._restore_at_start_of_run()
         atexit.register(self.report)
 
@@ -160,8 +160,13 @@ class Replay:
             self.enter()
         order = self.orders[self.place] if self.place < len(self.orders) else None
         for state in self.states:
-            if state["moment"] != "run" and order is not None and int(state["order"]) == order:
-                self.restore(state)
+            if order is not None and int(state["order"]) == order:
+                if state["moment"] == "load":
+                    self.restore(state)
+                elif (
+                    state["moment"] == "numpy"
+                ):  # amid a cell, after draws of Python's own that come again by themselves
+                    self.restore({"numpy": state.get("numpy")})
         self.inside = True
 
     def after(self, *_: Any) -> None:

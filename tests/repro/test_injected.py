@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from modellab_jupyter.repro import words
 from modellab_jupyter.repro.archive import open_pack
 from modellab_jupyter.repro.records import Verdict
 from modellab_jupyter.repro.reproduce import replayed
+from tests.conftest import ROOT
 
 LOAD = "%load_ext modellab_jupyter\nimport modellab_jupyter as ml"
 START = "run = ml.start_run('run')"
@@ -30,7 +32,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ran(cells: Cells, order: Sequence[str] | None = None, *, saved: Cells | None = None) -> Path:
     """Run the cells of a notebook as a front end does, each named; save the notebook as told, and pack its run."""
     path = Path("notebook.ipynb").resolve()
-    kept = {**os.environ, "JPY_SESSION_NAME": str(path), "PYTHONPATH": str(Path(ml.__file__).parents[1])}
+    kept = {**os.environ, "JPY_SESSION_NAME": str(path), "PYTHONPATH": str(ROOT)}
     manager, client = start_new_kernel(env=kept)
     try:
         for name in order or list(cells):
@@ -94,15 +96,35 @@ def test_a_changed_byte_is_told_from_what_capture_saw() -> None:
     pack = ran({
         "load": LOAD,
         "data": "import random\nrows = [int(line) for line in open('rows.csv')]",
-        "run": f"{START}\nrun.log_metrics({{'sum': sum(rows), 'draw': random.random()}})\nrun.end()",
+        "run": f"{START}\nrun.log_metrics({{'sum': sum(rows), 'draw': random.random()}})\n"
+        "import numpy.random\nrun.log_metrics({'late': numpy.random.normal()})\nrun.end()",
     })  # fmt: skip
     other = Path("other.csv")
     other.write_text("1\n2\n5\n")
     verdict = judged(pack, "work", rows=other)
-    assert (metrics(verdict), verdict.conclusion) == ({"sum": "differs", "draw": "exact"}, "differs")
+    assert (metrics(verdict), verdict.conclusion) == (
+        {"sum": "differs", "draw": "exact", "late": "exact"},
+        "differs",
+    )
     assert confirmed(verdict) == {
         "data:rows.csv": "sum differs because rows.csv has other content: with the recorded one alone it came back."
     }
+
+
+def test_a_script_draws_the_same_before_and_after_numpy_is_loaded() -> None:
+    """Draws without a seed come back in a script, also where NumPy's generators are there only after the first."""
+    code = """
+import random
+import modellab_jupyter as ml
+with ml.start_run("run") as run:
+    run.log_metrics({"draw": random.random()})
+    import numpy.random
+    run.log_metrics({"legacy": numpy.random.normal(), "rng": numpy.random.default_rng().normal()})
+"""
+    Path("train.py").write_text(code)
+    subprocess.run([sys.executable, "train.py"], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    verdict = judged(ml.repro_pack("run", "run.zip").path, "work")
+    assert metrics(verdict) == dict.fromkeys(("draw", "legacy", "rng"), "exact"), words.text(verdict)
 
 
 CELLS = {
