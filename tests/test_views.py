@@ -597,6 +597,19 @@ def test_an_evaluation_of_many_classes_has_a_matrix_and_a_slider_for_each():
     assert rows(page, "By class")[0]["support"] == int(np.sum(labels == 0))
 
 
+def test_weighted_rows_of_two_classes_are_told_as_weights():
+    """Counts of a slider are said to be sums of weights, and neither they nor bins have intervals."""
+    rng = np.random.default_rng(2)
+    labels, weights = rng.integers(0, 2, 300), 0.5 + np.arange(300) % 3
+    scores = np.clip(0.3 + 0.4 * labels + 0.2 * rng.standard_normal(300), 0, 1)
+    with ml.start_run("weighed", project_id="p") as run:
+        run.evaluate(scores, labels, sample_weight=weights, config=CONFIG)
+    panel = next(part for part in sections(ml.evaluation("weighed")) if part["kind"] == "thresholds")
+    assert (panel["counted"], panel["weighted"], panel["note"]) == (False, True, judgement.WEIGHED)
+    assert panel["classes"][0]["tp"][-1] == pytest.approx(weights[labels == 1].sum() / weights.mean(), rel=1e-6)
+    assert not {"low", "high"} & set(panel["classes"][0]["calibration"])
+
+
 def test_very_many_classes_are_shown_by_those_with_the_most_errors():
     """Of 40 classes twelve have a row of their own in the matrix, and no row is lost."""
     rng = np.random.default_rng(2)

@@ -170,7 +170,7 @@ def _section_json(section: Section) -> dict[str, Any]:
         inside = [_section_json(s) for s in section.sections]
         return {"kind": "fold", "title": cut(section.title), "open": section.is_open, "sections": inside}
     if isinstance(section, Thresholds):
-        about = {"level": section.level, "counted": section.counted, "note": section.note}
+        about = {"level": section.level, "counted": section.counted, "weighted": section.weighted, "note": section.note}
         return {"kind": "thresholds", "classes": [_scored_json(c) for c in section.classes], **about}
     return _grid_json(section)
 

@@ -164,12 +164,13 @@ class Thresholds:
     """Classes at any threshold: a slider in the browser, tables and pictures elsewhere.
 
     `counted` says that the counts are of rows, each by itself, so that a share of them has Wilson's interval at
-    `level`.
+    `level`; `weighted`, that they are sums of the rows' weights.
     """
 
     classes: Sequence[Scored]
     level: float
     counted: bool
+    weighted: bool = False
     note: str = ""
 
     def grids(self, most: int = 6) -> list[Grid]:

@@ -34,7 +34,7 @@ const head = (...names: string[]): HTMLElement => h('thead', {}, h('tr', {}, ...
 
 /** The part of a page in which a threshold moves; its charts go into `charts`, to be let go with the page. */
 export function thresholdPanel(section: JsonObject, connector: Connector, charts: Chart[]): HTMLElement {
-  const classes = readOperating(section), counted = section.counted === true;
+  const classes = readOperating(section), counted = section.counted === true, weighted = section.weighted === true;
   let one: Operating = classes[0]!;
   let stop = 0;
   const id = uniqueId('threshold');
@@ -65,8 +65,8 @@ export function thresholdPanel(section: JsonObject, connector: Connector, charts
   const write = (at: At): void => {
     const name = format.clip(one.name, 60), [a, b] = [price(wrong), price(missed)];
     tables.replaceChildren(
-      matrix([name, 'other'], [[at.tp, at.fn], [at.fp, at.tn]], 'Rows by class and prediction'),
-      h('table', { class: 'ml-table' }, h('caption', {}, 'Metrics'), head('metric', counted ? 'value [interval]' : 'value', 'of rows'),
+      matrix([name, 'other'], [[at.tp, at.fn], [at.fp, at.tn]], weighted ? 'Weights by class and prediction' : 'Rows by class and prediction'),
+      h('table', { class: 'ml-table' }, h('caption', {}, 'Metrics'), head('metric', counted ? 'value [interval]' : 'value', weighted ? 'of weight' : 'of rows'),
         h('tbody', {},
           shareRow('precision', at.precision), shareRow('recall', at.recall), shareRow('specificity', at.specificity), shareRow('accuracy', at.accuracy),
           h('tr', {}, h('th', { scope: 'row' }, 'f1'), h('td', { class: 'ml-num' }, format.number(at.f1)), h('td', { class: 'ml-num' }, format.number(one.n))))),
@@ -74,7 +74,7 @@ export function thresholdPanel(section: JsonObject, connector: Connector, charts
         h('tbody', {}, groupRow('at or above', at.said), groupRow('below', at.rest))),
     );
     const total = a === null || b === null ? null : a * at.fp + b * at.fn;
-    const cost = total === null ? 'Give costs of 0 or more, as numbers.' : `Cost ${format.number(total)} in all, ${format.number(total / one.n)} for a row.`;
+    const cost = total === null ? 'Give costs of 0 or more, as numbers.' : `Cost ${format.number(total)} in all, ${format.number(total / one.n)} for a ${weighted ? 'row of mean weight' : 'row'}.`;
     told.replaceChildren(h('bdi', {}, `At ${format.number(at.threshold)}: precision ${format.number(at.precision.value)}, recall ${format.number(at.recall.value)}, F1 ${format.number(at.f1)}. ${cost}`));
   };
   let waiting = 0;
