@@ -109,6 +109,9 @@ _SORT = """
     const json = table.parentElement.querySelector('script[type="application/json"]');
     const kinds = JSON.parse(json.textContent).kinds;
     const body = table.tBodies[0];
+    const number = /^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-9]+)?$/i;
+    const written = text => number.test(text.trim()) ? Number(text) : NaN;
+    const byValue = (a, b) => Number.isNaN(a) - Number.isNaN(b) || a - b || 0;
     const key = (row, i) => {
       const cell = row.cells[i], exact = cell.querySelector('data');
       if (kinds[i] === 'number') return exact ? Number(exact.value) : NaN;
@@ -126,8 +129,8 @@ _SORT = """
         head.setAttribute('aria-sort', down === 1 ? 'ascending' : 'descending');
         const rows = [...body.rows].map(row => [key(row, i), row]);
         rows.sort(([a], [b]) => kinds[i] === 'number'
-          ? (Number.isNaN(a) - Number.isNaN(b)) || down * (a - b) || 0
-          : down * a.localeCompare(b, 'en', { numeric: true }));
+          ? Number.isNaN(a) - Number.isNaN(b) || down * (a - b) || 0
+          : down * (byValue(written(a), written(b)) || a.localeCompare(b, 'en', { numeric: true })));
         body.append(...rows.map(r => r[1]));
       });
     });
