@@ -265,6 +265,42 @@ def test_the_best_run_is_best_on_the_labels_that_most_runs_share():
     assert ml.projects.stats("p")["best_run"] == b.id
 
 
+def test_the_dashboard_and_lists_star_the_best_on_shared_rows():
+    """Other rows, however well they went, have no star; the page says so in words."""
+    judged("a", 40)
+    b = judged("b", 50)
+    judged("elsewhere", 40, rows=40)
+    ml.start_run("logged", project_id="p").end()
+
+    bundle = views.dashboard("p").saved()
+    data = json.loads(bundle["application/vnd.modellab.v1+json"]["data"])
+    project = views.ProjectStore()
+    listed = project.runs(project.projects().column("project_id")[0].as_py(), 100).to_pylist()
+
+    assert data["best"]["metrics.accuracy"] == {"runs": [b.id], "among": 2, "others": 1}
+    assert "2 of 3 for accuracy" in data["best_note"]
+    assert data["best_note"] in bundle["text/html"]
+    assert [row["name"] for row in listed if row["best"]] == ["b"]
+
+
+def test_logged_metrics_are_starred_among_runs_of_the_same_data():
+    """A run on another version of the data is not the best of those before it, nor are two versions compared."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1, 2, 3]})
+    for name, value, data in (("a", 0.5, frame), ("b", 0.6, frame), ("c", 0.9, frame.assign(x=4))):
+        with ml.start_run(name, project_id="p"):
+            ml.log_dataset(data, "d")
+            ml.log_metrics({"accuracy": value})
+
+    projects, datasets = views.ProjectStore(), views.DatasetStore()
+    runs = projects.runs(projects.projects().column("project_id")[0].as_py(), 9)
+    used = datasets.runs(datasets.datasets(None).column("dataset_id")[0].as_py())
+
+    for table in (runs, used):
+        assert {row["name"]: row["best"] for row in table.to_pylist()} == {"a": False, "b": True, "c": False}
+
+
 def test_an_evaluation_is_shown_by_name():
     """Of several evaluations the one asked for is shown; a name that is not there is said."""
     labels = np.arange(60) % 2

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FilterError, filterRows, parseFilter } from '../src/core/filter.ts';
+import { FilterError, Typed, filterRows, parseFilter } from '../src/core/filter.ts';
+import type { Table } from '../src/core/table.ts';
 import { readTable } from '../src/core/table.ts';
 
 const runs = readTable({
@@ -91,6 +92,20 @@ const SLIPS: [string, RegExp][] = [
 for (const [text, message] of SLIPS) {
   test(`slip: ${text}`, () => assert.throws(() => parseFilter(text, runs), (e: Error) => e instanceof FilterError && message.test(e.message)));
 }
+
+test('a slip leaves the last filter that could be read, of the table that is there now', () => {
+  const typed = new Typed();
+  const table = (...names: string[]): Table => readTable({ rows: names.length, columns: [{ name: 'name', kind: 'text', values: names }] });
+  assert.deepEqual([...typed.rows(table('a', 'b'), 'name = a').rows], [0]);
+  const slipped = typed.rows(table('b', 'c', 'a'), 'nam');
+  assert.deepEqual([[...slipped.rows], slipped.slip], [[], null]);
+  typed.rows(table('a', 'b'), 'name = a');
+  const wrong = typed.rows(table('b', 'c', 'a'), 'name =');
+  assert.deepEqual([...wrong.rows], [2]);
+  assert.match(wrong.slip!, /needs a value/u);
+  const other = readTable({ rows: 1, columns: [{ name: 'other', kind: 'text', values: ['x'] }] });
+  assert.deepEqual([...typed.rows(other, 'name =').rows], [0]);
+});
 
 test('any text either filters or says what is wrong', () => {
   const parts = ['accuracy', 'and', 'or', 'not', '(', ')', '<', '=', '"', "'", '`', '!', '~', 'is', 'missing', '0.5', '<script>', '\\', ' ', '≤'];

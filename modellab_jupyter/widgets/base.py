@@ -61,6 +61,13 @@ class Source:
         """
         raise NotImplementedError
 
+    def judged(self, project_id: str | None) -> pa.Table | None:  # noqa: ARG002
+        """Return ``run_id, name, rows``: the rows that each evaluation judged, and under no name the data a run used.
+
+        ``rows`` is a text that is equal for equal rows; None where nothing is known.
+        """
+        return None
+
     def series(self, run_ids: list[str], key: str, points: int, steps: tuple[float, float] | None = None) -> pa.Table:
         """Return ``run_id, step, value, time`` of a metric, at most `points` rows a run, extremes kept.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets import figures, saved
 from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id, execution
+from modellab_jupyter.widgets.best import as_json, bests, greater_is_better, note
 from modellab_jupyter.widgets.listing import size_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from modellab_jupyter.widgets.best import Best
+
+    Bests = Mapping[str, Best]
     Curves = dict[str, tuple[pa.Table, dict[str, str]]]  # metric -> its series, and the names of their runs
 
 SAVED_RUNS = 200
@@ -89,11 +93,12 @@ class Dashboard(Widget):
     def saved(self) -> dict[str, Any]:
         """Return the snapshot, plain HTML and text of what is there now."""
         project, runs = self._read()
-        kept = _fitting(runs, project)
+        best = bests(runs, self._source.judged(self._project_id))
+        kept = _fitting(runs, project, best)
         curves = _stepped(self._source, kept)
         return {
-            saved.MIME: _snapshot(project, runs, kept, curves, self._state()),
-            "text/html": _html(project, runs, kept, curves),
+            saved.MIME: _snapshot(project, runs, kept, curves, best, self._state()),
+            "text/html": _html(project, runs, kept, curves, best),
             "text/plain": _text(project, kept),
         }
 
@@ -156,7 +161,8 @@ class Dashboard(Widget):
                 "changed": True,
                 "token": token,
                 "project": saved.plain(dict(project)),
-                "runs": {**table, "greater_is_better": _greater(runs)},
+                "runs": {**table, "greater_is_better": greater_is_better(runs)},
+                **_told(bests(runs, self._source.judged(self._project_id))),
                 "verbs": list(self._source.verbs),
                 "progress": self._source.progress(self._project_id),
                 "look": self._look,
@@ -210,10 +216,13 @@ def _sound(state: object) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------
 
 
-def _greater(runs: pa.Table) -> dict[str, bool | None]:
-    metadata = runs.schema.metadata or {}
-    found = json.loads(metadata.get(b"modellab", b"{}")).get("greater_is_better", {})
-    return {str(k): v for k, v in found.items() if v is None or isinstance(v, bool)}
+def _told(best: Bests, kept: pa.Table | None = None) -> dict[str, Any]:
+    """Return which runs a view stars, of those that it gets, and what it says of that."""
+    ids = None if kept is None else set(kept.column("run_id").to_pylist())
+    found = as_json(best)
+    for one in found.values() if ids is not None else ():
+        one["runs"] = [run_id for run_id in one["runs"] if run_id in ids]
+    return {"best": found, "best_note": note(best)}
 
 
 def _metrics(runs: pa.Table) -> list[str]:
@@ -226,40 +235,16 @@ def _ends(runs: pa.Table) -> dict[str, tuple[str, str]]:
     return {m: (p["low"], p["high"]) for m, p in saved.metric_parts(runs).items() if "low" in p and "high" in p}
 
 
-def _best(runs: pa.Table) -> dict[str, int]:
-    """Row of the best value of each metric that has a direction."""
-    import numpy as np
-
-    greater, best = _greater(runs), {}
-    for name in _metrics(runs):
-        direction = greater.get(name.removeprefix("metrics."))
-        values = np.array([np.nan if v is None else float(v) for v in runs.column(name).to_pylist()])
-        known = np.isfinite(values)
-        if direction is None or not known.any():
-            continue
-        best[name] = int(
-            np.argmax(np.where(known, values, -np.inf)) if direction else np.argmin(np.where(known, values, np.inf))
-        )
-    return best
-
-
-def _best_values(runs: pa.Table) -> dict[str, float]:
-    """Return the best value of each metric; one run alone is not the best of anything."""
-    if runs.num_rows < 2:
-        return {}
-    return {name: float(runs.column(name)[row].as_py()) for name, row in _best(runs).items()}
-
-
-def _fitting(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
+def _fitting(runs: pa.Table, project: Mapping[str, Any], best: Bests) -> pa.Table:
     """Return the runs that are worth saving, as many as fit into `SAVED_BYTES` of JSON."""
-    kept = _keep(runs, project, SAVED_RUNS)
+    kept = _keep(runs, project, best, SAVED_RUNS)
     size = size_of(saved.json_table(kept))
     if size > SAVED_BYTES:
-        kept = _keep(runs, project, max(LEAST_RUNS, kept.num_rows * SAVED_BYTES // size))
+        kept = _keep(runs, project, best, max(LEAST_RUNS, kept.num_rows * SAVED_BYTES // size))
     return kept
 
 
-def _keep(runs: pa.Table, project: Mapping[str, Any], most: int) -> pa.Table:
+def _keep(runs: pa.Table, project: Mapping[str, Any], best: Bests, most: int) -> pa.Table:
     """Return the newest runs, newest first, with the baselines and the best ones; of these as many as there is room."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -268,8 +253,10 @@ def _keep(runs: pa.Table, project: Mapping[str, Any], most: int) -> pa.Table:
     if len(order) <= most:
         return runs.take(pa.array(order, pa.int64()))
     baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
-    project_best = [i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")]
-    must = dict.fromkeys([*project_best, *baselines[:20], *_best(runs).values()][:most])
+    place = {run_id: i for i, run_id in enumerate(runs.column("run_id").to_pylist())}
+    stars = [place[one.runs[0]] for one in best.values() if one.runs]
+    project_best = [place[project["best_run"]]] if project.get("best_run") in place else []
+    must = dict.fromkeys([*project_best, *baselines[:20], *stars][:most])
     newest = [i for i in order if i not in must][: max(0, most - len(must))]
     kept = {*must, *newest}
     return runs.take(pa.array([i for i in order if i in kept], pa.int64()))
@@ -306,19 +293,17 @@ def _stepped(source: Source, kept: pa.Table) -> Curves:
 
 
 def _snapshot(
-    project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, state: Mapping[str, Any]
+    project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, best: Bests, state: Mapping[str, Any]
 ) -> dict[str, Any]:
     series = {metric: saved.json_table(table, digits=6) for metric, (table, _) in curves.items()}
-    # Rounded as the columns are, so that the best value is found among them.
-    best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
     table = saved.json_table(kept)
     saved.marked_parts(kept, table["columns"])
     data = {
         "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},
-        "runs": {**table, "greater_is_better": _greater(runs)},
+        "runs": {**table, "greater_is_better": greater_is_better(runs)},
         "total": runs.num_rows,
-        "best": best,
+        **_told(best, kept),
         "counts": {word: status.count(word) for word in dict.fromkeys(status)},
         "series": series,
         "notice": _notice(kept.num_rows, runs.num_rows),
@@ -361,7 +346,7 @@ def _facts(project: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves) -> str:
+def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, best: Bests) -> str:
     title = str(project.get("name") or "Runs")
     parts = [saved.html_text(_facts(project))]
     if kept.num_rows == 0:
@@ -373,9 +358,12 @@ def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Cu
         told.append(f"The table shows {rows.num_rows:,} of {runs.num_rows:,} runs.")
     if left_out:
         told.append(f"{left_out:,} more columns are left out.")
-    if told:
-        parts.append(saved.html_text(" ".join(told)))
-    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs), _FORMS)))
+    told.append(note({name: one for name, one in best.items() if name in table.column_names}))
+    if any(told):
+        parts.append(saved.html_text(" ".join(told).strip()))
+    ids = rows.column("run_id").to_pylist()
+    stars = {name: [i for i, run_id in enumerate(ids) if run_id in one.runs] for name, one in best.items()}
+    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, stars, _FORMS)))
     picture = _picture(rows, curves)
     if picture is not None:
         parts.append(saved.html_picture(picture))

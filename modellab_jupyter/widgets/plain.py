@@ -165,7 +165,7 @@ def html_table(grid: Grid) -> str:
         for _, title, kind in columns
     )
     rows = []
-    for row in grid.table.slice(0, grid.plain).to_pylist():
+    for i, row in enumerate(grid.table.slice(0, grid.plain).to_pylist()):
         cells = []
         for name, _, kind in columns:
             value = row[name]
@@ -176,7 +176,7 @@ def html_table(grid: Grid) -> str:
                 shown = escape(shown)
             if kind == "number" and value is not None and math.isfinite(value):
                 shown = f'<data value="{float(value):.6g}">{shown}</data>'
-            if kind == "number" and value is not None and value == grid.best.get(name):
+            if kind == "number" and value is not None and i in grid.best.get(name, ()):
                 shown = f'<b title="best">★ {shown}</b>'
             ends = grid.intervals.get(name)
             around = interval(row[ends[0]], row[ends[1]]) if ends else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -45,8 +45,8 @@ class Stats:
 class Grid:
     """A table.
 
-    `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the value of a
-    column that gets a star; `forms` the columns that are written in a way of their own: ``p`` (a p-value),
+    `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the rows of a
+    column that get a star; `forms` the columns that are written in a way of their own: ``p`` (a p-value),
     ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may be called anything.
     Plain HTML has at most `plain` rows, and a view folds what comes after its first dozen.
     """
@@ -55,7 +55,7 @@ class Grid:
     table: pa.Table
     titles: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    best: Mapping[str, float] = field(default_factory=dict)
+    best: Mapping[str, Collection[int]] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     empty: str = "Nothing to show."

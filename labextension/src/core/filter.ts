@@ -295,6 +295,24 @@ export function parseFilter(text: string, table: Table): Test {
   return text.trim() === '' ? () => true : new Parser(text, table).parse();
 }
 
+/** A filter while it is being typed: a text that cannot be read leaves the last one that could, also for a newer table. */
+export class Typed {
+  #last = '';
+
+  /** The rows to show, and what is wrong with the text; null where nothing is. */
+  rows(table: Table, text: string): { rows: Int32Array; slip: string | null } {
+    try {
+      const rows = filterRows(table, parseFilter(text, table));
+      this.#last = text;
+      return { rows, slip: null };
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      // The last one may name a column that is not there any more.
+      return { rows: this.#last === text ? filterRows(table, () => true) : this.rows(table, this.#last).rows, slip: error.message };
+    }
+  }
+}
+
 /** The rows for which the test is true. */
 export function filterRows(table: Table, test: Test): Int32Array {
   const kept = new Int32Array(table.rows);

@@ -1,13 +1,12 @@
 // Datasets: which there are, their versions, columns and first rows, what changed between two, and which runs used them.
 import { shares } from '../core/bars.ts';
-import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { Answer, Connector, JsonObject } from '../core/protocol.ts';
 import { finite, words } from '../core/safe.ts';
 import { Table } from '../core/table.ts';
-import { choices, h, say, uniqueId } from './dom.ts';
+import { choices, h, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { facts, filterBox, part, quiet, runSpecs } from './parts.ts';
+import { FilterBox, facts, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { histogram, lanes, meter, mirrored } from './svg.ts';
@@ -31,7 +30,7 @@ class Datasets {
   #connector: Connector;
   #live: Live;
   #table = Table.empty;
-  #filter = filterBox('Filter datasets', 'Filter: rows > 1000 and project = churn', () => this.#apply());
+  #filter = new FilterBox('Filter datasets', 'Filter: rows > 1000 and project = churn', () => this.#apply());
   #sheet: Sheet;
   #id: string | null = null;
   #known = '';
@@ -57,10 +56,10 @@ class Datasets {
     this.#connector = connector;
     this.#sheet = new Sheet('Datasets', 'one', row => void this.#choose(this.#table.text('dataset_id', row)), 'dataset_id');
     this.#tabs = new Tabs<Tab>('About this version', TABS, () => void this.#drawPanel());
-    this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
+    this.#live = new Live(connector, { root: () => this.#el, take: (payload, buffers) => this.#take(payload, buffers) });
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
     this.#detail.append(this.#heading, this.#about, this.#versionList, this.#tabs.el, this.#tabs.panel);
-    this.#main.append(this.#filter.bar, this.#filter.slip, this.#sheet.el, this.#detail);
+    this.#main.append(h('div', { class: 'ml-bar' }, this.#filter.box, this.#filter.count), this.#filter.slip, this.#sheet.el, this.#detail);
     this.#el = h('section', { class: 'modellab', 'aria-label': 'ModelLab datasets' },
       h('div', { class: 'ml-top' }, this.#title, this.#live.el), this.#stats, this.#notice, this.#live.trouble, this.#empty, this.#main);
     el.append(this.#el);
@@ -118,16 +117,8 @@ class Datasets {
 
   #apply(): void {
     const t = this.#table;
-    let rows: Int32Array;
-    try {
-      rows = filterRows(t, parseFilter(this.#filter.text, t));
-      this.#filter.tell(null);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      this.#filter.tell(error.message);
-      return;
-    }
-    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'dataset')}` : format.count(t.rows, 'dataset'));
+    const rows = this.#filter.rows(t);
+    this.#filter.tell(rows.length, t.rows, 'dataset');
     const ids = t.column('dataset_id');
     const chosen = Array.from({ length: t.rows }, (_, i) => i).find(i => ids?.get(i) === this.#id);
     this.#sheet.show(t, this.#specs(), rows, chosen ?? null);

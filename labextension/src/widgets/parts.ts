@@ -1,11 +1,12 @@
 // Small parts that the lists of datasets and of projects share.
+import { Typed } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { JsonObject } from '../core/protocol.ts';
 import { isObject } from '../core/protocol.ts';
 import { Unreadable } from '../core/safe.ts';
 import type { Table } from '../core/table.ts';
 import { readTable } from '../core/table.ts';
-import { h, uniqueId } from './dom.ts';
+import { h, say, uniqueId } from './dom.ts';
 import type { Spec } from './sheet.ts';
 
 /** Status as a shape and a word; colour only repeats them. */
@@ -25,34 +26,39 @@ export function facts(items: readonly (readonly [string, string, string?])[]): H
   return items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, ` ${format.clip(more, 80)}`) : null)));
 }
 
-export interface FilterBox {
-  bar: HTMLElement;
-  slip: HTMLElement;
-  count: HTMLElement;
-  readonly text: string;
-  /** Show what is wrong with what was typed; null where nothing is. */
-  tell(slip: string | null): void;
-}
+/** A box to filter a table with, the count beside it and the slip below it. */
+export class FilterBox {
+  readonly slip = h('p', { class: 'ml-slip', id: uniqueId('slip'), role: 'alert', hidden: true });
+  readonly count = h('span', { class: 'ml-quiet', role: 'status' });
+  readonly box: HTMLInputElement;
+  #typed = new Typed();
 
-/** A box to filter a list with, the count beside it and the slip below it. */
-export function filterBox(label: string, placeholder: string, typed: () => void): FilterBox {
-  const slip = h('p', { class: 'ml-slip', id: uniqueId('slip'), role: 'alert', hidden: true });
-  const count = h('span', { class: 'ml-quiet', role: 'status' });
-  const box = h('input', { type: 'search', class: 'ml-filter', placeholder, 'aria-label': label, 'aria-describedby': slip.id, spellcheck: 'false', autocomplete: 'off', 'data-lm-suppress-shortcuts': 'true', oninput: typed });
-  return {
-    bar: h('div', { class: 'ml-bar' }, box, count),
-    slip,
-    count,
-    get text() {
-      return box.value;
-    },
-    tell: text => {
-      slip.hidden = text === null;
-      slip.textContent = text ?? '';
-      box.classList.toggle('ml-wrong', text !== null);
-      box.setAttribute('aria-invalid', String(text !== null));
-    },
-  };
+  constructor(label: string, placeholder: string, typed: () => void) {
+    this.box = h('input', { type: 'search', class: 'ml-filter', placeholder, 'aria-label': label, 'aria-describedby': this.slip.id, spellcheck: 'false', autocomplete: 'off', 'data-lm-suppress-shortcuts': 'true', oninput: typed });
+  }
+
+  get text(): string {
+    return this.box.value;
+  }
+
+  set text(text: string) {
+    this.box.value = text;
+  }
+
+  /** The rows that pass; what is wrong with what was typed is said, and then the last filter that could be read holds. */
+  rows(table: Table): Int32Array {
+    const { rows, slip } = this.#typed.rows(table, this.text);
+    this.slip.hidden = slip === null;
+    this.slip.textContent = slip ?? '';
+    this.box.classList.toggle('ml-wrong', slip !== null);
+    this.box.setAttribute('aria-invalid', String(slip !== null));
+    return rows;
+  }
+
+  /** Say how many of all are shown. */
+  tell(shown: number, all: number, word: string, more = ''): void {
+    say(this.count, `${shown < all ? `${shown.toLocaleString('en-US')} of ` : ''}${format.count(all, word)}${more}`);
+  }
 }
 
 /** The columns of a table of runs that say how a run went: status, and its one metric with interval and star. */
@@ -82,7 +88,7 @@ export function runSpecs(t: Table): Spec[] {
 }
 
 /** How a run stands, as a shape and a word. */
-export function status(word: string): HTMLElement {
+export function status(word: string, more = ''): HTMLElement {
   const known = STATUS.has(word) ? word : 'unknown';
-  return h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30)));
+  return h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30)), more);
 }

@@ -1,6 +1,5 @@
 // Projects: which there are, what happened when, and of each its newest runs, its datasets and its dashboard.
 import type { Period } from '../core/bars.ts';
-import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import { loadAsset } from '../core/assets.ts';
 import * as format from '../core/format.ts';
 import type { Connector, JsonObject } from '../core/protocol.ts';
@@ -9,9 +8,9 @@ import { Unreadable, finite, words } from '../core/safe.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
 import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
-import { h, say, uniqueId } from './dom.ts';
+import { h, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { STATUS, facts, filterBox, part, quiet, runSpecs } from './parts.ts';
+import { FilterBox, STATUS, facts, part, quiet, runSpecs } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { activity, sparkline } from './svg.ts';
@@ -33,7 +32,7 @@ class Projects {
   #days = new Map<string, Period[]>();
   #first = Infinity;
   #latest = -Infinity;
-  #filter = filterBox('Filter projects', 'Filter: runs > 10 and failed > 0', () => this.#apply());
+  #filter = new FilterBox('Filter projects', 'Filter: runs > 10 and failed > 0', () => this.#apply());
   #sheet: Sheet;
   #id: string | null = null;
   #known = '';
@@ -61,10 +60,10 @@ class Projects {
     this.#connector = connector;
     this.#sheet = new Sheet('Projects', 'one', row => void this.#choose(this.#table.text('project_id', row)), 'project_id');
     this.#tabs = new Tabs<Tab>('About this project', TABS, () => this.#drawPanel());
-    this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
+    this.#live = new Live(connector, { root: () => this.#el, take: (payload, buffers) => this.#take(payload, buffers) });
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
     this.#detail.append(this.#heading, this.#about, this.#own, this.#trouble, this.#tabs.el, this.#tabs.panel, this.#result);
-    this.#main.append(this.#all, this.#filter.bar, this.#filter.slip, this.#sheet.el, this.#detail);
+    this.#main.append(this.#all, h('div', { class: 'ml-bar' }, this.#filter.box, this.#filter.count), this.#filter.slip, this.#sheet.el, this.#detail);
     this.#el = h('section', { class: 'modellab', 'aria-label': 'ModelLab projects' },
       h('div', { class: 'ml-top' }, h('h2', {}, 'Projects'), this.#live.el), this.#stats, this.#notice, this.#live.trouble, this.#empty, this.#main);
     el.append(this.#el);
@@ -150,16 +149,8 @@ class Projects {
 
   #apply(): void {
     const t = this.#table;
-    let rows: Int32Array;
-    try {
-      rows = filterRows(t, parseFilter(this.#filter.text, t));
-      this.#filter.tell(null);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      this.#filter.tell(error.message);
-      return;
-    }
-    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'project')}` : format.count(t.rows, 'project'));
+    const rows = this.#filter.rows(t);
+    this.#filter.tell(rows.length, t.rows, 'project');
     this.#sheet.show(t, this.#specs(), rows, this.#rowOf(this.#id) ?? null);
   }
 
