@@ -500,9 +500,10 @@ def headlined(runs: pa.Table, judged: pa.Table | None = None) -> pa.Table:
     best: set[str] = set()
     comparable = Comparable(runs, judged)
     for name in set(chosen.values()):
+        direction = better[name]
         values = [told[run_id]["value"] if chosen.get(run_id) == name else math.nan for run_id in ids]
-        found = None if better[name] is None else comparable.best(f"metrics.{name}", better[name], np.array(values))
-        best |= set(found.runs) if found is not None else set()
+        top = None if direction is None else comparable.best(f"metrics.{name}", direction, np.array(values))
+        best |= set(top.runs) if top is not None else set()
     fields = _metric_fields()
     rows = [
         row | {name: found[name] for name, _ in fields if name in found} | {"best": row["run_id"] in best}

@@ -278,7 +278,7 @@ def test_the_dashboard_and_lists_star_the_best_on_shared_rows():
     listed = project.runs(project.projects().column("project_id")[0].as_py(), 100).to_pylist()
 
     assert data["best"]["metrics.accuracy"] == {"runs": [b.id], "among": 2, "others": 1}
-    assert "2 of 3 for accuracy" in data["best_note"]
+    assert "2 of 3 runs" in data["best_note"]
     assert data["best_note"] in bundle["text/html"]
     assert [row["name"] for row in listed if row["best"]] == ["b"]
 

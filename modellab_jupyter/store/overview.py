@@ -66,11 +66,11 @@ def judged(
 
     Columns are ``run_id``, ``name`` and ``rows``, which is equal for equal rows.
     """
-    chosen, params = _LIVE, {}
+    chosen, params = _LIVE, dict[str, Any]()
     if project_id is not None:
-        chosen, params = f"{chosen} AND r.project_id = $project", {"project": project_id}
+        chosen, params["project"] = f"{chosen} AND r.project_id = $project", project_id
     if run_ids is not None:
-        chosen, params = f"{chosen} AND list_contains($ids::VARCHAR[], r.run_id)", {**params, "ids": list(run_ids)}
+        chosen, params["ids"] = f"{chosen} AND list_contains($ids::VARCHAR[], r.run_id)", list(run_ids)
     return queries.table(
         con,
         f"""WITH chosen AS (SELECT r.run_id FROM runs r WHERE {chosen}),

@@ -126,7 +126,8 @@ class Comparable:
 def _numbers(runs: pa.Table, metric: str) -> Numbers:
     import pyarrow as pa
 
-    return runs.column(metric).cast(pa.float64()).fill_null(math.nan).to_numpy()
+    values: Numbers = runs.column(metric).cast(pa.float64()).fill_null(math.nan).to_numpy()
+    return values
 
 
 def bests(runs: pa.Table, judged: pa.Table | None = None) -> dict[str, Best]:
@@ -155,11 +156,15 @@ def as_json(found: Mapping[str, Best]) -> dict[str, dict[str, Any]]:
 def note(found: Mapping[str, Best]) -> str:
     """Return what a star means where not all runs can be compared; nothing where all can."""
     apart = {metric.removeprefix("metrics."): best for metric, best in found.items() if best.others}
-    starred = [f"{b.among:,} of {b.among + b.others:,} for {name:.60}" for name, b in apart.items() if b.among > 1]
+    starred: dict[str, list[str]] = {}
+    for name, one in apart.items():
+        if one.among > 1:
+            starred.setdefault(f"{one.among:,} of {one.among + one.others:,} runs", []).append(f"{name:.60}")
     lone = [f"{name:.60}" for name, b in apart.items() if b.among == 1]
     parts = []
     if starred:
-        parts.append(f"★ is the best of the runs whose figures are of the same rows: {_some(starred)}.")
+        counts = [count if len(starred) == 1 else f"{count} for {_some(names)}" for count, names in starred.items()]
+        parts.append(f"★ is the best of the runs whose figures are of the same rows: {_some(counts)}.")
     if lone:
         parts.append(f"No run is the best by {_some(lone)}: no two figures are of the same rows.")
     return " ".join(parts)

@@ -218,10 +218,10 @@ def _sound(state: object) -> dict[str, Any]:
 
 def _told(best: Bests, kept: pa.Table | None = None) -> dict[str, Any]:
     """Return which runs a view stars, of those that it gets, and what it says of that."""
-    ids = None if kept is None else set(kept.column("run_id").to_pylist())
     found = as_json(best)
-    for one in found.values() if ids is not None else ():
-        one["runs"] = [run_id for run_id in one["runs"] if run_id in ids]
+    if kept is not None:
+        ids = set(kept.column("run_id").to_pylist())
+        found = {name: {**one, "runs": [run for run in one["runs"] if run in ids]} for name, one in found.items()}
     return {"best": found, "best_note": note(best)}
 
 

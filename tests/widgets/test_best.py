@@ -39,7 +39,7 @@ def test_runs_judged_on_other_rows_are_not_compared():
     runs = table(accuracy=[0.5, 0.6, 0.99], accuracy__n=[60, 60, 40])
     found = bests(runs, judged(("a", "test", "x"), ("b", "test", "x"), ("c", "test", "y")))
     assert found == {"metrics.accuracy": Best(("b",), 2, 1)}
-    assert note(found) == "★ is the best of the runs whose figures are of the same rows: 2 of 3 for accuracy."
+    assert note(found) == "★ is the best of the runs whose figures are of the same rows: 2 of 3 runs."
 
 
 def test_of_equally_many_the_rows_of_the_latest_run_count():
