@@ -28,10 +28,17 @@ RENDER = """async ([source, view, protocol]) => {
 
 
 class Alone:
-    """A widget that is shown on a page; verbs that are `busy` get no answer, as from a kernel that runs a cell."""
+    """A widget that is shown on a page.
+
+    Verbs that are `busy` get no answer, as from a kernel that runs a cell; those that are `late` get theirs when the
+    test catches up.
+    """
 
     def __init__(self, page: Any, widget: Any, busy: Collection[str] = ()) -> None:
         self.busy = busy
+        self.late: Collection[str] = ()
+        self._page = page
+        self._waiting: list[Any] = []
         self.asked: list[str] = []
         self._channel = widget._attached()
         page.expose_function("ask", self._answer)
@@ -44,4 +51,14 @@ class Alone:
         if content["verb"] in self.busy:
             return None
         answer, buffers = self._channel.answer(content)
-        return [answer, [base64.b64encode(block).decode() for block in buffers]]
+        told = [answer, [base64.b64encode(block).decode() for block in buffers]]
+        if content["verb"] in self.late:
+            self._waiting.append(told)
+            return None
+        return told
+
+    def catch_up(self) -> None:
+        """Give the late answers."""
+        self.late = ()
+        for told in self._waiting:
+            self._page.evaluate("([content, buffers]) => window.tell(content, buffers)", told)

@@ -108,6 +108,14 @@ export function clip(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
 
+/** A text as Python code writes it: nothing of it is cut, and signs that are not seen are named. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, sign => {
+    const code = sign.codePointAt(0)!;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
 /** Plotly reads a little HTML in every text it draws; this makes a name mean itself. */
 export function plotlyText(text: string, length = 60): string {
   return clip(text.replace(/\s+/g, ' '), length).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

@@ -1,12 +1,13 @@
 // Small parts that the lists of datasets and of projects share.
 import { Typed } from '../core/filter.ts';
 import * as format from '../core/format.ts';
-import type { JsonObject } from '../core/protocol.ts';
+import type { Connector, JsonObject } from '../core/protocol.ts';
 import { isObject } from '../core/protocol.ts';
 import { Unreadable } from '../core/safe.ts';
 import type { Table } from '../core/table.ts';
 import { readTable } from '../core/table.ts';
 import { h, say, uniqueId } from './dom.ts';
+import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 
 /** Status as a shape and a word; colour only repeats them. */
@@ -19,6 +20,42 @@ export function part(payload: JsonObject, buffers: DataView[], name: string, pla
   const found = payload[name];
   if (!isObject(found)) throw new Unreadable('This list is damaged; run the cell again.');
   return readTable(found, buffers.slice(place, place + 1));
+}
+
+/** The row of a table that has this id; undefined where there is none. */
+export function rowOf(table: Table, name: string, id: string | null): number | undefined {
+  const ids = table.column(name);
+  return ids && Array.from({ length: table.rows }, (_, row) => row).find(row => ids.get(row) === id);
+}
+
+/** All that a row says, to know whether it says something else later. */
+export function signature(table: Table, row: number): string {
+  return JSON.stringify([...table.columns.values()].map(column => column.get(row)));
+}
+
+/** Why something cannot be shown; where asking again may help with a button that does. */
+export function told(connector: Connector, error: unknown, again: () => void): HTMLElement {
+  const text = error instanceof Error ? error.message : String(error);
+  if (!connector.live || (error instanceof Error && error.name === 'NotSaved')) return quiet(text);
+  return h('div', { class: 'ml-error', role: 'alert' }, h('span', {}, text), h('button', { type: 'button', onclick: again }, 'Try again'));
+}
+
+/** Tables that a view draws again and again: each is made once, so that it keeps its order and its place. */
+export class Sheets {
+  #made = new Map<string, Sheet>();
+
+  /** The table of that name, whose rows are known again by the column `key`. */
+  of(label: string, key: string): Sheet {
+    let sheet = this.#made.get(label);
+    if (!sheet) this.#made.set(label, (sheet = new Sheet(label, 'none', () => {}, key)));
+    return sheet;
+  }
+
+  /** Let go of all: what comes next is of something else. */
+  clear(): void {
+    for (const sheet of this.#made.values()) sheet.dispose();
+    this.#made.clear();
+  }
 }
 
 /** Numbers with their names, as terms and descriptions; a third text stands beside, small. */

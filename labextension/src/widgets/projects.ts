@@ -8,9 +8,9 @@ import { Unreadable, finite, words } from '../core/safe.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
 import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
-import { h, uniqueId } from './dom.ts';
+import { h, put, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { FilterBox, STATUS, facts, part, quiet, runSpecs } from './parts.ts';
+import { FilterBox, STATUS, Sheets, facts, part, quiet, rowOf, runSpecs, signature, told } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { activity, sparkline } from './svg.ts';
@@ -39,8 +39,11 @@ class Projects {
   #runs = Table.empty;
   #datasets = Table.empty;
   #totals = { runs: 0, datasets: 0 };
+  /** The project that is on the screen; another one may have been chosen. */
+  #read: string | null = null;
+  #about_ = '';
   #turn = 0;
-  #inner: Sheet | null = null;
+  #sheets = new Sheets();
   #unmountResult: (() => void) | null = null;
 
   #stats = h('dl', { class: 'ml-stats' });
@@ -74,7 +77,7 @@ class Projects {
     this.#turn++;
     this.#live.dispose();
     this.#sheet.dispose();
-    this.#inner?.dispose();
+    this.#sheets.clear();
     this.#unmountResult?.();
     this.#el.remove();
   }
@@ -108,22 +111,13 @@ class Projects {
     ]));
     this.#all.replaceChildren(activity(all));
     this.#apply();
-    const row = this.#rowOf(this.#id);
+    const row = rowOf(t, 'project_id', this.#id);
     if (row === undefined) void this.#choose(t.text('project_id', this.#sheet.order[0] ?? 0));
-    else if (this.#signature(row) !== this.#known) void this.#choose(this.#id!);
+    else if (signature(t, row) !== this.#known) void this.#choose(this.#id!);
   }
 
   #rows(): number[] {
     return Array.from({ length: this.#table.rows }, (_, row) => row);
-  }
-
-  #rowOf(id: string | null): number | undefined {
-    const ids = this.#table.column('project_id');
-    return this.#rows().find(row => ids?.get(row) === id);
-  }
-
-  #signature(row: number): string {
-    return JSON.stringify([...this.#table.columns.values()].map(column => column.get(row)));
   }
 
   /** Keep the days of each project, and give those of all. */
@@ -151,7 +145,7 @@ class Projects {
     const t = this.#table;
     const rows = this.#filter.rows(t);
     this.#filter.tell(rows.length, t.rows, 'project');
-    this.#sheet.show(t, this.#specs(), rows, this.#rowOf(this.#id) ?? null);
+    this.#sheet.show(t, this.#specs(), rows, rowOf(t, 'project_id', this.#id) ?? null);
   }
 
   #specs(): Spec[] {
@@ -200,34 +194,30 @@ class Projects {
   // One of them -----------------------------------------------------------------------------------------------------
 
   async #choose(id: string): Promise<void> {
-    const row = this.#rowOf(id);
-    if (row === undefined) return;
     const t = this.#table;
-    const other = id !== this.#id;
-    this.#id = id;
-    this.#known = this.#signature(row);
-    if (other) {
+    const row = rowOf(t, 'project_id', id);
+    if (row === undefined) return;
+    this.#known = signature(t, row);
+    if (id !== this.#id) {
+      this.#id = id;
       this.#closeResult();
       this.#apply();
     }
     const name = t.text('name', row) || id;
     this.#detail.hidden = false;
     this.#heading.replaceChildren(h('bdi', {}, format.clip(name, 300)));
-    const description = t.text('description', row);
-    const code = `ml.dashboard(${JSON.stringify(format.clip(name, 80))})`;
-    const open = h('button', { type: 'button', onclick: () => void this.#openDashboard(id) }, 'Show its dashboard here');
-    this.#about.replaceChildren(
-      description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '',
-      h('div', { class: 'ml-bar' }, h('span', {}, 'Open it in a cell: ', h('code', {}, h('bdi', {}, code))), this.#connector.live ? open : ''));
+    this.#drawAbout(id, name, t.text('description', row));
     const days = this.#days.get(id) ?? [];
     this.#own.replaceChildren(days.length > 0 ? activity(days) : '');
     const turn = ++this.#turn;
     const waiting = setTimeout(() => {
-      if (turn === this.#turn) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+      if (turn === this.#turn && this.#read !== id) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
     }, 250);
     try {
       const { payload, buffers } = await this.#connector.call('project', { project_id: id });
       if (turn !== this.#turn) return;
+      if (this.#read !== id) this.#sheets.clear();
+      this.#read = id;
       this.#runs = part(payload, buffers, 'runs', 0);
       this.#datasets = part(payload, buffers, 'datasets', 1);
       this.#totals = { runs: t.column('runs')?.number(row) ?? this.#runs.rows, datasets: finite(payload.datasets_total) ?? this.#datasets.rows };
@@ -238,22 +228,26 @@ class Projects {
       this.#drawPanel();
     } catch (error) {
       if (turn !== this.#turn) return;
+      this.#read = null;
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
-      this.#fail(error, () => void this.#choose(id));
+      this.#trouble.replaceChildren(told(this.#connector, error, () => void this.#choose(id)));
     } finally {
       clearTimeout(waiting);
     }
   }
 
-  #fail(error: unknown, again: () => void): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const asks = this.#connector.live && !(error instanceof Error && error.name === 'NotSaved');
-    this.#trouble.replaceChildren(asks ? h('div', { class: 'ml-error', role: 'alert' }, h('span', {}, text), h('button', { type: 'button', onclick: again }, 'Try again')) : quiet(text));
+  /** Drawn again only where it says something else: who stands on its button stays there. */
+  #drawAbout(id: string, name: string, description: string): void {
+    const says = JSON.stringify([id, name, description]);
+    if (says === this.#about_) return;
+    this.#about_ = says;
+    const open = h('button', { type: 'button', onclick: () => void this.#openDashboard(id) }, 'Show its dashboard here');
+    this.#about.replaceChildren(
+      description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '',
+      h('div', { class: 'ml-bar' }, h('span', {}, 'Open it in a cell: ', h('code', { class: 'ml-whole' }, h('bdi', {}, `ml.dashboard(${format.quoted(name)})`))), this.#connector.live ? open : ''));
   }
 
   #drawPanel(): void {
-    this.#inner?.dispose();
-    this.#inner = null;
     const isRuns = this.#tabs.chosen === 'runs';
     const t = isRuns ? this.#runs : this.#datasets;
     const total = isRuns ? this.#totals.runs : this.#totals.datasets;
@@ -263,7 +257,7 @@ class Projects {
     }
     const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
     const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
-    const sheet = (this.#inner = new Sheet(isRuns ? 'Newest runs' : 'Datasets'));
+    const sheet = isRuns ? this.#sheets.of('Newest runs', 'run_id') : this.#sheets.of('Datasets of it', 'dataset_id');
     sheet.show(t, isRuns
       ? [
           { name: 'name', title: 'run', text: row => t.text('name', row) || t.text('run_id', row) },
@@ -279,17 +273,17 @@ class Projects {
           plain('runs', 'runs'),
           { name: 'last_used', title: 'last used', text: row => format.time(number('last_used', row)) },
         ]);
-    this.#tabs.panel.replaceChildren(sheet.el, t.rows < total ? quiet(`The newest ${format.number(t.rows)} of ${format.number(total)}.`) : '');
+    put(this.#tabs.panel, [sheet.el, t.rows < total ? quiet(`The newest ${format.number(t.rows)} of ${format.number(total)}.`) : '']);
   }
 
   // Its dashboard ---------------------------------------------------------------------------------------------------
 
   async #openDashboard(id: string): Promise<void> {
-    const turn = this.#turn;
+    this.#closeResult();
     this.#result.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
     try {
       const { payload } = await this.#connector.call('dashboard', { project_id: id });
-      if (turn !== this.#turn) return this.#closeResult();
+      if (id !== this.#id) return;
       const shown = readSnapshot(payload.shown);
       if (typeof shown === 'string') throw new Unreadable(shown);
       // What is shown asks no kernel: where no extension has the shared Plotly, it is fetched before.
@@ -301,8 +295,7 @@ class Projects {
       this.#unmountResult = mountDashboard(place, new SnapshotConnector(shown));
       close.focus();
     } catch (error) {
-      this.#closeResult();
-      this.#fail(error, () => void this.#openDashboard(id));
+      if (id === this.#id) this.#result.replaceChildren(told(this.#connector, error, () => void this.#openDashboard(id)));
     }
   }
 
