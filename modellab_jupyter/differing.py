@@ -88,9 +88,11 @@ def _drift(records: Sequence[dict[str, Any]], lead: int) -> list[str]:
 
 
 def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
+    from modellab_jupyter.widgets.words import named
+
     store = session.current().store
     versions = {one["version"]: one for one in store.read(queries.versions, dataset_id)}
-    head = f"{name}, version {old} → {new}"
+    head = f"{named(name)}, version {old} → {new}"
     sides = []
     for number in (old, new):
         one = versions.get(number)
@@ -110,7 +112,7 @@ def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
     moved = sorted((c for c in found.changed if c.change == "kept"), key=lambda c: -(c.distance or 0.0))
     tested = sum(c.q is not None for c in found.columns)
     if moved:
-        most = [c.column if c.distance is None else f"{c.column} (by {c.distance:.2g})" for c in moved]
+        most = [c.column if c.distance is None else f"{c.column:.48} (by {c.distance:.2g})" for c in moved]
         parts.append(f"distribution changed in {len(moved)} of {tested} columns: {_some(most)}")
     elif tested:
         parts.append(f"no evidence of another distribution in {tested} columns")
@@ -118,8 +120,10 @@ def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
+    from modellab_jupyter.widgets.words import named
+
     more = f" and {len(names) - _FINE} more" if len(names) > _FINE else ""
-    return ", ".join(f"{name:.60}" for name in names[:_FINE]) + more
+    return ", ".join(named(name, 60) for name in names[:_FINE]) + more
 
 
 def _series(ids: Sequence[str], steps: Sequence[dict[str, Any]]) -> dict[str, pa.Table]:

@@ -58,6 +58,8 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
     DamagedError
         The evaluation's folder is not there any more.
     """
+    from modellab_jupyter.widgets.words import named, quoting
+
     store = session.current().store
     folder = store.folder(found["folder"])
     if not (folder / "metrics.json").is_file():
@@ -70,8 +72,8 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
     metrics = store.read(queries.estimates, [found["evaluation_id"]])
     regression = report.sample.task == "regression"
     return {
-        "title": f"{found['run']}, {found['name']}",
-        "takeaway": found["takeaway"],
+        "title": f"{named(found['run'])}, {named(found['name'])}",
+        "takeaway": quoting(found["takeaway"]),
         "n": found["n"],
         "level": report.config.confidence_level,
         "metrics": metrics.drop_columns(["evaluation_id", "run_id", "confidence_level"]),
@@ -83,7 +85,7 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
         "slices": _slices(kept["slices"], kept["metrics"]),
         "categories": [_category(one) for one in kept["failure_examples"]["categories"] if one["count"]],
         "stress": _stress(folder / "stress.json"),
-        "notes": [*kept["metrics"].get("notes", ()), *kept["slices"].get("notes", ())],
+        "notes": [quoting(note) for part in ("metrics", "slices") for note in kept[part].get("notes", ())],
     }
 
 

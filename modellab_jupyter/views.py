@@ -181,6 +181,7 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     """
     from modellab_jupyter.widgets.compare import compare as page
     from modellab_jupyter.widgets.compare import names_of
+    from modellab_jupyter.widgets.words import named
 
     store = session.current().store
     ids = list(dict.fromkeys(_id(run) for run in runs))
@@ -192,8 +193,8 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     names = names_of(table)
     known: dict[str, Report] = {}
     found = differences(table, known)
-    title = f"Comparison of {' and '.join(table.column('name').to_pylist()) if len(ids) <= 4 else f'{len(ids)} runs'}"
-    return page(table, found, differing.details(table, names, known), title=title)
+    what = " and ".join(map(named, table.column("name").to_pylist())) if len(ids) <= 4 else f"{len(ids)} runs"
+    return page(table, found, differing.details(table, names, known), title=f"Comparison of {what}")
 
 
 def differences(table: pa.Table, known: dict[str, Report] | None = None) -> Any:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curves, estimates, parallel, scatter } from '../src/core/figures.ts';
-import { ago, clip, duration, interval, number, plotlyText } from '../src/core/format.ts';
+import { ago, clip, duration, interval, named, number, plotlyText, quoted } from '../src/core/format.ts';
 import { readTable } from '../src/core/table.ts';
 
 const HOSTILE = '<script>alert(1)</script><a href="x">&amp;</a>';
@@ -81,4 +81,13 @@ test('numbers are short, intervals as fine as their width asks', () => {
   assert.deepEqual([ago(0, 5_000), ago(0, 60_000), ago(0, 7_200_000)], ['just now', '1 minute ago', '2 hours ago']);
   assert.equal(clip('abcdef', 4), 'abc…');
   assert.equal(plotlyText('a <b> & c\n'), 'a &lt;b&gt; &amp; c ');
+});
+
+test('what turns letters around is seen as an escape, and names of either direction are isolated in sentences', () => {
+  assert.equal(clip('a\u202eb\u0007c\nd', 100), 'a\\u202eb\\u0007c\nd');
+  assert.equal(clip('\u2068אב\u2069 of it', 100), '\u2068אב\u2069 of it');
+  assert.equal(named('\u2069אב\u202e', 100), '\u2068\\u2069אב\\u202e\u2069');
+  assert.equal(named('plain é 漢 🎉', 100), 'plain é 漢 🎉');
+  assert.equal(named('x'.repeat(99), 9), `${'x'.repeat(8)}…`);
+  assert.equal(quoted('a"\u202e\n\u{e0041}'), '"a\\"\\u202e\\n\\U000e0041"');
 });

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets.columns import metric_parts
+from modellab_jupyter.widgets.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,8 +160,8 @@ def note(found: Mapping[str, Best]) -> str:
     starred: dict[str, list[str]] = {}
     for name, one in apart.items():
         if one.among > 1:
-            starred.setdefault(f"{one.among:,} of {one.among + one.others:,} runs", []).append(f"{name:.60}")
-    lone = [f"{name:.60}" for name, b in apart.items() if b.among == 1]
+            starred.setdefault(f"{one.among:,} of {one.among + one.others:,} runs", []).append(named(name, 60))
+    lone = [named(name, 60) for name, b in apart.items() if b.among == 1]
     parts = []
     if starred:
         counts = [count if len(starred) == 1 else f"{count} for {_some(names)}" for count, names in starred.items()]

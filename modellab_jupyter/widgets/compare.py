@@ -197,10 +197,7 @@ def _forests(rows: Sequence[Mapping[str, Any]]) -> list[saved.Picture]:
             for r in mine
         ]
         axis = f"difference in {metrics[0]} to the baseline" if len(metrics) == 1 else "difference to the baseline"
-        said = "; ".join(
-            f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])} {r['evidence']}"
-            for d, r in zip(dots, mine, strict=True)
-        )
+        said = "; ".join(f"{figures.told(d)} {r['evidence']}" for d, r in zip(dots, mine, strict=True))
         picture = saved.Picture(
             caption,
             figures.estimates(dots, axis, zero=True),
@@ -220,7 +217,7 @@ def _conclusion(rows: list[dict[str, Any]], lead: str) -> saved.Text:
     said = ", ".join(f"{n} {words.get(word, word)}" for n, word in shown)
     undefined = next((n for n, word in shown if word == UNDEFINED), 0)
     why = " (the difference is undefined; the table says why)" if undefined and any(map(_reason, rows)) else ""
-    pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline {saved.cut(lead, 80)}"
+    pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline {saved.named(lead, 80)}"
     return saved.Text(f"Of {pairs}: {said}{why}.", "lede")
 
 
@@ -233,9 +230,9 @@ def _by_run(rows: Sequence[Mapping[str, Any]], others: Sequence[str]) -> list[sa
             metrics = [str(r["metric"]) for r in rows if r["run"] == run and r["evidence"] == word]
             if metrics:
                 more = f" and {len(metrics) - 8} more" if len(metrics) > 8 else ""
-                parts.append(f"{word} in {', '.join(metrics[:8])}{more}")
+                parts.append(f"{word} in {', '.join(saved.named(m, 60) for m in metrics[:8])}{more}")
         if parts:
-            made.append(saved.Text(f"{saved.cut(str(run), 80)}: {'; '.join(parts)}."))
+            made.append(saved.Text(f"{saved.named(str(run), 80)}: {'; '.join(parts)}."))
     return made
 
 
@@ -377,11 +374,11 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
             continue
         counts = {kind: sum(p.kind == kind for p in pieces) for kind in ("changed", "added", "removed", "moved")}
         told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-        heading = f"Code: {saved.cut(names[details.baseline], 60)} → {saved.cut(names[i], 60)}, cells {told}"
+        heading = f"Code: {saved.named(names[details.baseline], 60)} → {saved.named(names[i], 60)}, cells {told}"
         note = "Each cell as it was executed last before the run ended."
         made.append(saved.Fold(heading, [saved.Diff("", pieces, note)], is_open=not made))
     if same:
-        told = ", ".join(saved.cut(name, 60) for name in same)
+        told = ", ".join(saved.named(name, 60) for name in same)
         made.append(saved.Text(f"Code: the executed cells of {told} are those of the baseline."))
     if not made:
         made.append(saved.Text("Code: no executed cells were recorded for these runs.", "note"))
@@ -400,7 +397,7 @@ def _drawn(runs: pa.Table, names: Sequence[str], details: Details) -> list[saved
         if len(lines) < 2:
             continue
         figure = judged.reliability(lines) if kind == "calibration" else judged.overlaid(kind, lines)
-        alt = f"{caption} of {', '.join(name for name, _ in lines)}, laid over each other"
+        alt = f"{caption} of {', '.join(saved.named(name, 60) for name, _ in lines)}, laid over each other"
         made.append(saved.Picture(caption, figure, alt, 320, still=kind != "pr"))
     still = True
     for metric, series in details.series.items():
@@ -408,7 +405,7 @@ def _drawn(runs: pa.Table, names: Sequence[str], details: Details) -> list[saved
         if not figure["data"]:
             continue
         figure["layout"] |= {"showlegend": True, **judged.LEGEND}
-        alt = f"{metric} against step: {figures.describe(figure)}"
-        made.append(saved.Picture(f"{metric} by step", figure, alt, 320, still=still))
+        alt = f"{saved.named(metric, 60)} against step: {figures.describe(figure)}"
+        made.append(saved.Picture(f"{saved.named(metric, 60)} by step", figure, alt, 320, still=still))
         still = False
     return made

@@ -374,19 +374,19 @@ def _picture(rows: pa.Table, curves: Curves) -> saved.Picture | None:
     """Draw the first metric that has steps, else the first that has intervals."""
     for key, (series, names) in curves.items():
         figure = figures.curves(series, names, key)
-        alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
-        return saved.Picture(f"{key} by step", figure, alt)
+        alt = f"{saved.named(key, 60)} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
+        return saved.Picture(f"{saved.named(key, 60)} by step", figure, alt)
     for metric, (low, high) in _ends(rows).items():
         key = metric.removeprefix("metrics.")
         parts = {"label": "name", "value": metric, "low": low, "high": high}
         dots = [{part: row[column] for part, column in parts.items()} for row in rows.slice(0, 20).to_pylist()]
-        said = "; ".join(f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])}" for d in dots)
-        return saved.Picture(key, figures.estimates(dots, key), f"{key}: {said}", 110 + 34 * len(dots))
+        said = "; ".join(map(figures.told, dots))
+        return saved.Picture(key, figures.estimates(dots, key), f"{saved.named(key, 60)}: {said}", 110 + 34 * len(dots))
     return None
 
 
 def _text(project: Mapping[str, Any], kept: pa.Table) -> str:
-    title = saved.one_line(saved.cut(str(project.get("name") or "Runs"), 80))
+    title = saved.named(str(project.get("name") or "Runs"), 80)
     head = f"{title}: {_facts(project)}"
     if kept.num_rows == 0:
         return f"{head}\nNo runs yet."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modellab_jupyter.widgets.columns import kind_of
 from modellab_jupyter.widgets.sections import Diff, Fold, Matrix, Picture, Section, Stat, Stats, Text, Thresholds
 from modellab_jupyter.widgets.still import svg
-from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, number, one_line, p_value
+from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, named, number, one_line, p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,9 +52,7 @@ def text_section(section: Section) -> str:
     if isinstance(section, Matrix):
         lines = [["", *section.classes]]
         lines += [[name, *map(number, row)] for name, row in zip(section.classes, section.counts, strict=True)]
-        return "\n".join(
-            [cut(section.caption), *_aligned([[cut(one_line(c), 24) for c in line] for line in lines[:11]])]
-        )
+        return "\n".join([cut(section.caption), *_aligned([[named(c, 24) for c in line] for line in lines[:11]])])
     if isinstance(section, Diff):
         told = [cut(piece.title) + "".join(f"\n  {line}" for line in _changed(piece.lines)) for piece in section.pieces]
         return "\n".join([cut(section.caption), *told[:20]])
@@ -71,14 +69,14 @@ def _text_grid(grid: Grid) -> str:
     if not rows:
         return f"{grid.caption}: {grid.empty}" if grid.caption else grid.empty
     columns = _columns(grid)[:8]
-    lines = [[cut(one_line(title), 24) for _, title, _ in columns]]
+    lines = [[named(title, 24) for _, title, _ in columns]]
     for row in rows:
         cells = []
         for name, _, kind in columns:
             ends = grid.intervals.get(name)
             shown = _cell(grid.forms.get(name), kind, row[name])
             around = f" {interval(row[ends[0]], row[ends[1]])}" if ends else ""
-            cells.append(cut(one_line(shown + around), 32).strip())
+            cells.append(named(shown + around, 32).strip() if kind in ("text", "list") else f"{shown}{around}")
         lines.append(cells)
     more = grid.table.num_rows - len(rows)
     tail = [f"… and {more:,} more rows"] if more > 0 else []
@@ -150,7 +148,7 @@ def html_page(title: str, parts: Iterable[str]) -> str:
     script = f"<script>{_SORT}</script>" if "<table" in body else ""
     return (
         '<div class="modellab-html" style="font-family:system-ui,sans-serif;font-size:13px;line-height:1.4">'
-        f'<h3 style="margin:4px 0;font-size:16px"><bdi>{escape(title)}</bdi></h3>{body}{script}</div>'
+        f'<h3 style="margin:4px 0;font-size:16px;direction:ltr">{escape(title)}</h3>{body}{script}</div>'
     )
 
 

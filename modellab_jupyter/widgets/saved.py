@@ -44,7 +44,7 @@ from modellab_jupyter.widgets.sections import (
     Text,
     Thresholds,
 )
-from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, number, one_line, p_value
+from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, named, number, one_line, p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ __all__ = [
     "LONGEST", "MIME", "MISSING", "PART", "Diff", "Fold", "Grid", "Matrix", "Page", "Picture", "Scored", "Section",
     "Stat", "Stats", "Text", "Thresholds", "as_table", "binary_table", "cut", "duration", "escape", "html_page",
     "html_picture", "html_table", "html_text", "interval", "json_table", "kind_of", "marked_parts", "metric_parts",
-    "number", "one_line", "p_value", "plain", "snapshot", "texts",
+    "named", "number", "one_line", "p_value", "plain", "snapshot", "texts",
 ]  # fmt: skip
 
 MIME = "application/vnd.modellab.v1+json"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.widgets.words import named
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -182,7 +184,7 @@ class Thresholds:
             places = sorted({round(0.1 * i, 1) for i in range(1, 10)} | {one.chosen})
             names = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "specificity", "f1", "accuracy")
             rows = [{name: found[name] for name in names} for found in map(one.at, places)]
-            found.append(Grid(f"At a threshold for {one.name}", pa.Table.from_pylist(rows)))
+            found.append(Grid(f"At a threshold for {named(one.name, 60)}", pa.Table.from_pylist(rows)))
         return found
 
 

@@ -147,7 +147,7 @@ export class Charts {
       const figure = figures.scatter(table, rows, this.#x.value, this.#y.value, selected);
       const drawn = figure.data.length > 0;
       say(this.#said, this.#cut(rows.length, order.length));
-      this.#chart.describe(`${figures.label(this.#y.value)} against ${figures.label(this.#x.value)}, one point for each run`);
+      this.#chart.describe(`${format.named(figures.label(this.#y.value), 60)} against ${format.named(figures.label(this.#x.value), 60)}, one point for each run`);
       this.#chart.show(drawn ? figure : null, drawn ? '' : 'No run shown here has both values.');
       return;
     }
@@ -159,7 +159,7 @@ export class Charts {
     const figure = figures.parallel(table, rows, [...visible, ...others, metric]);
     const enough = (figure.data[0]!.dimensions as unknown[]).length > 1 && rows.length > 1;
     say(this.#said, enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '');
-    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${figures.label(metric)}`);
+    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${format.named(figures.label(metric), 60)}`);
     this.#chart.show(enough ? figure : null, enough ? '' : 'Parallel coordinates need two runs that differ in a param or a metric.');
   }
 
@@ -173,8 +173,8 @@ export class Charts {
     const figure = figures.estimates(this.#shown!.table, rows, metric);
     const drawn = figure.data.length > 0;
     say(this.#said, drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '');
-    this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
-    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
+    this.#chart.describe(`${format.named(figures.label(metric), 60)} of ${format.count(rows.length, 'run')}, with intervals`);
+    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.named(figures.label(metric), 60)}.`);
   }
 
   /** The curves of the chosen metric that came unasked; null where none has a point. */
@@ -212,7 +212,7 @@ export class Charts {
         this.#drawEstimates(rows, shown.length);
         return;
       }
-      this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
+      this.#chart.describe(`${format.named(figures.label(metric), 60)} against step for ${format.count(figure.data.length, 'run')}`);
       const [missing, isChoice] = [rows.length - figure.data.length, selected.size > 0];
       const told = [
         shown.length > rows.length && !pushed ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',

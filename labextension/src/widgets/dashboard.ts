@@ -236,7 +236,7 @@ class Dashboard {
     const focused = this.#viewsList.contains((this.#viewsList.getRootNode() as Document).activeElement);
     this.#viewsList.replaceChildren(
       ...names.map(name => {
-        const said = format.clip(name, 100);
+        const said = format.named(name, 100);
         return h('div', { class: 'ml-view' },
           h('button', { type: 'button', onclick: () => this.#showView(name) }, h('bdi', {}, said)),
           h('button', { type: 'button', 'aria-label': `Forget the view ${said}`, title: 'Forget', onclick: () => void this.#keepView(name, null) }, '✕'));
@@ -298,10 +298,10 @@ class Dashboard {
     if (best !== undefined) {
       const by = typeof p.best_metric === 'string' ? `metrics.${p.best_metric}` : '';
       const metric = table.column(by) ? by : [...this.#best.keys()].find(m => this.#best.get(m)!.runs.has(String(p.best_run)));
-      items.push(['best run', format.clip(table.text('name', best), 60), metric ? ` ${figures.label(metric)} ${format.number(table.column(metric)!.number(best))}` : '']);
+      items.push(['best run', format.clip(table.text('name', best), 60), metric ? ` ${format.named(figures.label(metric), 40)} ${format.number(table.column(metric)!.number(best))}` : '']);
     }
     this.#stats.replaceChildren(
-      ...items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, format.clip(more, 60)) : null))),
+      ...items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, format.clip(more, 80)) : null))),
     );
     const cut = format.clip(words(payload.notice), 1000);
     this.#notice.hidden = cut === '';
@@ -391,7 +391,7 @@ class Dashboard {
       const bar = t.interval(name, row);
       if (bar) cell.append(h('span', { class: 'ml-ci' }, format.interval(...bar)));
       const n = t.support(name, row);
-      const parts = [`${format.clip(figures.label(name), 80)} = ${value ?? 'missing'}`];
+      const parts = [`${format.named(figures.label(name), 80)} = ${value ?? 'missing'}`];
       if (bar) parts.push(`interval ${format.interval(...bar)}`);
       if (n !== null) parts.push(`n = ${format.number(n)}`);
       if (best) parts.push(found!.others > 0 ? `best of the ${format.count(found!.among, 'run')} whose figures are of the same rows` : 'best of all runs');

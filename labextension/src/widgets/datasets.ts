@@ -315,7 +315,7 @@ class Datasets {
     };
     const top = (row: number): string => {
       const [names, parts] = [t.column('top')?.get(row), shares(t.column('top_shares')?.get(row) ?? null)];
-      return Array.isArray(names) ? names.map((name, i) => `${name} ${format.share(parts[i] ?? null)}`).join(', ') : '';
+      return Array.isArray(names) ? names.map((name, i) => `${format.named(name, 60)} ${format.share(parts[i] ?? null)}`).join(', ') : '';
     };
     const numeric = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => amount(name, row) });
     const specs: Spec[] = [

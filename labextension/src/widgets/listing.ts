@@ -6,6 +6,7 @@ import { words } from '../core/safe.ts';
 import { readTable } from '../core/table.ts';
 import type { Column, Table } from '../core/table.ts';
 import { h, uniqueId } from './dom.ts';
+import { quiet } from './parts.ts';
 
 /** A saved page may be a stranger's: what is drawn of it has bounds. */
 const MOST_ROWS = 1000;
@@ -13,8 +14,6 @@ const MOST_COLUMNS = 200;
 const FOLDED = 12;
 /** Fewer rows than this more are not worth a button. */
 const SPARE = 12;
-
-const quiet = (text: string): HTMLElement => h('p', { class: 'ml-quiet' }, text);
 
 export function listing(section: JsonObject): HTMLElement {
   const data = readTable(section);
