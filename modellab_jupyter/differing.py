@@ -28,18 +28,19 @@ _FINE = 4
 
 def details(table: pa.Table, names: Sequence[str], known: dict[str, Report]) -> Details:
     """Return what a comparison of the runs of `table` shows; `known` holds reports that were rebuilt already."""
-    from modellab_jupyter.widgets.compare import DRAWN, Details
+    from modellab_jupyter.widgets.compare import Details, drawn
 
     store = session.current().store
     ids, flags = table.column("run_id").to_pylist(), table.column("baseline").to_pylist()
     lead = flags.index(True) if True in flags else 0
     records = [store.run(run_id) for run_id in ids]
-    curves, notes = _curves(ids[:DRAWN], names[:DRAWN], known)
+    shown = drawn(len(ids), lead)
+    curves, notes = _curves([ids[i] for i in shown], [names[i] for i in shown], known)
     return Details(
         baseline=lead,
         runs=[_run(record) for record in records],
-        drift=_drift(records, lead),
-        series=_series(ids[:DRAWN], [record["last_steps"] for record in records]),
+        drift=_drift(records[lead], [records[i] for i in shown if i != lead]),
+        series=_series([ids[i] for i in shown], [records[i]["last_steps"] for i in shown]),
         curves=curves,
         notes=notes,
     )
@@ -70,14 +71,12 @@ def _run(record: dict[str, Any]) -> Run:
     return Run({**state, **content}, data, diff.cells(cells) if cells else None)
 
 
-def _drift(records: Sequence[dict[str, Any]], lead: int) -> list[str]:
+def _drift(lead: dict[str, Any], others: Sequence[dict[str, Any]]) -> list[str]:
     """Say what changed between versions of one dataset that two runs used, by the summaries that were kept."""
-    from modellab_jupyter.widgets.compare import DRAWN
-
     told: dict[tuple[str, int, int], str] = {}
-    base = {(one["dataset_id"], one["split"]): one for one in records[lead]["datasets"]}
-    for i, record in enumerate(records[:DRAWN]):
-        for one in record["datasets"] if i != lead else ():
+    base = {(one["dataset_id"], one["split"]): one for one in lead["datasets"]}
+    for record in others:
+        for one in record["datasets"]:
             before = base.get((one["dataset_id"], one["split"]))
             if before is None or before["digest"] == one["digest"]:
                 continue

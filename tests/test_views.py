@@ -579,6 +579,40 @@ def test_packages_that_differ_are_shown(monkeypatch):
     assert found == {"numpy": ("0.1", "changed"), "new": ("1", "added"), "pandas": (None, "removed")}
 
 
+def test_what_came_and_went_is_seen_from_the_baseline(monkeypatch):
+    """A package that the baseline has and the other lacks was removed, wherever the baseline stands."""
+    from modellab_jupyter import environment
+
+    content = environment.capture()
+    lacking = {name: version for name, version in content["packages"].items() if name != "pandas"}
+    for name, packages in (("base", content["packages"]), ("other", {**lacking, "new": "1"})):
+        monkeypatch.setattr(environment, "capture", lambda packages=packages: {**content, "packages": packages})
+        with ml.start_run(name, project_id="p", baseline=name == "base"):
+            pass
+
+    for order in (("base", "other"), ("other", "base")):
+        found = {r["name"]: r["change"] for r in rows(ml.compare(*order), "Environment that differs")}
+        assert found == {"new": "added", "pandas": "removed"}
+
+
+def test_a_baseline_behind_many_runs_is_drawn_with_the_first():
+    """Of more runs than are drawn the baseline is one, and what changed in its data since is told."""
+    import pandas as pd
+
+    for i in range(10):
+        with ml.start_run(f"r{i}", project_id="p", baseline=i == 9) as run:
+            run.log_dataset(pd.DataFrame({"x": np.arange(20.0) + (i == 9)}), name="train")
+            for step in range(3):
+                run.log_metrics({"loss": float(i)}, step=step)
+
+    page = ml.compare(*(f"r{i}" for i in range(10)))
+    text = str(page)
+
+    assert [line.name for line in page.figures()["loss by step"].data] == [*(f"r{i}" for i in range(7)), "r9"]
+    assert "Figures and code are of the first 7 runs and the baseline; 2 more are in the tables alone." in text
+    assert text.count("train, version 2 → 1") == 1
+
+
 def test_series_and_curves_of_compared_runs_are_overlaid():
     """Metrics with steps, and curves of probabilities, are in one figure each, with a line for each run."""
     labels = np.arange(80) % 2

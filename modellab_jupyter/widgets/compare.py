@@ -112,9 +112,9 @@ def compare(
     sections.append(_metrics(runs, names))
     if runs.num_rows > DRAWN:
         left = runs.num_rows - DRAWN
-        sections.append(
-            saved.Text(f"Figures and code are of the first {DRAWN} runs; {left} more are in the tables alone.", "note")
-        )
+        which = f"first {DRAWN} runs" if details.baseline < DRAWN else f"first {DRAWN - 1} runs and the baseline"
+        told = f"Figures and code are of the {which}; {left} more are in the tables alone."
+        sections.append(saved.Text(told, "note"))
     sections += _drawn(runs, names, details)
     sections.append(_params(runs, names))
     if details.runs:
@@ -122,6 +122,12 @@ def compare(
         sections += _code(details, names)
     sections += [saved.Text(note, "note") for note in details.notes]
     return saved.Page(title, sections)
+
+
+def drawn(count: int, baseline: int) -> list[int]:
+    """Return the places of the runs that are drawn: the first, and the baseline wherever it stands."""
+    first = list(range(min(count, DRAWN)))
+    return first if baseline in first else [*first[:-1], baseline]
 
 
 def names_of(runs: pa.Table) -> list[str]:
@@ -338,7 +344,8 @@ def _where_and_on_what(details: Details, names: Sequence[str]) -> list[saved.Sec
         plain=40,
     )
     if len(names) == 2 and rows:
-        changes = [_change(*values) for _, values in rows[:_ENVIRONMENT]]
+        lead = details.baseline
+        changes = [_change(values[lead], values[1 - lead]) for _, values in rows[:_ENVIRONMENT]]
         grid = _with(grid, "change", changes)
     return [*sections, grid]
 
@@ -365,7 +372,8 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
     lead = details.runs[details.baseline]
     made: list[saved.Section] = []
     same = []
-    for i, run in enumerate(details.runs[:DRAWN]):
+    for i in drawn(len(details.runs), details.baseline):
+        run = details.runs[i]
         if i == details.baseline or run.cells is None or lead.cells is None:
             continue
         pieces = diff.of_cells(lead.cells, run.cells)
@@ -389,8 +397,8 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
 
 
 def _drawn(runs: pa.Table, names: Sequence[str], details: Details) -> list[saved.Section]:
-    ids = runs.column("run_id").to_pylist()[:DRAWN]
-    by_id = dict(zip(ids, names[:DRAWN], strict=True))
+    ids = runs.column("run_id").to_pylist()
+    by_id = {ids[i]: names[i] for i in drawn(len(ids), details.baseline)}
     made: list[saved.Section] = []
     for kind, caption in (("roc", "ROC curves"), ("pr", "Precision and recall"), ("calibration", "Calibration")):
         lines = list(details.curves.get(kind, {}).items())[:DRAWN]

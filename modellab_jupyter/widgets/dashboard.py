@@ -6,10 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.errors import InputError
 from modellab_jupyter.widgets import figures, saved
 from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id, execution
 from modellab_jupyter.widgets.best import as_json, bests, greater_is_better, note
-from modellab_jupyter.widgets.listing import size_of
+from modellab_jupyter.widgets.listing import size_of, text_of, whole_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,8 @@ SAVED_POINTS = 100
 STATE_SIZE = 100_000
 ASKED_WITHIN = 10.0
 """Seconds without a question after which a view seems unable to ask."""
+SERIES = 100
+"""Runs whose curves are asked for at once."""
 PUSHED_RUNS = 2000
 PUSHED_METRICS = 4
 PUSHED_POINTS = 400
@@ -176,11 +179,13 @@ class Dashboard(Widget):
         return self._open({}, unless=str(payload.get("token")))
 
     def _series(self, payload: dict[str, Any]) -> Answer:
-        run_ids = [str(r) for r in payload.get("run_ids", [])][:100]
-        points = max(2, min(10_000, int(payload.get("points", 1000))))
-        given = payload.get("steps")
-        steps = None if given is None else (float(given[0]), float(given[1]))
-        series = self._source.series(run_ids, str(payload["key"]), points, steps)
+        given = payload.get("run_ids")
+        if not isinstance(given, list):
+            raise InputError(f"run_ids must be a list of ids, found {given!r:.80}; run the cell again.")
+        points = max(2, min(10_000, whole_of(payload, "points")))
+        series = self._source.series(
+            [str(run_id) for run_id in given][:SERIES], text_of(payload, "key"), points, _steps(payload)
+        )
         table, block = saved.binary_table(series.select(["run_id", "step", "value"]))
         return Answer(table, [block])
 
@@ -203,6 +208,17 @@ class Dashboard(Widget):
             raise ValueError(f"{verb!r} needs runs; select one in the table")
         shown = self._source.act(verb, [str(r) for r in run_ids], given if isinstance(given, dict) else {})
         return Answer({} if shown is None else {"shown": shown.saved()[saved.MIME]})
+
+
+def _steps(payload: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the ends of the steps that a page asks for; None for all."""
+    given = payload.get("steps")
+    if given is None:
+        return None
+    sound = isinstance(given, list) and len(given) == 2 and all(type(end) in (int, float) for end in given)
+    if not sound:
+        raise InputError(f"steps must be two numbers, found {given!r:.80}; run the cell again.")
+    return float(given[0]), float(given[1])
 
 
 def _sound(state: object) -> dict[str, Any]:
