@@ -10,7 +10,7 @@ import { h, say } from './dom.ts';
 import { Grid } from './grid.ts';
 import type { GridColumn } from './grid.ts';
 import { Live } from './live.ts';
-import { readLook, remember, remembered, writeLook } from './look.ts';
+import { chosenColumns, hiddenOf, readLook, remember, remembered, writeLook } from './look.ts';
 import type { Look } from './look.ts';
 import { progressCards, readProgress } from './progress.ts';
 import type { Going } from './progress.ts';
@@ -203,13 +203,13 @@ class Dashboard {
   #set(look: Look): void {
     this.#filter.text = look.filter;
     this.#sort = { ...look.sort };
-    this.#hidden = look.hidden === null ? this.#usuallyHidden() : new Set(look.hidden);
+    this.#hidden = hiddenOf(look, this.#names()) ?? this.#usuallyHidden();
     this.#selected = new Set(look.selected);
     this.#pictured = { tab: look.tab, metric: look.metric, x: look.x, y: look.y };
   }
 
   #look(): Look {
-    return { filter: this.#filter.text, sort: this.#sort, hidden: [...this.#hidden!], selected: [...this.#selected], ...this.#pictured };
+    return { filter: this.#filter.text, sort: this.#sort, ...chosenColumns(this.#hidden!, this.#names()), selected: [...this.#selected], ...this.#pictured };
   }
 
   /** Something is shown in another way: have it remembered when it has settled. */
