@@ -667,6 +667,16 @@ def test_an_evaluation_of_many_classes_has_a_matrix_and_a_slider_for_each():
     assert rows(page, "By class")[0]["support"] == int(np.sum(labels == 0))
 
 
+def test_an_evaluation_without_data_says_that_there_are_no_slices():
+    """A table of no rows and no columns stays one of no rows: the page is not damaged."""
+    judged("bare", 50)
+    page = ml.evaluation("bare")
+    slices = next(part for part in sections(page) if part.get("caption") == "Slices")
+    assert (slices["rows"], slices["columns"], slices["empty"]) == (0, [], "No slices were computed.")
+    for form in (page.to_html(), str(page)):
+        assert "No slices were computed." in form
+
+
 def test_weighted_rows_of_two_classes_are_told_as_weights():
     """Counts of a slider are said to be sums of weights, and neither they nor bins have intervals."""
     rng = np.random.default_rng(2)

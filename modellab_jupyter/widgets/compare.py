@@ -314,14 +314,15 @@ def _metrics(runs: pa.Table, names: Sequence[str]) -> saved.Grid:
         return pa.array([None if n is None else runs.column(n)[i].as_py() for n in names_], pa.float64())
 
     table = {"metric": pa.array([m.removeprefix("metrics.") for m in shown], pa.string())}
-    titles, ends = {}, {}
+    titles, ends, supports = {}, {}, {}
     for i, name in enumerate(names):
         mine = f"run {i}"
-        table |= {mine: column(None, i), f"{mine} low": column("low", i), f"{mine} high": column("high", i)}
-        titles[mine], ends[mine] = name, (f"{mine} low", f"{mine} high")
+        table |= {mine: column(None, i), **{f"{mine} {end}": column(end, i) for end in ("low", "high", "n")}}
+        titles[mine], ends[mine], supports[mine] = name, (f"{mine} low", f"{mine} high"), f"{mine} n"
     note = "Each with its own interval, where it has one; the paired differences say what is real." if shown else ""
+    empty = "All metrics are the same."
     return saved.Grid(
-        "Metrics that differ", pa.table(table), titles, ends, note=note, empty="All metrics are the same.", plain=60
+        "Metrics that differ", pa.table(table), titles, ends, note=note, empty=empty, plain=60, supports=supports
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.errors import InputError
@@ -328,8 +329,8 @@ def _snapshot(
     return saved.snapshot("dashboard", str(project.get("name") or "Runs"), data)
 
 
-def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str, str]], int]:
-    """Return the columns that a still table shows, the intervals among them, and how many were left out."""
+def _shown(kept: pa.Table, columns: int) -> tuple[saved.Grid, int]:
+    """Return a still table, and how many columns it leaves out."""
     metrics = _metrics(kept)
     params = [n for n in kept.column_names if n.startswith("params.")]
     plain = [n for n in (*_TAIL,) if n in kept.column_names and n != "run_id"]
@@ -337,8 +338,10 @@ def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str,
     names = [*_ORDER, *metrics, *params, *filled]
     shown = names[:columns]
     ends = {m: both for m, both in _ends(kept).items() if m in shown}
-    extra = [end for pair in ends.values() for end in pair]
-    return kept.select([*shown, *extra]), ends, len(names) - len(shown)
+    supports = {m: p["n"] for m, p in saved.metric_parts(kept).items() if m in shown and "n" in p}
+    table = kept.select([*shown, *(end for pair in ends.values() for end in pair), *supports.values()])
+    grid = saved.Grid("", table, _titles(table), ends, forms=_FORMS, supports=supports)
+    return grid, len(names) - len(shown)
 
 
 def _titles(table: pa.Table) -> dict[str, str]:
@@ -368,18 +371,18 @@ def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Cu
     if kept.num_rows == 0:
         return saved.html_page(title, [*parts, saved.html_text("No runs yet.")])
     rows = _marked(kept.slice(0, HTML_RUNS))
-    table, ends, left_out = _shown(rows, HTML_COLUMNS)
+    grid, left_out = _shown(rows, HTML_COLUMNS)
     told = []
     if rows.num_rows < runs.num_rows:
         told.append(f"The table shows {rows.num_rows:,} of {runs.num_rows:,} runs.")
     if left_out:
         told.append(f"{left_out:,} more columns are left out.")
-    told.append(note({name: one for name, one in best.items() if name in table.column_names}))
+    told.append(note({name: one for name, one in best.items() if name in grid.table.column_names}))
     if any(told):
         parts.append(saved.html_text(" ".join(told).strip()))
     ids = rows.column("run_id").to_pylist()
     stars = {name: [i for i, run_id in enumerate(ids) if run_id in one.runs] for name, one in best.items()}
-    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, stars, _FORMS)))
+    parts.append(saved.html_table(replace(grid, best=stars)))
     picture = _picture(rows, curves)
     if picture is not None:
         parts.append(saved.html_picture(picture))
@@ -406,5 +409,4 @@ def _text(project: Mapping[str, Any], kept: pa.Table) -> str:
     head = f"{title}: {_facts(project)}"
     if kept.num_rows == 0:
         return f"{head}\nNo runs yet."
-    table, ends, _ = _shown(_marked(kept), 7)
-    return f"{head}\n{saved.Page('', [saved.Grid('', table, _titles(table), ends, forms=_FORMS)])}".rstrip()
+    return f"{head}\n{saved.Page('', [_shown(_marked(kept), 7)[0]])}".rstrip()

@@ -14,7 +14,7 @@ from modellab_jupyter.widgets.still import svg
 from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, named, number, one_line, p_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from modellab_jupyter.widgets.sections import Grid
 
@@ -36,9 +36,16 @@ def _cell(form: str | None, kind: str, value: Any) -> str:
 
 
 def _columns(grid: Grid) -> list[tuple[str, str, str]]:
-    ends = {end for pair in grid.intervals.values() for end in pair}
-    schema = grid.table.schema
-    return [(f.name, grid.titles.get(f.name, f.name), kind_of(f.type)) for f in schema if f.name not in ends]
+    schema, parts = grid.table.schema, grid.parts
+    return [(f.name, grid.titles.get(f.name, f.name), kind_of(f.type)) for f in schema if f.name not in parts]
+
+
+def _beside(grid: Grid, name: str, row: Mapping[str, Any]) -> str:
+    """Return the interval of a value and on how many rows it stands, as far as they are known."""
+    ends, support = grid.intervals.get(name), grid.supports.get(name)
+    around = interval(row[ends[0]], row[ends[1]]) if ends else ""
+    n = row[support] if support else None
+    return " ".join(part for part in (around, "" if n is None else f"n = {number(n)}") if part)
 
 
 def text_section(section: Section) -> str:
@@ -66,17 +73,16 @@ def text_section(section: Section) -> str:
 
 def _text_grid(grid: Grid) -> str:
     rows = grid.table.slice(0, 10).to_pylist()
-    if not rows:
+    if grid.table.num_rows == 0:
         return f"{grid.caption}: {grid.empty}" if grid.caption else grid.empty
     columns = _columns(grid)[:8]
     lines = [[named(title, 24) for _, title, _ in columns]]
     for row in rows:
         cells = []
         for name, _, kind in columns:
-            ends = grid.intervals.get(name)
             shown = _cell(grid.forms.get(name), kind, row[name])
-            around = f" {interval(row[ends[0]], row[ends[1]])}" if ends else ""
-            cells.append(named(shown + around, 32).strip() if kind in ("text", "list") else f"{shown}{around}")
+            written = named(shown, 32) if kind in ("text", "list") else shown
+            cells.append(f"{written} {_beside(grid, name, row)}".strip())
         lines.append(cells)
     more = grid.table.num_rows - len(rows)
     tail = [f"… and {more:,} more rows"] if more > 0 else []
@@ -176,10 +182,9 @@ def html_table(grid: Grid) -> str:
                 shown = f'<data value="{float(value):.6g}">{shown}</data>'
             if kind == "number" and value is not None and i in grid.best.get(name, ()):
                 shown = f'<b title="best">★ {shown}</b>'
-            ends = grid.intervals.get(name)
-            around = interval(row[ends[0]], row[ends[1]]) if ends else ""
-            if around:
-                shown += f" <small>{around}</small>"
+            beside = _beside(grid, name, row)
+            if beside:
+                shown += f" <small>{beside}</small>"
             wide = kind == "text" and value is not None and len(str(value)) > 60
             style = ' style="text-align:left;white-space:normal;min-width:420px"' if wide else left
             cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")

@@ -214,15 +214,16 @@ def _fewer_digits(value: Any, digits: int = 5) -> Any:
 
 def _grid_json(grid: Grid) -> dict[str, Any]:
     made = json_table(grid.table, 6)
-    ends = {end for pair in grid.intervals.values() for end in pair}
     for column in made["columns"]:
         name = column["name"]
         if name in grid.titles:
             column["title"] = cut(grid.titles[name])
         if name in grid.forms:
             column["form"] = grid.forms[name]
-        if name in ends:
+        if name in grid.parts:
             column["part"] = True
         if name in grid.intervals:
             column["low"], column["high"] = grid.intervals[name]
+        if name in grid.supports:
+            column["support"] = grid.supports[name]
     return {"kind": "table", "caption": cut(grid.caption), "note": grid.note, "empty": grid.empty, **made}

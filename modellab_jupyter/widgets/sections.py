@@ -47,9 +47,10 @@ class Stats:
 class Grid:
     """A table.
 
-    `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the rows of a
-    column that get a star; `forms` the columns that are written in a way of their own: ``p`` (a p-value),
-    ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may be called anything.
+    `intervals` names, for a column, the two columns that hold the ends of its interval, and `supports` the one with the
+    number of rows that it is of; `best` the rows of a column that get a star; `forms` the columns that are written in a
+    way of their own: ``p`` (a p-value), ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may
+    be called anything.
     Plain HTML has at most `plain` rows, and a view folds what comes after its first dozen.
     """
 
@@ -62,6 +63,12 @@ class Grid:
     note: str = ""
     empty: str = "Nothing to show."
     plain: int = 100
+    supports: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> set[str]:
+        """Columns that stand beside the value that they belong to."""
+        return {end for pair in self.intervals.values() for end in pair} | set(self.supports.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import { chosenColumns, hiddenOf, readLook, remember, remembered, writeLook } fr
 import type { Look } from './look.ts';
 import { progressCards, readProgress } from './progress.ts';
 import type { Going } from './progress.ts';
-import { FilterBox, STATUS, status } from './parts.ts';
+import { FilterBox, STATUS, beside, besideText, status } from './parts.ts';
 import { mountReport } from './report.ts';
 
 const FIXED: Record<string, string> = {
@@ -346,8 +346,8 @@ class Dashboard {
         const isMetric = name.startsWith('metrics.');
         const title = FIXED[name] ?? figures.label(name);
         const widest = sample.reduce((w, row) => {
-          const bar = isMetric ? t.interval(name, row) : null;
-          return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (bar ? 8 + format.interval(...bar).length * 5.9 : 0));
+          const words_ = isMetric ? besideText(t.interval(name, row), t.support(name, row)) : '';
+          return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (words_ ? 8 + words_.length * 5.9 : 0));
         }, 0);
         const badges = name === 'name' ? 70 + (sample.some(row => (t.column('lost')?.number(row) ?? 0) > 0) ? 150 : 0) : isMetric ? 18 : 0;
         return {
@@ -389,8 +389,8 @@ class Dashboard {
       cell.append(h('span', best ? { class: 'ml-best' } : {}, text));
       if (best) cell.append(h('span', { class: 'ml-sr' }, ' best'));
       const bar = t.interval(name, row);
-      if (bar) cell.append(h('span', { class: 'ml-ci' }, format.interval(...bar)));
       const n = t.support(name, row);
+      cell.append(beside(bar, n) ?? '');
       const parts = [`${format.named(figures.label(name), 80)} = ${value ?? 'missing'}`];
       if (bar) parts.push(`interval ${format.interval(...bar)}`);
       if (n !== null) parts.push(`n = ${format.number(n)}`);
@@ -513,6 +513,7 @@ class Dashboard {
         if (tick.checked) this.#hidden!.delete(name);
         else this.#hidden!.add(name);
         this.#drawGrid();
+        this.#drawCharts();
         this.#looked();
       },
     });

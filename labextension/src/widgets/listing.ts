@@ -6,7 +6,7 @@ import { words } from '../core/safe.ts';
 import { readTable } from '../core/table.ts';
 import type { Column, Table } from '../core/table.ts';
 import { h, uniqueId } from './dom.ts';
-import { quiet } from './parts.ts';
+import { beside, quiet } from './parts.ts';
 
 /** A saved page may be a stranger's: what is drawn of it has bounds. */
 const MOST_ROWS = 1000;
@@ -79,7 +79,7 @@ function cell(data: Table, spec: JsonObject, column: Column, row: number): HTMLE
     const end = (name: Json | undefined): number | null => (typeof name === 'string' ? (data.column(name)?.number(row) ?? null) : null);
     const [low, high] = [end(spec.low), end(spec.high)];
     const write = spec.form === 'p' ? format.pValue : spec.form === 'duration' ? format.duration : format.number;
-    return h('td', { class: 'ml-num', title: value === null ? null : String(value) }, write(value as number | null), low !== null && high !== null ? h('span', { class: 'ml-ci' }, format.interval(low, high)) : null);
+    return h('td', { class: 'ml-num', title: value === null ? null : String(value) }, write(value as number | null), beside(low !== null && high !== null ? [low, high] : null, end(spec.support)));
   }
   const text = value === null ? format.MISSING : column.kind === 'time' ? format.time(value as number) : Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : String(value);
   const mark = spec.form === 'evidence' ? EVIDENCE.get(text as 'better') : undefined;

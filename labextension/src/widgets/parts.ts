@@ -98,30 +98,40 @@ export class FilterBox {
   }
 }
 
+/** What stands beside a value: its interval, and on how many rows it stands. */
+export function besideText(bar: readonly [number, number] | null, n: number | null): string {
+  return [bar ? format.interval(...bar) : '', n === null ? '' : `n = ${format.number(n)}`].filter(Boolean).join(' ');
+}
+
+export function beside(bar: readonly [number, number] | null, n: number | null): HTMLElement | null {
+  const text = besideText(bar, n);
+  return text === '' ? null : h('span', { class: 'ml-ci' }, text);
+}
+
 /** The columns of a table of runs that say how a run went: status, and its one metric with interval and star. */
 export function runSpecs(t: Table): Spec[] {
   const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
-  const around = (row: number): string => {
-    const [low, high] = [number('low', row), number('high', row)];
-    return low === null || high === null ? '' : format.interval(low, high);
-  };
   return [
     { name: 'status', title: 'status', width: 112, text: row => t.text('status', row), fill: (cell, row) => cell.append(status(t.text('status', row))) },
     { name: 'metric', title: 'metric', text: row => t.text('metric', row) || format.MISSING },
     {
       name: 'value', title: 'value', group: '[interval]', numeric: true,
-      text: row => `★ ${format.number(number('value', row))} ${around(row)}`,
+      text: row => `★ ${format.number(number('value', row))} ${besideText(...around(t, row))}`,
       fill: (cell, row) => {
         const best = t.column('best')?.get(row) === true;
         if (best) cell.append(h('span', { class: 'ml-star', 'aria-hidden': 'true' }, '★'));
         cell.append(h('span', best ? { class: 'ml-best' } : {}, format.number(number('value', row))));
         if (best) cell.append(h('span', { class: 'ml-sr' }, ' best'));
-        if (around(row)) cell.append(h('span', { class: 'ml-ci' }, around(row)));
-        const n = number('n', row);
-        if (n !== null) cell.title = `n = ${format.number(n)}`;
+        cell.append(beside(...around(t, row)) ?? '');
       },
     },
   ];
+}
+
+/** The interval and the support of the one metric of a row. */
+export function around(t: Table, row: number): [[number, number] | null, number | null] {
+  const [low, high, n] = ['low', 'high', 'n'].map(name => t.column(name)?.number(row) ?? null) as [number | null, number | null, number | null];
+  return [low === null || high === null ? null : [low, high], n];
 }
 
 /** How a run stands, as a shape and a word. */

@@ -10,7 +10,7 @@ import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
 import { h, put, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { FilterBox, STATUS, Sheets, facts, part, quiet, rowOf, runSpecs, signature, told } from './parts.ts';
+import { FilterBox, STATUS, Sheets, around, beside, besideText, facts, part, quiet, rowOf, runSpecs, signature, told } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { activity, sparkline } from './svg.ts';
@@ -152,10 +152,6 @@ class Projects {
     const t = this.#table;
     const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
     const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
-    const around = (row: number): string => {
-      const [low, high] = [number('low', row), number('high', row)];
-      return low === null || high === null ? '' : format.interval(low, high);
-    };
     const specs: Spec[] = [
       { name: 'name', title: 'name', text: row => t.text('name', row) || t.text('project_id', row) },
       {
@@ -178,10 +174,10 @@ class Projects {
       { name: 'best_run', title: 'best run', text: row => t.text('best_run', row) || format.MISSING },
       { name: 'metric', title: 'by', group: 'best run', text: row => t.text('metric', row) || format.MISSING },
       {
-        name: 'value', title: 'value', group: 'best run', numeric: true, text: row => `${format.number(number('value', row))} ${around(row)}`,
+        name: 'value', title: 'value', group: 'best run', numeric: true, text: row => `${format.number(number('value', row))} ${besideText(...around(t, row))}`,
         fill: (cell, row) => {
           cell.append(h('span', {}, format.number(number('value', row))));
-          if (around(row)) cell.append(h('span', { class: 'ml-ci' }, around(row)));
+          cell.append(beside(...around(t, row)) ?? '');
         },
       },
       { name: 'description', title: 'description', text: row => t.text('description', row) },
