@@ -219,6 +219,7 @@ class Dashboard {
     if (this.#settled !== null) clearTimeout(this.#settled);
     this.#settled = setTimeout(() => {
       remember(this.#key, this.#look());
+      this.#live.keepSoon();
       this.#connector.call('look', { state: writeLook(this.#look()) }).catch((error: unknown) => {
         // Of a busy kernel nobody has to know here: the browser remembers.
         if (!(error instanceof Error && error.name === 'NoAnswer')) this.#live.refuse(error);

@@ -1,10 +1,14 @@
 // What a view does besides showing: reads, asks whether something changed, and says how old what it shows is.
+import { KEEPS, STILL, isObject } from '../core/protocol.ts';
 import type { Connector, JsonObject } from '../core/protocol.ts';
 import { finite } from '../core/safe.ts';
 import { h, say } from './dom.ts';
 
 const EVERY = 3000;
 const SLOWEST = 60_000;
+/** What is shown has settled when it was the same for so long; making its saved form takes the kernel some time. */
+const KEPT = 1500;
+const KEPT_EVERY = 20_000;
 
 /** What a view does with answers. */
 export interface Shown {
@@ -33,6 +37,8 @@ export class Live {
   #token = '';
   #timer: ReturnType<typeof setTimeout> | null = null;
   #gone = false;
+  #keeping: ReturnType<typeof setTimeout> | null = null;
+  #kept = -Infinity;
   #updated: number | null = null;
 
   constructor(connector: Connector, shown: Shown) {
@@ -51,6 +57,7 @@ export class Live {
   dispose(): void {
     this.#gone = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#keeping !== null) clearTimeout(this.#keeping);
   }
 
   async open(): Promise<void> {
@@ -78,6 +85,25 @@ export class Live {
     this.#action.hidden = false;
   }
 
+  /** What is shown is another, and has a host that keeps it with the notebook: give it the saved form once it has settled. */
+  keepSoon(): void {
+    if (!this.#connector.live || this.#gone || !this.#shown.root().closest(`[${KEEPS}]`)) return;
+    if (this.#keeping !== null) clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(() => void this.#keep(), Math.max(KEPT, this.#kept + KEPT_EVERY - performance.now()));
+  }
+
+  async #keep(): Promise<void> {
+    this.#kept = performance.now();
+    try {
+      const { payload } = await this.#connector.call('still');
+      if (this.#gone) return;
+      if (isObject(payload.still)) this.#shown.root().dispatchEvent(new CustomEvent(STILL, { bubbles: true, detail: payload.still }));
+      else this.keepSoon(); // a training has no time for it now
+    } catch {
+      // The notebook keeps what it had.
+    }
+  }
+
   async #poll(): Promise<void> {
     if (this.#gone) return;
     const root = this.#shown.root();
@@ -95,7 +121,10 @@ export class Live {
     try {
       const answer = await this.#connector.call(verb, payload);
       if (this.#gone) return 0;
-      if (answer.payload.changed !== false) this.#take(answer.payload, answer.buffers);
+      if (answer.payload.changed !== false) {
+        this.#take(answer.payload, answer.buffers);
+        this.keepSoon();
+      }
       this.#well();
       return finite(answer.payload.wait) ?? 0;
     } catch (error) {
