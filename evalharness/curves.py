@@ -167,7 +167,7 @@ def thresholds(
 def reliability(report: Report) -> dict[str, Floats] | None:
     """Return ``predicted``, ``observed``, ``n``, Wilson ``low`` and ``high`` of equal-mass bins; None without scores.
 
-    The interval is left out (NaN) where rows come in groups, since it takes them as independent.
+    The interval is left out (NaN) where rows have weights, groups or strata: it takes them as alike and independent.
     """
     sample = report.sample
     if sample.probabilities is None:
@@ -175,7 +175,7 @@ def reliability(report: Report) -> dict[str, Floats] | None:
     bins = calibration.equal_mass(*calibration.event(sample), sample.weights)
     level, size = report.config.confidence_level, bins.count.astype(float)
     ends = np.array([intervals.wilson(o * n, n, level) for o, n in zip(bins.observed, size, strict=True)]).T
-    if sample.groups is not None:
+    if not sample.plain:
         ends = np.full_like(ends, np.nan)
     return {"predicted": bins.predicted, "observed": bins.observed, "n": size, "low": ends[0], "high": ends[1]}
 

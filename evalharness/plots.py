@@ -319,7 +319,7 @@ def _calibration_curve(figure: Any, report: Report) -> None:
     axes.errorbar(
         predicted,
         observed,
-        yerr=error if sample.groups is None else None,
+        yerr=error if sample.plain else None,
         color=BLUE,
         marker="o",
         markersize=4.5,
@@ -327,7 +327,7 @@ def _calibration_curve(figure: Any, report: Report) -> None:
         elinewidth=1.2,
         linewidth=1.2,
         label=f"bins of about {int(np.median(bins['n'])):,} rows"
-        + (f" ({level:.0%} intervals)" if sample.groups is None else ""),
+        + (f" ({level:.0%} intervals)" if sample.plain else ""),
     )
     if len(predicted) == 1:
         low = observed[0] > 0.5

@@ -28,18 +28,19 @@ _FINE = 4
 
 def details(table: pa.Table, names: Sequence[str], known: dict[str, Report]) -> Details:
     """Return what a comparison of the runs of `table` shows; `known` holds reports that were rebuilt already."""
-    from modellab_jupyter.widgets.compare import DRAWN, Details
+    from modellab_jupyter.widgets.compare import Details, drawn
 
     store = session.current().store
     ids, flags = table.column("run_id").to_pylist(), table.column("baseline").to_pylist()
     lead = flags.index(True) if True in flags else 0
     records = [store.run(run_id) for run_id in ids]
-    curves, notes = _curves(ids[:DRAWN], names[:DRAWN], known)
+    shown = drawn(len(ids), lead)
+    curves, notes = _curves([ids[i] for i in shown], [names[i] for i in shown], known)
     return Details(
         baseline=lead,
         runs=[_run(record) for record in records],
-        drift=_drift(records, lead),
-        series=_series(ids[:DRAWN], [record["last_steps"] for record in records]),
+        drift=_drift(records[lead], [records[i] for i in shown if i != lead]),
+        series=_series([ids[i] for i in shown], [records[i]["last_steps"] for i in shown]),
         curves=curves,
         notes=notes,
     )
@@ -70,14 +71,12 @@ def _run(record: dict[str, Any]) -> Run:
     return Run({**state, **content}, data, diff.cells(cells) if cells else None)
 
 
-def _drift(records: Sequence[dict[str, Any]], lead: int) -> list[str]:
+def _drift(lead: dict[str, Any], others: Sequence[dict[str, Any]]) -> list[str]:
     """Say what changed between versions of one dataset that two runs used, by the summaries that were kept."""
-    from modellab_jupyter.widgets.compare import DRAWN
-
     told: dict[tuple[str, int, int], str] = {}
-    base = {(one["dataset_id"], one["split"]): one for one in records[lead]["datasets"]}
-    for i, record in enumerate(records[:DRAWN]):
-        for one in record["datasets"] if i != lead else ():
+    base = {(one["dataset_id"], one["split"]): one for one in lead["datasets"]}
+    for record in others:
+        for one in record["datasets"]:
             before = base.get((one["dataset_id"], one["split"]))
             if before is None or before["digest"] == one["digest"]:
                 continue
@@ -88,9 +87,11 @@ def _drift(records: Sequence[dict[str, Any]], lead: int) -> list[str]:
 
 
 def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
+    from modellab_jupyter.widgets.words import named
+
     store = session.current().store
     versions = {one["version"]: one for one in store.read(queries.versions, dataset_id)}
-    head = f"{name}, version {old} → {new}"
+    head = f"{named(name)}, version {old} → {new}"
     sides = []
     for number in (old, new):
         one = versions.get(number)
@@ -110,7 +111,7 @@ def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
     moved = sorted((c for c in found.changed if c.change == "kept"), key=lambda c: -(c.distance or 0.0))
     tested = sum(c.q is not None for c in found.columns)
     if moved:
-        most = [c.column if c.distance is None else f"{c.column} (by {c.distance:.2g})" for c in moved]
+        most = [c.column if c.distance is None else f"{c.column:.48} (by {c.distance:.2g})" for c in moved]
         parts.append(f"distribution changed in {len(moved)} of {tested} columns: {_some(most)}")
     elif tested:
         parts.append(f"no evidence of another distribution in {tested} columns")
@@ -118,8 +119,10 @@ def _headline(dataset_id: str, name: str, old: int, new: int) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
+    from modellab_jupyter.widgets.words import named
+
     more = f" and {len(names) - _FINE} more" if len(names) > _FINE else ""
-    return ", ".join(f"{name:.60}" for name in names[:_FINE]) + more
+    return ", ".join(named(name, 60) for name in names[:_FINE]) + more
 
 
 def _series(ids: Sequence[str], steps: Sequence[dict[str, Any]]) -> dict[str, pa.Table]:

@@ -20,6 +20,7 @@ STEPS = 240
 """Scores that are kept for a slider of two classes, beside every hundredth; fewer for each of more classes."""
 POINTS = 300
 """Rows that are drawn of an evaluation of numbers."""
+WEIGHED = "Counts are sums of the rows' weights."
 
 
 def evaluations(run_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -57,6 +58,8 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
     DamagedError
         The evaluation's folder is not there any more.
     """
+    from modellab_jupyter.widgets.words import named, quoting
+
     store = session.current().store
     folder = store.folder(found["folder"])
     if not (folder / "metrics.json").is_file():
@@ -69,8 +72,8 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
     metrics = store.read(queries.estimates, [found["evaluation_id"]])
     regression = report.sample.task == "regression"
     return {
-        "title": f"{found['run']}, {found['name']}",
-        "takeaway": found["takeaway"],
+        "title": f"{named(found['run'])}, {named(found['name'])}",
+        "takeaway": quoting(found["takeaway"]),
         "n": found["n"],
         "level": report.config.confidence_level,
         "metrics": metrics.drop_columns(["evaluation_id", "run_id", "confidence_level"]),
@@ -82,7 +85,7 @@ def parts(found: dict[str, Any]) -> dict[str, Any]:
         "slices": _slices(kept["slices"], kept["metrics"]),
         "categories": [_category(one) for one in kept["failure_examples"]["categories"] if one["count"]],
         "stress": _stress(folder / "stress.json"),
-        "notes": [*kept["metrics"].get("notes", ()), *kept["slices"].get("notes", ())],
+        "notes": [quoting(note) for part in ("metrics", "slices") for note in kept[part].get("notes", ())],
     }
 
 
@@ -96,14 +99,16 @@ def _thresholds(report: Report) -> Thresholds | None:
     if sample.probabilities is None:
         return None
     level = report.config.confidence_level
+    weighted, note = sample.weights is not None, WEIGHED if sample.weights is not None else ""
     if sample.positive is not None:
-        return Thresholds([_scored(report, sample.positive, STEPS)], level, sample.plain)
+        return Thresholds([_scored(report, sample.positive, STEPS)], level, sample.plain, weighted, note)
     shown = _worst(report)
-    note = "One class against the rest; the evaluation itself takes the most probable class of each row."
+    about = "One class against the rest; the evaluation itself takes the most probable class of each row."
+    note = f"{about} {note}".strip()
     if len(shown) < len(report.classes):
         note += f" {len(shown)} of {len(report.classes)} classes are here, those with the most errors."
     scored = [_scored(report, c, max(50, STEPS // len(shown))) for c in shown]
-    return Thresholds(scored, level, sample.plain, note)
+    return Thresholds(scored, level, sample.plain, weighted, note)
 
 
 def _scored(report: Report, c: int, most: int) -> Scored:
@@ -116,7 +121,7 @@ def _scored(report: Report, c: int, most: int) -> Scored:
     assert columns is not None
     bins = calibration.equal_mass(sample.probabilities[:, c], sample.labels == c, sample.weights)
     binned: dict[str, Any] = {"predicted": bins.predicted, "observed": bins.observed, "n": bins.count}
-    if sample.groups is None:
+    if sample.plain:
         level = report.config.confidence_level
         pairs = zip(bins.observed, bins.count.astype(float), strict=True)
         ends = [intervals.wilson(o * n, n, level) for o, n in pairs]
@@ -166,7 +171,7 @@ def _confusion(report: Report) -> Matrix | None:
         names.append(f"{len(rest)} other classes")
         notes.append("Classes with few errors are together in the last row and column.")
     if sample.weights is not None:
-        notes.append("Counts are sums of the rows' weights.")
+        notes.append(WEIGHED)
     return Matrix("Confusion matrix", names, counts.tolist(), " ".join(notes))
 
 

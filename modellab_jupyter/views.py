@@ -75,6 +75,10 @@ class StoreSource(Source):
         better = {name: greater_is_better(name) for name in metric_names(table)}
         return table.replace_schema_metadata({"modellab": json.dumps({"greater_is_better": better})})
 
+    def judged(self, project_id: str | None) -> pa.Table:
+        """Return on which rows each evaluation of each run was made, and which data each run used."""
+        return self._owner.store.read(overview.judged, project_id)
+
     def series(self, run_ids: list[str], key: str, points: int, steps: tuple[float, float] | None = None) -> pa.Table:
         """Return one metric of some runs, at most about `points` each, extremes kept; of `steps` or of all."""
         return self._owner.store.series(run_ids, key, points, steps).drop_columns(["key"])
@@ -177,6 +181,7 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     """
     from modellab_jupyter.widgets.compare import compare as page
     from modellab_jupyter.widgets.compare import names_of
+    from modellab_jupyter.widgets.words import named
 
     store = session.current().store
     ids = list(dict.fromkeys(_id(run) for run in runs))
@@ -188,8 +193,8 @@ def compare(*runs: str | Run | RunRecord) -> Page:
     names = names_of(table)
     known: dict[str, Report] = {}
     found = differences(table, known)
-    title = f"Comparison of {' and '.join(table.column('name').to_pylist()) if len(ids) <= 4 else f'{len(ids)} runs'}"
-    return page(table, found, differing.details(table, names, known), title=title)
+    what = " and ".join(map(named, table.column("name").to_pylist())) if len(ids) <= 4 else f"{len(ids)} runs"
+    return page(table, found, differing.details(table, names, known), title=f"Comparison of {what}")
 
 
 def differences(table: pa.Table, known: dict[str, Report] | None = None) -> Any:
@@ -350,7 +355,8 @@ class DatasetStore:
         import pyarrow as pa
 
         used = self._owner.store.read(overview.lineage, dataset_id)
-        told = headlined(self._owner.store.runs(run_ids=[row["run_id"] for row in used]))
+        ids = [row["run_id"] for row in used]
+        told = headlined(self._owner.store.runs(run_ids=ids), self._owner.store.read(overview.judged, run_ids=ids))
         known = {row["run_id"]: row for row in told.to_pylist()}
         rows = [
             known[row["run_id"]] | row | {"used_at": _utc(row["used_at"])} for row in used if row["run_id"] in known
@@ -450,7 +456,8 @@ class ProjectStore:
 
     def runs(self, project_id: str, most: int) -> pa.Table:
         """Return at most so many runs of a project, the newest first, each with its headline metric."""
-        return headlined(self._owner.store.runs(project_id).slice(0, most))
+        store = self._owner.store
+        return headlined(store.runs(project_id).slice(0, most), store.read(overview.judged, project_id))
 
     def datasets(self, project_id: str) -> pa.Table:
         """Return the datasets of a project and those that its runs used."""
@@ -466,14 +473,16 @@ class ProjectStore:
         return Dashboard(StoreSource(), self._owner.store.resolve("project", project_id), live=False)
 
 
-def headlined(runs: pa.Table) -> pa.Table:
-    """Return runs with the one metric that says most about each, and whether it is the best of those that have it.
+def headlined(runs: pa.Table, judged: pa.Table | None = None) -> pa.Table:
+    """Return runs with the one metric that says most about each, and whether it is the best of those it compares with.
 
     That is ROC-AUC, accuracy or RMSE where a run has one of them, else one that was evaluated, else one of which it is
     known what is better, else any.
     """
+    import numpy as np
     import pyarrow as pa
 
+    from modellab_jupyter.widgets.best import Comparable
     from modellab_jupyter.widgets.saved import metric_parts
 
     heads = ["run_id", "name", "status", "started_at", "duration"]
@@ -489,17 +498,16 @@ def headlined(runs: pa.Table) -> pa.Table:
         if (name := next((n for n in ranked if columns[n][row] is not None), None)) is not None
     }
     told = _scored(runs, chosen)
-    best: dict[str, float] = {}
-    for run_id, name in chosen.items():
-        if better[name] is not None and math.isfinite(told[run_id]["value"]):
-            pick = max if better[name] else min
-            best[name] = pick(best.get(name, told[run_id]["value"]), told[run_id]["value"])
-    alone = {name for name, n in Counter(chosen.values()).items() if n < 2}  # one run is not the best of anything
+    best: set[str] = set()
+    comparable = Comparable(runs, judged)
+    for name in set(chosen.values()):
+        direction = better[name]
+        values = [told[run_id]["value"] if chosen.get(run_id) == name else math.nan for run_id in ids]
+        top = None if direction is None else comparable.best(f"metrics.{name}", direction, np.array(values))
+        best |= set(top.runs) if top is not None else set()
     fields = _metric_fields()
     rows = [
-        row
-        | {name: found[name] for name, _ in fields if name in found}
-        | {"best": bool(found) and found["metric"] not in alone and best.get(found["metric"]) == found["value"]}
+        row | {name: found[name] for name, _ in fields if name in found} | {"best": row["run_id"] in best}
         for row in runs.select(heads).to_pylist()
         for found in [told.get(row["run_id"], {})]
     ]

@@ -265,6 +265,42 @@ def test_the_best_run_is_best_on_the_labels_that_most_runs_share():
     assert ml.projects.stats("p")["best_run"] == b.id
 
 
+def test_the_dashboard_and_lists_star_the_best_on_shared_rows():
+    """Other rows, however well they went, have no star; the page says so in words."""
+    judged("a", 40)
+    b = judged("b", 50)
+    judged("elsewhere", 40, rows=40)
+    ml.start_run("logged", project_id="p").end()
+
+    bundle = views.dashboard("p").saved()
+    data = json.loads(bundle["application/vnd.modellab.v1+json"]["data"])
+    project = views.ProjectStore()
+    listed = project.runs(project.projects().column("project_id")[0].as_py(), 100).to_pylist()
+
+    assert data["best"]["metrics.accuracy"] == {"runs": [b.id], "among": 2, "others": 1}
+    assert "2 of 3 runs" in data["best_note"]
+    assert data["best_note"] in bundle["text/html"]
+    assert [row["name"] for row in listed if row["best"]] == ["b"]
+
+
+def test_logged_metrics_are_starred_among_runs_of_the_same_data():
+    """A run on another version of the data is not the best of those before it, nor are two versions compared."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1, 2, 3]})
+    for name, value, data in (("a", 0.5, frame), ("b", 0.6, frame), ("c", 0.9, frame.assign(x=4))):
+        with ml.start_run(name, project_id="p"):
+            ml.log_dataset(data, "d")
+            ml.log_metrics({"accuracy": value})
+
+    projects, datasets = views.ProjectStore(), views.DatasetStore()
+    runs = projects.runs(projects.projects().column("project_id")[0].as_py(), 9)
+    used = datasets.runs(datasets.datasets(None).column("dataset_id")[0].as_py())
+
+    for table in (runs, used):
+        assert {row["name"]: row["best"] for row in table.to_pylist()} == {"a": False, "b": True, "c": False}
+
+
 def test_an_evaluation_is_shown_by_name():
     """Of several evaluations the one asked for is shown; a name that is not there is said."""
     labels = np.arange(60) % 2
@@ -543,6 +579,40 @@ def test_packages_that_differ_are_shown(monkeypatch):
     assert found == {"numpy": ("0.1", "changed"), "new": ("1", "added"), "pandas": (None, "removed")}
 
 
+def test_what_came_and_went_is_seen_from_the_baseline(monkeypatch):
+    """A package that the baseline has and the other lacks was removed, wherever the baseline stands."""
+    from modellab_jupyter import environment
+
+    content = environment.capture()
+    lacking = {name: version for name, version in content["packages"].items() if name != "pandas"}
+    for name, packages in (("base", content["packages"]), ("other", {**lacking, "new": "1"})):
+        monkeypatch.setattr(environment, "capture", lambda packages=packages: {**content, "packages": packages})
+        with ml.start_run(name, project_id="p", baseline=name == "base"):
+            pass
+
+    for order in (("base", "other"), ("other", "base")):
+        found = {r["name"]: r["change"] for r in rows(ml.compare(*order), "Environment that differs")}
+        assert found == {"new": "added", "pandas": "removed"}
+
+
+def test_a_baseline_behind_many_runs_is_drawn_with_the_first():
+    """Of more runs than are drawn the baseline is one, and what changed in its data since is told."""
+    import pandas as pd
+
+    for i in range(10):
+        with ml.start_run(f"r{i}", project_id="p", baseline=i == 9) as run:
+            run.log_dataset(pd.DataFrame({"x": np.arange(20.0) + (i == 9)}), name="train")
+            for step in range(3):
+                run.log_metrics({"loss": float(i)}, step=step)
+
+    page = ml.compare(*(f"r{i}" for i in range(10)))
+    text = str(page)
+
+    assert [line.name for line in page.figures()["loss by step"].data] == [*(f"r{i}" for i in range(7)), "r9"]
+    assert "Figures and code are of the first 7 runs and the baseline; 2 more are in the tables alone." in text
+    assert text.count("train, version 2 → 1") == 1
+
+
 def test_series_and_curves_of_compared_runs_are_overlaid():
     """Metrics with steps, and curves of probabilities, are in one figure each, with a line for each run."""
     labels = np.arange(80) % 2
@@ -595,6 +665,29 @@ def test_an_evaluation_of_many_classes_has_a_matrix_and_a_slider_for_each():
             int(np.sum((p[:, c] >= 0.37) & (labels != c))),
         )
     assert rows(page, "By class")[0]["support"] == int(np.sum(labels == 0))
+
+
+def test_an_evaluation_without_data_says_that_there_are_no_slices():
+    """A table of no rows and no columns stays one of no rows: the page is not damaged."""
+    judged("bare", 50)
+    page = ml.evaluation("bare")
+    slices = next(part for part in sections(page) if part.get("caption") == "Slices")
+    assert (slices["rows"], slices["columns"], slices["empty"]) == (0, [], "No slices were computed.")
+    for form in (page.to_html(), str(page)):
+        assert "No slices were computed." in form
+
+
+def test_weighted_rows_of_two_classes_are_told_as_weights():
+    """Counts of a slider are said to be sums of weights, and neither they nor bins have intervals."""
+    rng = np.random.default_rng(2)
+    labels, weights = rng.integers(0, 2, 300), 0.5 + np.arange(300) % 3
+    scores = np.clip(0.3 + 0.4 * labels + 0.2 * rng.standard_normal(300), 0, 1)
+    with ml.start_run("weighed", project_id="p") as run:
+        run.evaluate(scores, labels, sample_weight=weights, config=CONFIG)
+    panel = next(part for part in sections(ml.evaluation("weighed")) if part["kind"] == "thresholds")
+    assert (panel["counted"], panel["weighted"], panel["note"]) == (False, True, judgement.WEIGHED)
+    assert panel["classes"][0]["tp"][-1] == pytest.approx(weights[labels == 1].sum() / weights.mean(), rel=1e-6)
+    assert not {"low", "high"} & set(panel["classes"][0]["calibration"])
 
 
 def test_very_many_classes_are_shown_by_those_with_the_most_errors():

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curves, estimates, parallel, scatter } from '../src/core/figures.ts';
-import { ago, clip, duration, interval, number, plotlyText } from '../src/core/format.ts';
+import { ago, clip, duration, interval, named, number, plotlyText, quoted } from '../src/core/format.ts';
+import { safeFigure } from '../src/core/safe.ts';
+import { spoken } from '../src/core/spoken.ts';
 import { readTable } from '../src/core/table.ts';
 
 const HOSTILE = '<script>alert(1)</script><a href="x">&amp;</a>';
@@ -81,4 +83,50 @@ test('numbers are short, intervals as fine as their width asks', () => {
   assert.deepEqual([ago(0, 5_000), ago(0, 60_000), ago(0, 7_200_000)], ['just now', '1 minute ago', '2 hours ago']);
   assert.equal(clip('abcdef', 4), 'abc…');
   assert.equal(plotlyText('a <b> & c\n'), 'a &lt;b&gt; &amp; c ');
+});
+
+test('what turns letters around is seen as an escape, and names of either direction are isolated in sentences', () => {
+  assert.equal(clip('a\u202eb\u0007c\nd', 100), 'a\\u202eb\\u0007c\nd');
+  assert.equal(clip('\u2068אב\u2069 of it', 100), '\u2068אב\u2069 of it');
+  assert.equal(named('\u2069אב\u202e', 100), '\u2068\\u2069אב\\u202e\u2069');
+  assert.equal(named('plain é 漢 🎉', 100), 'plain é 漢 🎉');
+  assert.equal(named('x'.repeat(99), 9), `${'x'.repeat(8)}…`);
+  assert.equal(quoted('a"\u202e\n\u{e0041}'), '"a\\"\\u202e\\n\\U000e0041"');
+});
+
+const values = (figure: unknown): string[][] => {
+  const { heads, rows } = spoken(safeFigure(figure))!;
+  return [heads, ...rows];
+};
+
+test('a figure of lines is said by their ends and extremes', () => {
+  const steps = readTable({ rows: 4, columns: [{ name: 'run_id', kind: 'text', values: ['c', 'c', 'c', 'c'] }, { name: 'step', kind: 'number', values: [0, 1, 2, 3] }, { name: 'value', kind: 'number', values: [0.5, 0.9, null, 0.7] }] });
+  assert.deepEqual(values(curves(steps, runs, [2], 'metrics.acc')), [
+    ['line', 'points', 'first', 'last', 'lowest', 'highest'],
+    ['plain', '3', '0.5 at 0', '0.7 at 3', '0.5 at 0', '0.9 at 1'],
+  ]);
+});
+
+test('a figure of few values is said value by value, with intervals and names as they were given', () => {
+  assert.deepEqual(values(estimates(runs, [0, 1, 2], 'metrics.acc')), [
+    ['point', 'acc', 'its interval'],
+    [HOSTILE.slice(0, 39) + '…', '0.5', '0.4 to 0.65'],
+    ['x'.repeat(39) + '…', '0.7', ''],
+  ]);
+  assert.deepEqual(values(scatter(runs, [1], 'params.rate', 'metrics.acc', new Set()))[1], ['x'.repeat(39) + '…', '0.1', '0.7']);
+});
+
+test('parallel coordinates are said by the ends of their axes, missing values and texts by name', () => {
+  assert.deepEqual(values(parallel(runs, [0, 1, 2], ['params.rate', 'metrics.acc'])), [
+    ['axis', 'runs', 'lowest', 'highest'],
+    ['rate', '3', '0.001', '1'],
+    ['acc', '3', '–', '0.7'],
+  ]);
+});
+
+test('what is said of a figure has bounds, and guides are not said', () => {
+  const many = Array.from({ length: 50 }, (_, i) => ({ type: 'scatter', mode: 'lines', name: `l${i}`, x: [0, 1], y: [i, i] }));
+  const found = spoken(safeFigure({ data: [{ ...many[0], name: 'guide', hoverinfo: 'skip' }, ...many], layout: {} }))!;
+  assert.deepEqual([found.rows.length, found.left, found.rows[0]![0]], [30, 20, 'l0']);
+  assert.equal(spoken(safeFigure({ data: [{ type: 'heatmap', z: [[1, 2]] }], layout: {} })), null);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FilterError, filterRows, parseFilter } from '../src/core/filter.ts';
+import { FilterError, Typed, filterRows, parseFilter } from '../src/core/filter.ts';
+import type { Table } from '../src/core/table.ts';
 import { readTable } from '../src/core/table.ts';
 
 const runs = readTable({
@@ -15,6 +16,7 @@ const runs = readTable({
     { name: 'tags', kind: 'list', values: [['best', 'new'], [], null, ['new']] },
     { name: 'params.learning rate', kind: 'number', values: [0.1, 0.01, null, 0.2] },
     { name: 'params.model', kind: 'text', values: ['rf', 'RF', 'dummy', null] },
+    { name: 'params.mixed', kind: 'text', values: ['0.15', '0.2', 'auto', '10'] },
     { name: 'metrics.accuracy', kind: 'number', values: [0.91, null, 0.5, 0.7] },
     { name: 'metrics.and', kind: 'number', values: [1, 2, 3, 4] },
   ],
@@ -52,6 +54,12 @@ const CASES: [string, number[]][] = [
   ['baseline', [2]],
   ['"learning rate" < 0.15', [0, 1]],
   ['`learning rate` is missing', [2]],
+  ['mixed > 0.15', [1, 3]],
+  ['mixed < 1', [0, 1]],
+  ['mixed = 0.20', [1]],
+  ['mixed != 10', [0, 1, 2]],
+  ['mixed = auto', [2]],
+  ['not mixed > 0.15', [0]],
   ['duration > 5min', [1, 2]],
   ['duration >= 400', [1, 2]],
   ['duration < 1m', [0]],
@@ -73,6 +81,8 @@ const SLIPS: [string, RegExp][] = [
   ['(forest', /parenthesis at position 1 is not closed/u],
   ['forest)', /"\)" at position 7 is not expected here/u],
   ['accuracy > high', /is a number, and "high" is not/u],
+  ['accuracy > ""', /is a number, and "" is not/u],
+  ['accuracy < " "', /is a number, and " " is not/u],
   ['accuracy is big', /after "is" comes "missing"/u],
   ['"open', /the quote at position 1 is not closed/u],
   ['forest and', /missing at the end/u],
@@ -82,6 +92,20 @@ const SLIPS: [string, RegExp][] = [
 for (const [text, message] of SLIPS) {
   test(`slip: ${text}`, () => assert.throws(() => parseFilter(text, runs), (e: Error) => e instanceof FilterError && message.test(e.message)));
 }
+
+test('a slip leaves the last filter that could be read, of the table that is there now', () => {
+  const typed = new Typed();
+  const table = (...names: string[]): Table => readTable({ rows: names.length, columns: [{ name: 'name', kind: 'text', values: names }] });
+  assert.deepEqual([...typed.rows(table('a', 'b'), 'name = a').rows], [0]);
+  const slipped = typed.rows(table('b', 'c', 'a'), 'nam');
+  assert.deepEqual([[...slipped.rows], slipped.slip], [[], null]);
+  typed.rows(table('a', 'b'), 'name = a');
+  const wrong = typed.rows(table('b', 'c', 'a'), 'name =');
+  assert.deepEqual([...wrong.rows], [2]);
+  assert.match(wrong.slip!, /needs a value/u);
+  const other = readTable({ rows: 1, columns: [{ name: 'other', kind: 'text', values: ['x'] }] });
+  assert.deepEqual([...typed.rows(other, 'name =').rows], [0]);
+});
 
 test('any text either filters or says what is wrong', () => {
   const parts = ['accuracy', 'and', 'or', 'not', '(', ')', '<', '=', '"', "'", '`', '!', '~', 'is', 'missing', '0.5', '<script>', '\\', ' ', '≤'];

@@ -1,7 +1,7 @@
 // How runs are looked at and how far they are: what is read from a kernel, a browser or a stranger's page.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FIRST, readLook, writeLook } from '../src/widgets/look.ts';
+import { FIRST, chosenColumns, hiddenOf, readLook, writeLook } from '../src/widgets/look.ts';
 import { readProgress, remaining } from '../src/widgets/progress.ts';
 
 test('a look comes back as it was written', () => {
@@ -19,6 +19,23 @@ test('a look has bounds', () => {
   const read = readLook({ filter: 'x'.repeat(1e6), hidden: Array.from({ length: 1e5 }, (_, i) => `c${i}`) });
   assert.equal(read.filter.length, 10_000);
   assert.equal(read.hidden!.length, 5000);
+});
+
+test('a choice of columns is kept in as few names as it takes, and comes back', () => {
+  const names = Array.from({ length: 5000 }, (_, i) => `params.a column with a name of usual length ${i}`);
+  for (const hidden of [new Set(names.slice(8)), new Set(names.slice(0, 3)), new Set<string>(), new Set(names)]) {
+    const look = { ...FIRST, ...chosenColumns(hidden, names) };
+    assert.ok((look.hidden ?? look.shown)!.length <= 8);
+    assert.deepEqual(hiddenOf(readLook(writeLook(look)), names), hidden);
+  }
+  assert.equal(hiddenOf(FIRST, names), null);
+});
+
+test('what a kernel would not keep is left out', () => {
+  const names = Array.from({ length: 5000 }, (_, i) => `params.a column with a name of usual length ${i}`);
+  const written = writeLook({ ...FIRST, filter: 'x', ...chosenColumns(new Set(names.slice(2500)), names) });
+  assert.ok(JSON.stringify(written).length < 100_000);
+  assert.equal(readLook(written).filter, 'x');
 });
 
 test('the end is estimated from the steps that were done', () => {

@@ -49,6 +49,14 @@ test('missing values sort last in both directions, equal ones stay in order', ()
   assert.deepEqual([...t.sorted(all, 'name', true)], [0, 3, 1, 2]);
 });
 
+test('a column of numbers and texts has its numbers first, by value, also those with a point', () => {
+  const values = ['auto', '0.2', '0.15', '10', '1e-3', null, '-2', 'run 10', 'run 9', ''];
+  const t = new Table(values.length, [new Column('params.lr', 'text', values.length, i => values[i]!)]);
+  const all = Int32Array.from(values, (_, i) => i);
+
+  assert.deepEqual([...t.sorted(all, 'params.lr', false)].map(i => values[i]), ['-2', '1e-3', '0.15', '0.2', '10', 'auto', 'run 9', 'run 10', null, '']);
+});
+
 test('directions of metrics are known only where Python knew them', () => {
   const t = readTable(payload);
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from modellab_jupyter.store import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     import pyarrow as pa
 
@@ -54,6 +56,34 @@ def lineage(con: duckdb.DuckDBPyConnection, dataset_id: str) -> list[dict[str, A
         WHERE u.dataset_id = ? AND {_LIVE} GROUP BY u.run_id, v.version, p.name
         ORDER BY used_at DESC, u.run_id DESC""",
         [dataset_id],
+    )
+
+
+def judged(
+    con: duckdb.DuckDBPyConnection, project_id: str | None = None, run_ids: Sequence[str] | None = None
+) -> pa.Table:
+    """Return which rows each evaluation of each run was made on, and under no name which data the run used.
+
+    Columns are ``run_id``, ``name`` and ``rows``, which is equal for equal rows.
+    """
+    chosen, params = _LIVE, dict[str, Any]()
+    if project_id is not None:
+        chosen, params["project"] = f"{chosen} AND r.project_id = $project", project_id
+    if run_ids is not None:
+        chosen, params["ids"] = f"{chosen} AND list_contains($ids::VARCHAR[], r.run_id)", list(run_ids)
+    return queries.table(
+        con,
+        f"""WITH chosen AS (SELECT r.run_id FROM runs r WHERE {chosen}),
+        latest AS (
+          SELECT v.run_id, v.name, v.labels_digest AS "rows" FROM evaluations v JOIN chosen USING (run_id)
+          WHERE v.deleted_at IS NULL
+          QUALIFY row_number() OVER (PARTITION BY v.run_id, v.name ORDER BY v.evaluation_id DESC) = 1),
+        used AS (
+          SELECT DISTINCT run_id, concat_ws(' ', dataset_id, split, digest) AS one FROM run_datasets
+          JOIN chosen USING (run_id))
+        SELECT run_id, name, "rows" FROM latest
+        UNION ALL SELECT run_id, NULL, string_agg(one, ' ' ORDER BY one) FROM used GROUP BY run_id""",
+        params,
     )
 
 

@@ -61,6 +61,13 @@ class Source:
         """
         raise NotImplementedError
 
+    def judged(self, project_id: str | None) -> pa.Table | None:  # noqa: ARG002
+        """Return ``run_id, name, rows``: the rows that each evaluation judged, and under no name the data a run used.
+
+        ``rows`` is a text that is equal for equal rows; None where nothing is known.
+        """
+        return None
+
     def series(self, run_ids: list[str], key: str, points: int, steps: tuple[float, float] | None = None) -> pa.Table:
         """Return ``run_id, step, value, time`` of a metric, at most `points` rows a run, extremes kept.
 
@@ -195,7 +202,7 @@ class Channel:
         try:
             handler = self._handler(request.get("protocol"), verb)
             given = payload if isinstance(payload, dict) else {}
-            done = self._answer(handler, given, asked=verb != "poll")
+            done = self._answer(handler, given, asked=verb not in ("poll", "still"))
         except Exception as error:  # noqa: BLE001 the boundary: what a verb raises is told to the page
             _log.exception("widget request %r failed", verb)
             return {**head, "ok": False, "error": str(error) or type(error).__name__}, []
@@ -267,9 +274,13 @@ class Widget:
         """Return what the browser may ask, by name."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def _still(self) -> dict[str, Any]:
         bundle = self.saved()
         bundle["text/plain"] = "\n".join(map(one_line, bundle["text/plain"].split("\n")))  # no name steers a terminal
+        return bundle
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        bundle = self._still()
         channel = self._attached()
         if channel is not None:
             bundle[LIVE_MIME] = {"version_major": 2, "version_minor": 0, "model_id": channel.model_id}
@@ -287,7 +298,8 @@ class Widget:
     def _attached(self) -> Channel | None:
         """Return the channel of the live widget, where there is to be one."""
         if self._channel is None and (is_live_host() and is_built() if self._live is None else self._live):
-            self._channel = Channel(self._view, self._verbs())
+            still = {"still": lambda _asked: Answer({"still": self._still()})}
+            self._channel = Channel(self._view, {**self._verbs(), **still})
         return self._channel
 
 

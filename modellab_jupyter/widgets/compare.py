@@ -112,9 +112,9 @@ def compare(
     sections.append(_metrics(runs, names))
     if runs.num_rows > DRAWN:
         left = runs.num_rows - DRAWN
-        sections.append(
-            saved.Text(f"Figures and code are of the first {DRAWN} runs; {left} more are in the tables alone.", "note")
-        )
+        which = f"first {DRAWN} runs" if details.baseline < DRAWN else f"first {DRAWN - 1} runs and the baseline"
+        told = f"Figures and code are of the {which}; {left} more are in the tables alone."
+        sections.append(saved.Text(told, "note"))
     sections += _drawn(runs, names, details)
     sections.append(_params(runs, names))
     if details.runs:
@@ -122,6 +122,12 @@ def compare(
         sections += _code(details, names)
     sections += [saved.Text(note, "note") for note in details.notes]
     return saved.Page(title, sections)
+
+
+def drawn(count: int, baseline: int) -> list[int]:
+    """Return the places of the runs that are drawn: the first, and the baseline wherever it stands."""
+    first = list(range(min(count, DRAWN)))
+    return first if baseline in first else [*first[:-1], baseline]
 
 
 def names_of(runs: pa.Table) -> list[str]:
@@ -197,10 +203,7 @@ def _forests(rows: Sequence[Mapping[str, Any]]) -> list[saved.Picture]:
             for r in mine
         ]
         axis = f"difference in {metrics[0]} to the baseline" if len(metrics) == 1 else "difference to the baseline"
-        said = "; ".join(
-            f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])} {r['evidence']}"
-            for d, r in zip(dots, mine, strict=True)
-        )
+        said = "; ".join(f"{figures.told(d)} {r['evidence']}" for d, r in zip(dots, mine, strict=True))
         picture = saved.Picture(
             caption,
             figures.estimates(dots, axis, zero=True),
@@ -220,7 +223,7 @@ def _conclusion(rows: list[dict[str, Any]], lead: str) -> saved.Text:
     said = ", ".join(f"{n} {words.get(word, word)}" for n, word in shown)
     undefined = next((n for n, word in shown if word == UNDEFINED), 0)
     why = " (the difference is undefined; the table says why)" if undefined and any(map(_reason, rows)) else ""
-    pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline {saved.cut(lead, 80)}"
+    pairs = f"{len(rows)} paired comparison{'s' if len(rows) != 1 else ''} with the baseline {saved.named(lead, 80)}"
     return saved.Text(f"Of {pairs}: {said}{why}.", "lede")
 
 
@@ -233,9 +236,9 @@ def _by_run(rows: Sequence[Mapping[str, Any]], others: Sequence[str]) -> list[sa
             metrics = [str(r["metric"]) for r in rows if r["run"] == run and r["evidence"] == word]
             if metrics:
                 more = f" and {len(metrics) - 8} more" if len(metrics) > 8 else ""
-                parts.append(f"{word} in {', '.join(metrics[:8])}{more}")
+                parts.append(f"{word} in {', '.join(saved.named(m, 60) for m in metrics[:8])}{more}")
         if parts:
-            made.append(saved.Text(f"{saved.cut(str(run), 80)}: {'; '.join(parts)}."))
+            made.append(saved.Text(f"{saved.named(str(run), 80)}: {'; '.join(parts)}."))
     return made
 
 
@@ -311,14 +314,15 @@ def _metrics(runs: pa.Table, names: Sequence[str]) -> saved.Grid:
         return pa.array([None if n is None else runs.column(n)[i].as_py() for n in names_], pa.float64())
 
     table = {"metric": pa.array([m.removeprefix("metrics.") for m in shown], pa.string())}
-    titles, ends = {}, {}
+    titles, ends, supports = {}, {}, {}
     for i, name in enumerate(names):
         mine = f"run {i}"
-        table |= {mine: column(None, i), f"{mine} low": column("low", i), f"{mine} high": column("high", i)}
-        titles[mine], ends[mine] = name, (f"{mine} low", f"{mine} high")
+        table |= {mine: column(None, i), **{f"{mine} {end}": column(end, i) for end in ("low", "high", "n")}}
+        titles[mine], ends[mine], supports[mine] = name, (f"{mine} low", f"{mine} high"), f"{mine} n"
     note = "Each with its own interval, where it has one; the paired differences say what is real." if shown else ""
+    empty = "All metrics are the same."
     return saved.Grid(
-        "Metrics that differ", pa.table(table), titles, ends, note=note, empty="All metrics are the same.", plain=60
+        "Metrics that differ", pa.table(table), titles, ends, note=note, empty=empty, plain=60, supports=supports
     )
 
 
@@ -341,7 +345,8 @@ def _where_and_on_what(details: Details, names: Sequence[str]) -> list[saved.Sec
         plain=40,
     )
     if len(names) == 2 and rows:
-        changes = [_change(*values) for _, values in rows[:_ENVIRONMENT]]
+        lead = details.baseline
+        changes = [_change(values[lead], values[1 - lead]) for _, values in rows[:_ENVIRONMENT]]
         grid = _with(grid, "change", changes)
     return [*sections, grid]
 
@@ -368,7 +373,8 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
     lead = details.runs[details.baseline]
     made: list[saved.Section] = []
     same = []
-    for i, run in enumerate(details.runs[:DRAWN]):
+    for i in drawn(len(details.runs), details.baseline):
+        run = details.runs[i]
         if i == details.baseline or run.cells is None or lead.cells is None:
             continue
         pieces = diff.of_cells(lead.cells, run.cells)
@@ -377,11 +383,11 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
             continue
         counts = {kind: sum(p.kind == kind for p in pieces) for kind in ("changed", "added", "removed", "moved")}
         told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
-        heading = f"Code: {saved.cut(names[details.baseline], 60)} → {saved.cut(names[i], 60)}, cells {told}"
+        heading = f"Code: {saved.named(names[details.baseline], 60)} → {saved.named(names[i], 60)}, cells {told}"
         note = "Each cell as it was executed last before the run ended."
         made.append(saved.Fold(heading, [saved.Diff("", pieces, note)], is_open=not made))
     if same:
-        told = ", ".join(saved.cut(name, 60) for name in same)
+        told = ", ".join(saved.named(name, 60) for name in same)
         made.append(saved.Text(f"Code: the executed cells of {told} are those of the baseline."))
     if not made:
         made.append(saved.Text("Code: no executed cells were recorded for these runs.", "note"))
@@ -392,15 +398,15 @@ def _code(details: Details, names: Sequence[str]) -> list[saved.Section]:
 
 
 def _drawn(runs: pa.Table, names: Sequence[str], details: Details) -> list[saved.Section]:
-    ids = runs.column("run_id").to_pylist()[:DRAWN]
-    by_id = dict(zip(ids, names[:DRAWN], strict=True))
+    ids = runs.column("run_id").to_pylist()
+    by_id = {ids[i]: names[i] for i in drawn(len(ids), details.baseline)}
     made: list[saved.Section] = []
     for kind, caption in (("roc", "ROC curves"), ("pr", "Precision and recall"), ("calibration", "Calibration")):
         lines = list(details.curves.get(kind, {}).items())[:DRAWN]
         if len(lines) < 2:
             continue
         figure = judged.reliability(lines) if kind == "calibration" else judged.overlaid(kind, lines)
-        alt = f"{caption} of {', '.join(name for name, _ in lines)}, laid over each other"
+        alt = f"{caption} of {', '.join(saved.named(name, 60) for name, _ in lines)}, laid over each other"
         made.append(saved.Picture(caption, figure, alt, 320, still=kind != "pr"))
     still = True
     for metric, series in details.series.items():
@@ -408,7 +414,7 @@ def _drawn(runs: pa.Table, names: Sequence[str], details: Details) -> list[saved
         if not figure["data"]:
             continue
         figure["layout"] |= {"showlegend": True, **judged.LEGEND}
-        alt = f"{metric} against step: {figures.describe(figure)}"
-        made.append(saved.Picture(f"{metric} by step", figure, alt, 320, still=still))
+        alt = f"{saved.named(metric, 60)} against step: {figures.describe(figure)}"
+        made.append(saved.Picture(f"{saved.named(metric, 60)} by step", figure, alt, 320, still=still))
         still = False
     return made

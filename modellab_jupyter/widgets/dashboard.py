@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.errors import InputError
 from modellab_jupyter.widgets import figures, saved
 from modellab_jupyter.widgets.base import Answer, Source, Widget, cell_id, execution
-from modellab_jupyter.widgets.listing import size_of
+from modellab_jupyter.widgets.best import as_json, bests, greater_is_better, note
+from modellab_jupyter.widgets.listing import size_of, text_of, whole_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
 
+    from modellab_jupyter.widgets.best import Best
+
+    Bests = Mapping[str, Best]
     Curves = dict[str, tuple[pa.Table, dict[str, str]]]  # metric -> its series, and the names of their runs
 
 SAVED_RUNS = 200
@@ -30,6 +36,8 @@ SAVED_POINTS = 100
 STATE_SIZE = 100_000
 ASKED_WITHIN = 10.0
 """Seconds without a question after which a view seems unable to ask."""
+SERIES = 100
+"""Runs whose curves are asked for at once."""
 PUSHED_RUNS = 2000
 PUSHED_METRICS = 4
 PUSHED_POINTS = 400
@@ -89,11 +97,12 @@ class Dashboard(Widget):
     def saved(self) -> dict[str, Any]:
         """Return the snapshot, plain HTML and text of what is there now."""
         project, runs = self._read()
-        kept = _fitting(runs, project)
+        best = bests(runs, self._source.judged(self._project_id))
+        kept = _fitting(runs, project, best)
         curves = _stepped(self._source, kept)
         return {
-            saved.MIME: _snapshot(project, runs, kept, curves, self._state()),
-            "text/html": _html(project, runs, kept, curves),
+            saved.MIME: _snapshot(project, runs, kept, curves, best, self._state()),
+            "text/html": _html(project, runs, kept, curves, best),
             "text/plain": _text(project, kept),
         }
 
@@ -156,7 +165,8 @@ class Dashboard(Widget):
                 "changed": True,
                 "token": token,
                 "project": saved.plain(dict(project)),
-                "runs": {**table, "greater_is_better": _greater(runs)},
+                "runs": {**table, "greater_is_better": greater_is_better(runs)},
+                **_told(bests(runs, self._source.judged(self._project_id))),
                 "verbs": list(self._source.verbs),
                 "progress": self._source.progress(self._project_id),
                 "look": self._look,
@@ -170,11 +180,13 @@ class Dashboard(Widget):
         return self._open({}, unless=str(payload.get("token")))
 
     def _series(self, payload: dict[str, Any]) -> Answer:
-        run_ids = [str(r) for r in payload.get("run_ids", [])][:100]
-        points = max(2, min(10_000, int(payload.get("points", 1000))))
-        given = payload.get("steps")
-        steps = None if given is None else (float(given[0]), float(given[1]))
-        series = self._source.series(run_ids, str(payload["key"]), points, steps)
+        given = payload.get("run_ids")
+        if not isinstance(given, list):
+            raise InputError(f"run_ids must be a list of ids, found {given!r:.80}; run the cell again.")
+        points = max(2, min(10_000, whole_of(payload, "points")))
+        series = self._source.series(
+            [str(run_id) for run_id in given][:SERIES], text_of(payload, "key"), points, _steps(payload)
+        )
         table, block = saved.binary_table(series.select(["run_id", "step", "value"]))
         return Answer(table, [block])
 
@@ -199,6 +211,17 @@ class Dashboard(Widget):
         return Answer({} if shown is None else {"shown": shown.saved()[saved.MIME]})
 
 
+def _steps(payload: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return the ends of the steps that a page asks for; None for all."""
+    given = payload.get("steps")
+    if given is None:
+        return None
+    sound = isinstance(given, list) and len(given) == 2 and all(type(end) in (int, float) for end in given)
+    if not sound:
+        raise InputError(f"steps must be two numbers, found {given!r:.80}; run the cell again.")
+    return float(given[0]), float(given[1])
+
+
 def _sound(state: object) -> dict[str, Any]:
     """Return what a page says of how it shows runs; ValueError where it is none, or too much to keep."""
     if not isinstance(state, dict) or len(json.dumps(state)) > STATE_SIZE:
@@ -210,10 +233,13 @@ def _sound(state: object) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------
 
 
-def _greater(runs: pa.Table) -> dict[str, bool | None]:
-    metadata = runs.schema.metadata or {}
-    found = json.loads(metadata.get(b"modellab", b"{}")).get("greater_is_better", {})
-    return {str(k): v for k, v in found.items() if v is None or isinstance(v, bool)}
+def _told(best: Bests, kept: pa.Table | None = None) -> dict[str, Any]:
+    """Return which runs a view stars, of those that it gets, and what it says of that."""
+    found = as_json(best)
+    if kept is not None:
+        ids = set(kept.column("run_id").to_pylist())
+        found = {name: {**one, "runs": [run for run in one["runs"] if run in ids]} for name, one in found.items()}
+    return {"best": found, "best_note": note(best)}
 
 
 def _metrics(runs: pa.Table) -> list[str]:
@@ -226,40 +252,16 @@ def _ends(runs: pa.Table) -> dict[str, tuple[str, str]]:
     return {m: (p["low"], p["high"]) for m, p in saved.metric_parts(runs).items() if "low" in p and "high" in p}
 
 
-def _best(runs: pa.Table) -> dict[str, int]:
-    """Row of the best value of each metric that has a direction."""
-    import numpy as np
-
-    greater, best = _greater(runs), {}
-    for name in _metrics(runs):
-        direction = greater.get(name.removeprefix("metrics."))
-        values = np.array([np.nan if v is None else float(v) for v in runs.column(name).to_pylist()])
-        known = np.isfinite(values)
-        if direction is None or not known.any():
-            continue
-        best[name] = int(
-            np.argmax(np.where(known, values, -np.inf)) if direction else np.argmin(np.where(known, values, np.inf))
-        )
-    return best
-
-
-def _best_values(runs: pa.Table) -> dict[str, float]:
-    """Return the best value of each metric; one run alone is not the best of anything."""
-    if runs.num_rows < 2:
-        return {}
-    return {name: float(runs.column(name)[row].as_py()) for name, row in _best(runs).items()}
-
-
-def _fitting(runs: pa.Table, project: Mapping[str, Any]) -> pa.Table:
+def _fitting(runs: pa.Table, project: Mapping[str, Any], best: Bests) -> pa.Table:
     """Return the runs that are worth saving, as many as fit into `SAVED_BYTES` of JSON."""
-    kept = _keep(runs, project, SAVED_RUNS)
+    kept = _keep(runs, project, best, SAVED_RUNS)
     size = size_of(saved.json_table(kept))
     if size > SAVED_BYTES:
-        kept = _keep(runs, project, max(LEAST_RUNS, kept.num_rows * SAVED_BYTES // size))
+        kept = _keep(runs, project, best, max(LEAST_RUNS, kept.num_rows * SAVED_BYTES // size))
     return kept
 
 
-def _keep(runs: pa.Table, project: Mapping[str, Any], most: int) -> pa.Table:
+def _keep(runs: pa.Table, project: Mapping[str, Any], best: Bests, most: int) -> pa.Table:
     """Return the newest runs, newest first, with the baselines and the best ones; of these as many as there is room."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -268,8 +270,10 @@ def _keep(runs: pa.Table, project: Mapping[str, Any], most: int) -> pa.Table:
     if len(order) <= most:
         return runs.take(pa.array(order, pa.int64()))
     baselines = [i for i, flag in enumerate(runs.column("baseline").to_pylist()) if flag]
-    project_best = [i for i, r in enumerate(runs.column("run_id").to_pylist()) if r == project.get("best_run")]
-    must = dict.fromkeys([*project_best, *baselines[:20], *_best(runs).values()][:most])
+    place = {run_id: i for i, run_id in enumerate(runs.column("run_id").to_pylist())}
+    stars = [place[one.runs[0]] for one in best.values() if one.runs]
+    project_best = [place[project["best_run"]]] if project.get("best_run") in place else []
+    must = dict.fromkeys([*project_best, *baselines[:20], *stars][:most])
     newest = [i for i in order if i not in must][: max(0, most - len(must))]
     kept = {*must, *newest}
     return runs.take(pa.array([i for i in order if i in kept], pa.int64()))
@@ -306,19 +310,17 @@ def _stepped(source: Source, kept: pa.Table) -> Curves:
 
 
 def _snapshot(
-    project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, state: Mapping[str, Any]
+    project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, best: Bests, state: Mapping[str, Any]
 ) -> dict[str, Any]:
     series = {metric: saved.json_table(table, digits=6) for metric, (table, _) in curves.items()}
-    # Rounded as the columns are, so that the best value is found among them.
-    best = {name: float(f"{value:.9g}") for name, value in _best_values(runs).items()}
     status = [s for s in runs.column("status").to_pylist() if s is not None]
     table = saved.json_table(kept)
     saved.marked_parts(kept, table["columns"])
     data = {
         "project": {**project, "name": saved.cut(str(project.get("name") or "Runs"))},
-        "runs": {**table, "greater_is_better": _greater(runs)},
+        "runs": {**table, "greater_is_better": greater_is_better(runs)},
         "total": runs.num_rows,
-        "best": best,
+        **_told(best, kept),
         "counts": {word: status.count(word) for word in dict.fromkeys(status)},
         "series": series,
         "notice": _notice(kept.num_rows, runs.num_rows),
@@ -327,8 +329,8 @@ def _snapshot(
     return saved.snapshot("dashboard", str(project.get("name") or "Runs"), data)
 
 
-def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str, str]], int]:
-    """Return the columns that a still table shows, the intervals among them, and how many were left out."""
+def _shown(kept: pa.Table, columns: int) -> tuple[saved.Grid, int]:
+    """Return a still table, and how many columns it leaves out."""
     metrics = _metrics(kept)
     params = [n for n in kept.column_names if n.startswith("params.")]
     plain = [n for n in (*_TAIL,) if n in kept.column_names and n != "run_id"]
@@ -336,8 +338,10 @@ def _shown(kept: pa.Table, columns: int) -> tuple[pa.Table, dict[str, tuple[str,
     names = [*_ORDER, *metrics, *params, *filled]
     shown = names[:columns]
     ends = {m: both for m, both in _ends(kept).items() if m in shown}
-    extra = [end for pair in ends.values() for end in pair]
-    return kept.select([*shown, *extra]), ends, len(names) - len(shown)
+    supports = {m: p["n"] for m, p in saved.metric_parts(kept).items() if m in shown and "n" in p}
+    table = kept.select([*shown, *(end for pair in ends.values() for end in pair), *supports.values()])
+    grid = saved.Grid("", table, _titles(table), ends, forms=_FORMS, supports=supports)
+    return grid, len(names) - len(shown)
 
 
 def _titles(table: pa.Table) -> dict[str, str]:
@@ -361,21 +365,24 @@ def _facts(project: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves) -> str:
+def _html(project: Mapping[str, Any], runs: pa.Table, kept: pa.Table, curves: Curves, best: Bests) -> str:
     title = str(project.get("name") or "Runs")
     parts = [saved.html_text(_facts(project))]
     if kept.num_rows == 0:
         return saved.html_page(title, [*parts, saved.html_text("No runs yet.")])
     rows = _marked(kept.slice(0, HTML_RUNS))
-    table, ends, left_out = _shown(rows, HTML_COLUMNS)
+    grid, left_out = _shown(rows, HTML_COLUMNS)
     told = []
     if rows.num_rows < runs.num_rows:
         told.append(f"The table shows {rows.num_rows:,} of {runs.num_rows:,} runs.")
     if left_out:
         told.append(f"{left_out:,} more columns are left out.")
-    if told:
-        parts.append(saved.html_text(" ".join(told)))
-    parts.append(saved.html_table(saved.Grid("", table, _titles(table), ends, _best_values(runs), _FORMS)))
+    told.append(note({name: one for name, one in best.items() if name in grid.table.column_names}))
+    if any(told):
+        parts.append(saved.html_text(" ".join(told).strip()))
+    ids = rows.column("run_id").to_pylist()
+    stars = {name: [i for i, run_id in enumerate(ids) if run_id in one.runs] for name, one in best.items()}
+    parts.append(saved.html_table(replace(grid, best=stars)))
     picture = _picture(rows, curves)
     if picture is not None:
         parts.append(saved.html_picture(picture))
@@ -386,21 +393,20 @@ def _picture(rows: pa.Table, curves: Curves) -> saved.Picture | None:
     """Draw the first metric that has steps, else the first that has intervals."""
     for key, (series, names) in curves.items():
         figure = figures.curves(series, names, key)
-        alt = f"{key} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
-        return saved.Picture(f"{key} by step", figure, alt)
+        alt = f"{saved.named(key, 60)} against step for {len(figure['data'])} runs: {figures.describe(figure)}"
+        return saved.Picture(f"{saved.named(key, 60)} by step", figure, alt)
     for metric, (low, high) in _ends(rows).items():
         key = metric.removeprefix("metrics.")
         parts = {"label": "name", "value": metric, "low": low, "high": high}
         dots = [{part: row[column] for part, column in parts.items()} for row in rows.slice(0, 20).to_pylist()]
-        said = "; ".join(f"{d['label']} {saved.number(d['value'])} {saved.interval(d['low'], d['high'])}" for d in dots)
-        return saved.Picture(key, figures.estimates(dots, key), f"{key}: {said}", 110 + 34 * len(dots))
+        said = "; ".join(map(figures.told, dots))
+        return saved.Picture(key, figures.estimates(dots, key), f"{saved.named(key, 60)}: {said}", 110 + 34 * len(dots))
     return None
 
 
 def _text(project: Mapping[str, Any], kept: pa.Table) -> str:
-    title = saved.one_line(saved.cut(str(project.get("name") or "Runs"), 80))
+    title = saved.named(str(project.get("name") or "Runs"), 80)
     head = f"{title}: {_facts(project)}"
     if kept.num_rows == 0:
         return f"{head}\nNo runs yet."
-    table, ends, _ = _shown(_marked(kept), 7)
-    return f"{head}\n{saved.Page('', [saved.Grid('', table, _titles(table), ends, forms=_FORMS)])}".rstrip()
+    return f"{head}\n{saved.Page('', [_shown(_marked(kept), 7)[0]])}".rstrip()

@@ -331,7 +331,7 @@ def _grid(table: pa.Table) -> saved.Grid:
 
 
 def _text(title: str, table: pa.Table) -> str:
-    head = saved.one_line(saved.cut(title, 80))
+    head = saved.named(title, 80)
     if table.num_rows == 0:
         return f"{head}: none yet; ml.datasets.add(frame, name) adds one."
     return f"{head}: {_facts(table)}\n{saved.Page('', [_grid(table)])}".rstrip()

@@ -295,4 +295,6 @@ def _stress(given: Any) -> list[saved.Section]:
 def _limited(caption: str, table: pa.Table, most: int, empty: str, plain: int, **more: Any) -> saved.Grid:
     told = f"The first {most:,} of {table.num_rows:,} rows." if table.num_rows > most else ""
     notes = " ".join(note for note in (told, more.pop("note", "")) if note)
-    return saved.Grid(caption, table.slice(0, most), note=notes, empty=empty, plain=plain, **more)
+    if table.num_rows > most:  # Arrow gives a part of a table without columns as many rows as were asked for
+        table = table.slice(0, most)
+    return saved.Grid(caption, table, note=notes, empty=empty, plain=plain, **more)

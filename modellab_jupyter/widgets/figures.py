@@ -15,7 +15,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from modellab_jupyter.widgets.still import svg
-from modellab_jupyter.widgets.words import cut, number, one_line
+from modellab_jupyter.widgets.words import cut, interval, named, number, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DASHES", "LOOKS", "PALETTE", "QUIET", "Figure", "axis", "band", "bars", "calibration", "curves", "describe",
-    "estimates", "guide", "label", "numbers", "rate", "svg",
+    "estimates", "guide", "label", "numbers", "rate", "svg", "told",
 ]  # fmt: skip
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#F0E442")
@@ -245,11 +245,17 @@ def calibration(columns: Mapping[str, Any]) -> Figure:
     }
 
 
+def told(row: Mapping[str, Any]) -> str:
+    """Return the label of a row with its value and interval, for those who do not see the figure."""
+    parts = (named(str(row["label"]), 60), number(row["value"]), interval(row.get("low"), row.get("high")))
+    return " ".join(part for part in parts if part)
+
+
 def describe(figure: Mapping[str, Any]) -> str:
     """Return the last value of each named line as a sentence, for those who do not see the figure."""
     parts = []
     for trace in figure["data"]:
         last = next((v for v in reversed(trace["y"]) if v is not None), None)
         if trace.get("name") and trace.get("showlegend", True) and last is not None:
-            parts.append(f"{html.unescape(trace['name'])} ends at {number(last)}")
+            parts.append(f"{named(html.unescape(trace['name']))} ends at {number(last)}")
     return "; ".join(parts)

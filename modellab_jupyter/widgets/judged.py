@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modellab_jupyter.widgets import figures
 from modellab_jupyter.widgets.figures import DASHES, PALETTE, QUIET, Figure, label
 from modellab_jupyter.widgets.sections import Picture, Thresholds
+from modellab_jupyter.widgets.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,11 +30,12 @@ def pictures(part: Thresholds) -> list[Picture]:
     for kind, (caption, x, y, *_) in _KINDS.items():
         lines = [(one.name, fewer(one.curve(kind), x, y)) for one in part.classes[: len(PALETTE)]]
         band = only.bands.get(kind) if only is not None else None
-        alt = f"{caption} of {', '.join(name for name, _ in lines)}"
+        alt = f"{caption} of {', '.join(named(name, 60) for name, _ in lines)}"
         made.append(Picture(caption, overlaid(kind, lines, band), alt, 280, width=400))
     calibrated = [(one.name, one.calibration) for one in part.classes[: len(PALETTE)] if one.calibration]
     if calibrated:
-        alt = f"Calibration of {', '.join(name for name, _ in calibrated)}: observed share against probability"
+        names = ", ".join(named(name, 60) for name, _ in calibrated)
+        alt = f"Calibration of {names}: observed share against probability"
         made.append(Picture("Calibration", reliability(calibrated), alt, 280, width=400))
     return made
 

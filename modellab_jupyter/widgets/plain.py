@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from modellab_jupyter.widgets.columns import kind_of
 from modellab_jupyter.widgets.sections import Diff, Fold, Matrix, Picture, Section, Stat, Stats, Text, Thresholds
 from modellab_jupyter.widgets.still import svg
-from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, number, one_line, p_value
+from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, named, number, one_line, p_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from modellab_jupyter.widgets.sections import Grid
 
@@ -36,9 +36,16 @@ def _cell(form: str | None, kind: str, value: Any) -> str:
 
 
 def _columns(grid: Grid) -> list[tuple[str, str, str]]:
-    ends = {end for pair in grid.intervals.values() for end in pair}
-    schema = grid.table.schema
-    return [(f.name, grid.titles.get(f.name, f.name), kind_of(f.type)) for f in schema if f.name not in ends]
+    schema, parts = grid.table.schema, grid.parts
+    return [(f.name, grid.titles.get(f.name, f.name), kind_of(f.type)) for f in schema if f.name not in parts]
+
+
+def _beside(grid: Grid, name: str, row: Mapping[str, Any]) -> str:
+    """Return the interval of a value and on how many rows it stands, as far as they are known."""
+    ends, support = grid.intervals.get(name), grid.supports.get(name)
+    around = interval(row[ends[0]], row[ends[1]]) if ends else ""
+    n = row[support] if support else None
+    return " ".join(part for part in (around, "" if n is None else f"n = {number(n)}") if part)
 
 
 def text_section(section: Section) -> str:
@@ -52,9 +59,7 @@ def text_section(section: Section) -> str:
     if isinstance(section, Matrix):
         lines = [["", *section.classes]]
         lines += [[name, *map(number, row)] for name, row in zip(section.classes, section.counts, strict=True)]
-        return "\n".join(
-            [cut(section.caption), *_aligned([[cut(one_line(c), 24) for c in line] for line in lines[:11]])]
-        )
+        return "\n".join([cut(section.caption), *_aligned([[named(c, 24) for c in line] for line in lines[:11]])])
     if isinstance(section, Diff):
         told = [cut(piece.title) + "".join(f"\n  {line}" for line in _changed(piece.lines)) for piece in section.pieces]
         return "\n".join([cut(section.caption), *told[:20]])
@@ -68,17 +73,16 @@ def text_section(section: Section) -> str:
 
 def _text_grid(grid: Grid) -> str:
     rows = grid.table.slice(0, 10).to_pylist()
-    if not rows:
+    if grid.table.num_rows == 0:
         return f"{grid.caption}: {grid.empty}" if grid.caption else grid.empty
     columns = _columns(grid)[:8]
-    lines = [[cut(one_line(title), 24) for _, title, _ in columns]]
+    lines = [[named(title, 24) for _, title, _ in columns]]
     for row in rows:
         cells = []
         for name, _, kind in columns:
-            ends = grid.intervals.get(name)
             shown = _cell(grid.forms.get(name), kind, row[name])
-            around = f" {interval(row[ends[0]], row[ends[1]])}" if ends else ""
-            cells.append(cut(one_line(shown + around), 32).strip())
+            written = named(shown, 32) if kind in ("text", "list") else shown
+            cells.append(f"{written} {_beside(grid, name, row)}".strip())
         lines.append(cells)
     more = grid.table.num_rows - len(rows)
     tail = [f"… and {more:,} more rows"] if more > 0 else []
@@ -109,6 +113,9 @@ _SORT = """
     const json = table.parentElement.querySelector('script[type="application/json"]');
     const kinds = JSON.parse(json.textContent).kinds;
     const body = table.tBodies[0];
+    const number = /^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)(e[-+]?[0-9]+)?$/i;
+    const written = text => number.test(text.trim()) ? Number(text) : NaN;
+    const byValue = (a, b) => Number.isNaN(a) - Number.isNaN(b) || a - b || 0;
     const key = (row, i) => {
       const cell = row.cells[i], exact = cell.querySelector('data');
       if (kinds[i] === 'number') return exact ? Number(exact.value) : NaN;
@@ -126,8 +133,8 @@ _SORT = """
         head.setAttribute('aria-sort', down === 1 ? 'ascending' : 'descending');
         const rows = [...body.rows].map(row => [key(row, i), row]);
         rows.sort(([a], [b]) => kinds[i] === 'number'
-          ? (Number.isNaN(a) - Number.isNaN(b)) || down * (a - b) || 0
-          : down * a.localeCompare(b, 'en', { numeric: true }));
+          ? Number.isNaN(a) - Number.isNaN(b) || down * (a - b) || 0
+          : down * (byValue(written(a), written(b)) || a.localeCompare(b, 'en', { numeric: true })));
         body.append(...rows.map(r => r[1]));
       });
     });
@@ -147,7 +154,7 @@ def html_page(title: str, parts: Iterable[str]) -> str:
     script = f"<script>{_SORT}</script>" if "<table" in body else ""
     return (
         '<div class="modellab-html" style="font-family:system-ui,sans-serif;font-size:13px;line-height:1.4">'
-        f'<h3 style="margin:4px 0;font-size:16px"><bdi>{escape(title)}</bdi></h3>{body}{script}</div>'
+        f'<h3 style="margin:4px 0;font-size:16px;direction:ltr">{escape(title)}</h3>{body}{script}</div>'
     )
 
 
@@ -162,7 +169,7 @@ def html_table(grid: Grid) -> str:
         for _, title, kind in columns
     )
     rows = []
-    for row in grid.table.slice(0, grid.plain).to_pylist():
+    for i, row in enumerate(grid.table.slice(0, grid.plain).to_pylist()):
         cells = []
         for name, _, kind in columns:
             value = row[name]
@@ -173,12 +180,11 @@ def html_table(grid: Grid) -> str:
                 shown = escape(shown)
             if kind == "number" and value is not None and math.isfinite(value):
                 shown = f'<data value="{float(value):.6g}">{shown}</data>'
-            if kind == "number" and value is not None and value == grid.best.get(name):
+            if kind == "number" and value is not None and i in grid.best.get(name, ()):
                 shown = f'<b title="best">★ {shown}</b>'
-            ends = grid.intervals.get(name)
-            around = interval(row[ends[0]], row[ends[1]]) if ends else ""
-            if around:
-                shown += f" <small>{around}</small>"
+            beside = _beside(grid, name, row)
+            if beside:
+                shown += f" <small>{beside}</small>"
             wide = kind == "text" and value is not None and len(str(value)) > 60
             style = ' style="text-align:left;white-space:normal;min-width:420px"' if wide else left
             cells.append(f'<td align="right">{shown}</td>' if kind == "number" else f"<td{style}>{shown}</td>")

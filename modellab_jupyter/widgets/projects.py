@@ -158,7 +158,7 @@ def _grid(table: pa.Table) -> saved.Grid:
     best = [
         None
         if row["best_run"] is None
-        else f"{saved.cut(row['best_run'], 60)}: {row['metric']} {saved.number(row['value'])} "
+        else f"{saved.named(row['best_run'], 60)}: {row['metric']} {saved.number(row['value'])} "
         f"{saved.interval(row['low'], row['high'])}".strip()
         for row in table.to_pylist()
     ]

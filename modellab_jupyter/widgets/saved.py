@@ -44,7 +44,7 @@ from modellab_jupyter.widgets.sections import (
     Text,
     Thresholds,
 )
-from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, number, one_line, p_value
+from modellab_jupyter.widgets.words import LONGEST, MISSING, cut, duration, interval, named, number, one_line, p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,7 @@ __all__ = [
     "LONGEST", "MIME", "MISSING", "PART", "Diff", "Fold", "Grid", "Matrix", "Page", "Picture", "Scored", "Section",
     "Stat", "Stats", "Text", "Thresholds", "as_table", "binary_table", "cut", "duration", "escape", "html_page",
     "html_picture", "html_table", "html_text", "interval", "json_table", "kind_of", "marked_parts", "metric_parts",
-    "number", "one_line", "p_value", "plain", "snapshot", "texts",
+    "named", "number", "one_line", "p_value", "plain", "snapshot", "texts",
 ]  # fmt: skip
 
 MIME = "application/vnd.modellab.v1+json"
@@ -170,7 +170,7 @@ def _section_json(section: Section) -> dict[str, Any]:
         inside = [_section_json(s) for s in section.sections]
         return {"kind": "fold", "title": cut(section.title), "open": section.is_open, "sections": inside}
     if isinstance(section, Thresholds):
-        about = {"level": section.level, "counted": section.counted, "note": section.note}
+        about = {"level": section.level, "counted": section.counted, "weighted": section.weighted, "note": section.note}
         return {"kind": "thresholds", "classes": [_scored_json(c) for c in section.classes], **about}
     return _grid_json(section)
 
@@ -214,15 +214,16 @@ def _fewer_digits(value: Any, digits: int = 5) -> Any:
 
 def _grid_json(grid: Grid) -> dict[str, Any]:
     made = json_table(grid.table, 6)
-    ends = {end for pair in grid.intervals.values() for end in pair}
     for column in made["columns"]:
         name = column["name"]
         if name in grid.titles:
             column["title"] = cut(grid.titles[name])
         if name in grid.forms:
             column["form"] = grid.forms[name]
-        if name in ends:
+        if name in grid.parts:
             column["part"] = True
         if name in grid.intervals:
             column["low"], column["high"] = grid.intervals[name]
+        if name in grid.supports:
+            column["support"] = grid.supports[name]
     return {"kind": "table", "caption": cut(grid.caption), "note": grid.note, "empty": grid.empty, **made}

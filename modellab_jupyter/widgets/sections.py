@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from modellab_jupyter.widgets.words import named
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -45,9 +47,10 @@ class Stats:
 class Grid:
     """A table.
 
-    `intervals` names, for a column, the two columns that hold the ends of its interval; `best` the value of a
-    column that gets a star; `forms` the columns that are written in a way of their own: ``p`` (a p-value),
-    ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may be called anything.
+    `intervals` names, for a column, the two columns that hold the ends of its interval, and `supports` the one with the
+    number of rows that it is of; `best` the rows of a column that get a star; `forms` the columns that are written in a
+    way of their own: ``p`` (a p-value), ``duration`` (seconds) or ``evidence``. A name alone says nothing: features may
+    be called anything.
     Plain HTML has at most `plain` rows, and a view folds what comes after its first dozen.
     """
 
@@ -55,11 +58,17 @@ class Grid:
     table: pa.Table
     titles: Mapping[str, str] = field(default_factory=dict)
     intervals: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    best: Mapping[str, float] = field(default_factory=dict)
+    best: Mapping[str, Collection[int]] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     empty: str = "Nothing to show."
     plain: int = 100
+    supports: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> set[str]:
+        """Columns that stand beside the value that they belong to."""
+        return {end for pair in self.intervals.values() for end in pair} | set(self.supports.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +173,13 @@ class Thresholds:
     """Classes at any threshold: a slider in the browser, tables and pictures elsewhere.
 
     `counted` says that the counts are of rows, each by itself, so that a share of them has Wilson's interval at
-    `level`.
+    `level`; `weighted`, that they are sums of the rows' weights.
     """
 
     classes: Sequence[Scored]
     level: float
     counted: bool
+    weighted: bool = False
     note: str = ""
 
     def grids(self, most: int = 6) -> list[Grid]:
@@ -181,7 +191,7 @@ class Thresholds:
             places = sorted({round(0.1 * i, 1) for i in range(1, 10)} | {one.chosen})
             names = ("threshold", "tp", "fp", "fn", "tn", "precision", "recall", "specificity", "f1", "accuracy")
             rows = [{name: found[name] for name in names} for found in map(one.at, places)]
-            found.append(Grid(f"At a threshold for {one.name}", pa.Table.from_pylist(rows)))
+            found.append(Grid(f"At a threshold for {named(one.name, 60)}", pa.Table.from_pylist(rows)))
         return found
 
 

@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import math
+import re
 
-from modellab_jupyter.errors import one_line
-
-__all__ = ["LONGEST", "MISSING", "cut", "duration", "interval", "number", "one_line", "p_value"]
+__all__ = ["LONGEST", "MISSING", "cut", "duration", "interval", "named", "number", "one_line", "p_value", "quoting"]
 
 MISSING = "–"
 LONGEST = 400
 """Characters of one text that are saved; the whole of it stays in the store."""
+
+
+# What breaks a line; what steers a terminal, turns the direction of letters or cannot be encoded.
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
+_STEERS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_ISOLATES = re.compile(r"[\u2066-\u2069]")
+_QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+_RIGHT_TO_LEFT = re.compile(
+    r"[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def one_line(text: str) -> str:
+    """Return `text` without line breaks, and with what steers a terminal or turns letters around as an escape."""
+    return _STEERS.sub(_escaped, _BREAKS.sub(" ", text))
+
+
+def named(text: str, length: int = LONGEST) -> str:
+    """Return a name as a part of a sentence: on one line, cut, and without an effect on the letters around it.
+
+    Names that are read from right to left stand between the marks of an isolate (Unicode Annex 9).
+    """
+    shown = cut(_ISOLATES.sub(_escaped, one_line(text)), length)
+    return f"\u2068{shown}\u2069" if _RIGHT_TO_LEFT.search(shown) else shown
+
+
+def quoting(text: str) -> str:
+    """Return a text whose names stand in quotes, each without an effect on the letters around it."""
+    return _QUOTED.sub(lambda found: named(found[0], len(found[0])), text)
 
 
 def cut(text: str, length: int = LONGEST) -> str:

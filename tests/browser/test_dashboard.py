@@ -11,6 +11,8 @@ import nbformat
 import pytest
 from pages import open_notebook, run_all, save, shut_down, theme, write_notebook
 
+from modellab_jupyter.widgets.base import LIVE_MIME
+
 pytestmark = pytest.mark.browser
 
 MEMORY = Path(__file__).parent.parent / "widgets" / "memory_source.py"
@@ -193,6 +195,41 @@ def test_hostile_names_stay_text_live_trusted_and_untrusted(lab, page):
     trusted = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets[0].model.trusted")
     assert trusted is False
     check()
+
+
+@pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
+def test_what_is_saved_is_what_was_last_shown(lab, page, app):
+    """Runs that came after the cell ran are in each form of the saved notebook, and saving draws nothing anew."""
+    if app == "notebooks":
+        pytest.importorskip("notebook")
+    name = f"later-{app[:3]}.ipynb"
+    path = write_notebook(lab, name, SHOW + "source = MemorySource(3)\nDashboard(source)")
+    open_notebook(page, lab, name, app=app)
+    run_all(page)
+    drawn(page)
+    page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
+             { code: 'source.rows.append({**source.rows[-1], "run_id": "run_later", "name": "later"})' }).done"""
+    )
+    page.wait_for_selector(f"{BOARD} .ml-row >> text=later")
+    sort_by(page, "name")
+    page.evaluate("() => { document.querySelector('.modellab .ml-grid').dataset.same = 'yes' }")
+    page.wait_for_timeout(3000)
+    for wait in (0, 20_000):
+        page.wait_for_timeout(wait)
+        save(page)
+        output = nbformat.read(path, 4).cells[0].outputs[0]
+        if all("later" in str(output.data[kind]) for kind in output.data if kind != LIVE_MIME):
+            break
+    else:
+        raise AssertionError("the saved notebook has not what was shown")
+    assert page.locator(f"{BOARD} .ml-grid[data-same]").count() == 1
+    assert page.locator(f"{BOARD} .ml-state").inner_text().startswith("live")
+    assert page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty") is False
+    shut_down(page)
+    open_notebook(page, lab, name, app=app, kernel=False)
+    page.wait_for_selector(f"{BOARD} .ml-row >> text=later")
+    quiet(page)
 
 
 def test_notebook_7_shows_the_same(lab, page):

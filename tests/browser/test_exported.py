@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from pages import watched, write_notebook
 
+from modellab_jupyter.widgets import saved
+
 pytestmark = pytest.mark.browser
 
 MEMORY = Path(__file__).parent.parent / "widgets" / "memory_source.py"
@@ -58,6 +60,16 @@ def test_without_scripts_the_plain_table_stays(offline, browser):
     assert page.locator(".modellab-html tbody tr").count() == 12
     assert page.locator(".modellab-html img").count() >= 1
     context.close()
+
+
+def test_headings_of_plain_html_put_numbers_before_texts(page):
+    """A column of numbers and texts has its numbers by value, then its texts with "run 9" before "run 10"."""
+    values = ["auto", "0.2", "run 10", "0.15", "10", "run 9"]
+    page.set_content(saved.Page("mixed", [saved.Grid("", saved.as_table({"lr": values}))]).to_html())
+    page.get_by_role("button", name="lr").click()
+    assert page.locator("tbody td").all_inner_texts() == ["0.15", "0.2", "10", "auto", "run 9", "run 10"]
+    page.get_by_role("button", name="lr").click()
+    assert page.locator("tbody td").all_inner_texts() == ["run 10", "run 9", "auto", "10", "0.2", "0.15"]
 
 
 EVALUATED = """import numpy as np

@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 from pages import open_notebook, run_all, write_notebook
+from pages import watched as looked_after
 from test_dashboard import BOARD, drawn, names, quiet, sort_by
 
 pytestmark = pytest.mark.browser
@@ -44,11 +46,12 @@ def steps(page):
     return page.evaluate(STEPS)
 
 
-def watched(page, lab, name):
+def watched(page, lab, name, app="lab/tree"):
+    """Run a dashboard and, in the cell below, a training."""
     (lab.work / name).mkdir()
     before = "import modellab_jupyter as ml\nml.start_run('before', project_id='P').end()"
     write_notebook(lab, f"{name}/live.ipynb", before, "ml.dashboard('P')", TRAIN.replace("SECONDS", "90"))
-    open_notebook(page, lab, f"{name}/live.ipynb")
+    open_notebook(page, lab, f"{name}/live.ipynb", app=app)
     for cell in (0, 1):
         start(page, cell)
         page.wait_for_function(
@@ -62,9 +65,12 @@ def interrupt(page):
     page.evaluate("() => { void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt() }")
 
 
-def test_a_dashboard_follows_a_training_and_its_interruption(lab, page):
+@pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
+def test_a_dashboard_follows_a_training_and_its_interruption(lab, page, app):
     """While a cell runs, step, time left and curve move in the output of another; an interrupt turns the status."""
-    watched(page, lab, "train")
+    if app == "notebooks":
+        pytest.importorskip("notebook")
+    watched(page, lab, f"train-{app[:3]}", app)
     first = steps(page)
     assert "left, until" in page.locator(f"{BOARD} .ml-going").inner_text()
     assert "loss" in page.locator(f"{BOARD} .ml-going").inner_text()
@@ -74,6 +80,28 @@ def test_a_dashboard_follows_a_training_and_its_interruption(lab, page):
     page.wait_for_selector(f"{BOARD} .ml-body .ml-row[aria-rowindex='2'] >> text=interrupted")
     assert page.locator(f"{BOARD} .ml-going").count() == 0
     quiet(page)
+
+
+def test_a_killed_kernel_turns_its_run_stale_where_somebody_watches(lab, page):
+    """The dashboard of another notebook says by itself that nobody records it any more; what it logged stays."""
+    watched(page, lab, "killed")
+    page.wait_for_selector(f"{BOARD} .ml-going progress")
+    write_notebook(lab, "killed/other.ipynb", "import modellab_jupyter as ml\nml.dashboard('P')")
+    other = looked_after(page.context.new_page())
+    open_notebook(other, lab, "killed/other.ipynb")
+    run_all(other)
+    row = f"{BOARD} .ml-body .ml-row[aria-rowindex='2']"
+    other.wait_for_selector(f"{row} >> text=running")
+    other.wait_for_selector(f"{BOARD} .ml-going progress")
+    kernel = page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    running = psutil.process_iter(["cmdline"])
+    (process,) = [one for one in running if any(kernel in part for part in one.info["cmdline"] or ())]
+    process.kill()
+    other.wait_for_selector(f"{row} >> text=stale")
+    assert other.locator(f"{BOARD} .ml-going").count() == 0
+    assert float(other.locator(f"{row} .ml-num").first.inner_text()) > 0
+    assert other.locator(f"{BOARD} .ml-state").inner_text().startswith("live")
+    quiet(other)
 
 
 def test_without_subshells_logging_brings_the_news(lab, page):

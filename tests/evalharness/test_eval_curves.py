@@ -42,6 +42,14 @@ def test_bins_of_calibration_hold_all_rows():
     assert (bins["low"] <= bins["observed"]).all()
 
 
+@pytest.mark.parametrize("given", [{"sample_weight": 0.5 + np.arange(400) % 3}, {"groups": np.arange(400) // 4}])
+def test_bins_have_intervals_only_where_rows_stand_for_themselves(given):
+    """Wilson's interval takes rows as alike and independent: with weights or groups bins have none."""
+    bins = report(**given).curves()["calibration"]
+    assert np.isnan(bins["low"]).all()
+    assert np.isnan(bins["high"]).all()
+
+
 def test_without_scores_there_are_no_curves():
     """Predicted labels alone, one class alone and regression give none."""
     labels = [0, 1] * 20

@@ -276,3 +276,24 @@ def test_answers_are_made_one_at_a_time():
     channel.close()
 
     assert most == 1
+
+
+@needs_build
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"key": None}, "key must be a text, found None; run the cell again."),
+        ({"key": 3}, "key must be a text, found 3; run the cell again."),
+        ({"points": "many"}, "points must be a whole number, found 'many'; run the cell again."),
+        ({"run_ids": "run_1"}, "run_ids must be a list of ids, found 'run_1'; run the cell again."),
+        ({"steps": [1]}, "steps must be two numbers, found [1]; run the cell again."),
+        ({"steps": [1, "2"]}, "steps must be two numbers, found [1, '2']; run the cell again."),
+    ],
+)
+def test_a_question_for_curves_that_makes_no_sense_is_refused_in_a_sentence(wrong, sentence):
+    """Which part was wrong, what it was and what to do; never the message of a conversion that failed."""
+    asked = {"run_ids": ["run_000001"], "key": "accuracy", "points": 10, "steps": None}
+    channel = Dashboard(MemorySource(3), live=True)._attached()
+
+    assert ask(channel, "series", asked)[0]["ok"] is True
+    assert ask(channel, "series", asked | wrong)[0]["error"] == sentence

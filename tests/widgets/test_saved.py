@@ -142,13 +142,14 @@ def test_long_list_is_cut_and_says_so():
     assert "1,000 runs" in bundle["text/plain"]
 
 
-def test_best_value_is_found_among_the_saved_ones():
-    """The mark for the best of all runs names a value that a saved row has."""
+def test_the_best_run_is_among_the_saved_ones():
+    """The mark for the best of all runs names a run that is saved, and is the best of the saved ones."""
     data = json.loads(Dashboard(MemorySource(1000), live=False)._repr_mimebundle_()[saved.MIME]["data"])
     columns = {c["name"]: c for c in data["runs"]["columns"]}
 
-    assert data["best"]["metrics.accuracy"] == max(v for v in columns["metrics.accuracy"]["values"] if v is not None)
-    assert data["best"]["metrics.log_loss"] == min(v for v in columns["metrics.log_loss"]["values"] if v is not None)
+    for metric, pick in (("metrics.accuracy", max), ("metrics.log_loss", min)):
+        known = {i: v for i, v in zip(columns["run_id"]["values"], columns[metric]["values"], strict=True) if v}
+        assert data["best"][metric]["runs"] == [pick(known, key=known.get)]
 
 
 def test_project_without_runs_is_shown():
@@ -599,3 +600,15 @@ def test_a_wide_project_is_saved_small_and_its_names_steer_no_terminal():
     assert len(json.dumps(bundle[saved.MIME])) < 1.5 * SAVED_BYTES
     assert json.loads(bundle[saved.MIME]["data"])["runs"]["rows"] >= LEAST_RUNS
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", bundle["text/plain"])
+
+
+def test_support_stands_beside_its_value_in_every_form():
+    """The number of rows is a text beside the interval, not a column of its own nor a tooltip."""
+    rows = {"run": ["a"], "accuracy": [0.91], "low": [0.898], "high": [0.921], "rows": [2500]}
+    grid = saved.Grid("t", saved.as_table(rows), {}, {"accuracy": ("low", "high")}, supports={"accuracy": "rows"})
+    bundle = saved.Page("p", [grid])._repr_mimebundle_()
+    assert "<small>[0.898, 0.921] n = 2,500</small>" in bundle["text/html"]
+    assert bundle["text/html"].count("<th ") == 2
+    assert "0.91 [0.898, 0.921] n = 2,500" in bundle["text/plain"]
+    columns = {c["name"]: c for c in json.loads(bundle[saved.MIME]["data"])["sections"][0]["columns"]}
+    assert (columns["accuracy"]["support"], columns["rows"]["part"]) == ("rows", True)

@@ -1,5 +1,6 @@
 // Plotly figures of the dashboard as plain data. Every name passes plotlyText; colours are Okabe and Ito's.
 import { MISSING, number, plotlyText } from './format.ts';
+import { inOrder } from './order.ts';
 import type { Table } from './table.ts';
 
 export type Trace = Record<string, unknown>;
@@ -95,7 +96,7 @@ export function scatter(table: Table, rows: ArrayLike<number>, x: string, y: str
   const xs = table.column(x);
   const ys = table.column(y);
   // Texts get a place on the axis, and runs that share one stand a little beside each other.
-  const levels = xs && xs.kind !== 'number' && xs.kind !== 'time' ? [...new Set(Array.from(rows, row => String(xs.get(row) ?? '')))].filter(Boolean).sort() : null;
+  const levels = xs && xs.kind !== 'number' && xs.kind !== 'time' ? inOrder(new Set(Array.from(rows, row => String(xs.get(row) ?? '')).filter(Boolean))) : null;
   const place = new Map(levels?.map((text, i) => [text, i]));
   const known = xs?.kind === 'number' ? Array.from(rows, row => xs.number(row)).filter(v => v !== null) : [];
   const low = known.reduce((a, b) => Math.min(a, b), Infinity);
@@ -175,7 +176,7 @@ export function parallel(table: Table, rows: ArrayLike<number>, axes: readonly s
       ];
     }
     const texts = chosen.map(row => String(column.get(row) ?? MISSING));
-    const levels = [...new Set(texts)].sort();
+    const levels = inOrder(new Set(texts));
     const place = new Map(levels.map((t, i) => [t, i]));
     return [{ label: title, values: texts.map(t => place.get(t)!), tickvals: levels.map((_, i) => i), ticktext: levels.map(t => plotlyText(t, 18)) }];
   });

@@ -4,6 +4,7 @@
 //
 // Three-valued, as in SQL: comparing with a missing value is neither true nor false, so such a row is shown only
 // by `is missing`. Words beside each other mean AND. A word alone is looked for in every text of the run.
+import { compareTexts, written } from './order.ts';
 import type { Column, Table } from './table.ts';
 
 export type Truth = boolean | null;
@@ -213,8 +214,8 @@ function compare(column: Column, op: string, token: Token): Test {
     };
   }
   if (column.kind === 'number' || column.kind === 'time') {
-    const target = column.kind === 'time' ? instant(text) : column.name === 'duration' ? seconds(text) : Number(text);
-    if (Number.isNaN(target)) {
+    const target = column.kind === 'time' ? instant(text) : column.name === 'duration' ? seconds(text) : written(text);
+    if (target === null || Number.isNaN(target)) {
       throw new FilterError(`"${column.name}" is a ${column.kind}, and "${text}" is not`, token.at);
     }
     // A date stands for the whole day when asked for equality.
@@ -225,12 +226,16 @@ function compare(column: Column, op: string, token: Token): Test {
     };
   }
   const wanted = text.toLowerCase();
-  const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+  const number = written(text);
   return row => {
     const value = column.get(row);
     if (value === null || value === '') return null;
-    if (op === '=' || op === '!=') return (String(value).toLowerCase() === wanted) !== negated;
-    return holds(op, collator.compare(String(value), text), 0, 0);
+    const said = String(value);
+    // What is compared with a number is one, or it is neither below nor above it.
+    const own = number === null ? null : written(said);
+    if (op === '=' || op === '!=') return ((own !== null && own === number) || said.toLowerCase() === wanted) !== negated;
+    if (number !== null) return own === null ? null : holds(op, own, number, 0);
+    return holds(op, compareTexts(said, text), 0, 0);
   };
 }
 
@@ -288,6 +293,24 @@ function edits(a: string, b: string): number {
 /** A test of rows; nothing written lets everything pass. Throws FilterError with the place of the slip. */
 export function parseFilter(text: string, table: Table): Test {
   return text.trim() === '' ? () => true : new Parser(text, table).parse();
+}
+
+/** A filter while it is being typed: a text that cannot be read leaves the last one that could, also for a newer table. */
+export class Typed {
+  #last = '';
+
+  /** The rows to show, and what is wrong with the text; null where nothing is. */
+  rows(table: Table, text: string): { rows: Int32Array; slip: string | null } {
+    try {
+      const rows = filterRows(table, parseFilter(text, table));
+      this.#last = text;
+      return { rows, slip: null };
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      // The last one may name a column that is not there any more.
+      return { rows: this.#last === text ? filterRows(table, () => true) : this.rows(table, this.#last).rows, slip: error.message };
+    }
+  }
 }
 
 /** The rows for which the test is true. */

@@ -103,9 +103,35 @@ export function count(n: number, word: string): string {
   return `${n.toLocaleString('en-US')} ${word}${n === 1 ? '' : 's'}`;
 }
 
-/** Shortened in the middle of the screen, never in the data. */
-export function clip(text: string, length: number): string {
+/** What steers, or turns the direction of letters around beyond the text that holds it. */
+const STEERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\u2028-\u202e\u2066\u2067\ufeff\u{e0000}-\u{e007f}]/gu;
+const ISOLATES = /[\u2066-\u2069]/gu;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** A letter by its number, as Python writes it in code. */
+export function escaped(letter: string): string {
+  const code = letter.codePointAt(0)!;
+  return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+}
+
+function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}
+
+/** Shortened on the screen, never in the data; what steers is seen as an escape. Stands by itself, or in an element that isolates it. */
+export function clip(text: string, length: number): string {
+  return cut(text, length).replace(STEERS, escaped);
+}
+
+/** A name as a part of a sentence: as `clip`, and without an effect on the letters around it (isolates of Unicode's Annex 9). */
+export function named(text: string, length: number): string {
+  const shown = clip(text, length).replace(ISOLATES, escaped);
+  return RIGHT_TO_LEFT.test(shown) ? `\u2068${shown}\u2069` : shown;
+}
+
+/** A text as Python code writes it: nothing of it is cut, and signs that are not seen are named. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped);
 }
 
 /** Plotly reads a little HTML in every text it draws; this makes a name mean itself. */

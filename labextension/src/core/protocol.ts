@@ -6,6 +6,10 @@ export const PROTOCOL = 1;
 /** The saved form of every widget. */
 export const MIME = 'application/vnd.modellab.v1+json';
 
+/** The attribute of an element that keeps the saved form of the view in it, and the event that brings it: a MIME bundle. */
+export const KEEPS = 'data-modellab-keeps';
+export const STILL = 'modellab-still';
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 

@@ -1,4 +1,5 @@
 // The runs table as columns: read from binary or JSON, sorted by index, never copied row by row.
+import { inOrder } from './order.ts';
 import { isObject } from './protocol.ts';
 import type { Json, JsonObject } from './protocol.ts';
 import { Unreadable, finite, words } from './safe.ts';
@@ -36,7 +37,7 @@ export class Column {
     return typeof value === 'number' ? value : null;
   }
 
-  /** Sort keys: numbers as they are, text by its place in the alphabet; NaN where missing. */
+  /** Sort keys: numbers as they are, texts by their place in the order of texts; NaN where missing. */
   ranks(): Float64Array {
     if (this.#ranks) return this.#ranks;
     const ranks = new Float64Array(this.length).fill(NaN);
@@ -45,9 +46,8 @@ export class Column {
         const v = this.get(i);
         return v === null ? null : Array.isArray(v) ? v.join(', ') : String(v);
       });
-      const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-      const order = [...new Set(texts.filter(t => t !== null && t !== ''))].sort((a, b) => collator.compare(a!, b!));
-      const place = new Map(order.map((t, i) => [t, i]));
+      const order = inOrder(new Set(texts.filter((t): t is string => t !== null && t !== '')));
+      const place = new Map<string | null, number>(order.map((t, i) => [t, i]));
       texts.forEach((t, i) => (ranks[i] = place.get(t) ?? NaN));
     } else {
       for (let i = 0; i < this.length; i++) {

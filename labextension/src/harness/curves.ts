@@ -5,6 +5,7 @@ import { wilson } from './intervals.ts';
 import { ofCounts } from './metrics.ts';
 import type { Sides } from './metrics.ts';
 import { Draws } from './resample.ts';
+import { isPlain } from './schemas.ts';
 import type { Config, Sample } from './schemas.ts';
 
 const BAND_RESAMPLES = 200;
@@ -126,10 +127,10 @@ function band(curves: readonly Float64Array[], level: number): Columns {
   return { low, high };
 }
 
-/** Equal-mass bins with Wilson's interval, NaN where rows come in groups, since it takes them as independent. */
+/** Equal-mass bins with Wilson's interval, NaN where rows have weights, groups or strata: it takes them as alike and independent. */
 export function reliability(sample: Sample, level: number): Columns {
   const { predicted, observed, count } = equalMass(event(sample), sample.weights);
-  const ends = Array.from(count, (n, b) => (sample.groups ? [NaN, NaN] : wilson(observed[b]! * n, n, level)) as [number, number]);
+  const ends = Array.from(count, (n, b) => (isPlain(sample) ? wilson(observed[b]! * n, n, level) : [NaN, NaN]) as [number, number]);
   return { predicted, observed, n: count, low: Float64Array.from(ends, e => e[0]), high: Float64Array.from(ends, e => e[1]) };
 }
 

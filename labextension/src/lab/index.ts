@@ -1,12 +1,14 @@
 // Draws saved ModelLab outputs in every notebook, trusted or not, and hands over to the live widget where there is one.
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime';
 import { Panel, Widget } from '@lumino/widgets';
 import { loadAsset } from '../core/assets.ts';
-import { MIME, isObject, readSnapshot } from '../core/protocol.ts';
+import { KEEPS, MIME, STILL, isObject, readSnapshot } from '../core/protocol.ts';
+import type { JsonObject } from '../core/protocol.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
 import type { mount as Mount } from '../widgets/views.ts';
 
@@ -18,6 +20,9 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
   #model: IRenderMime.IMimeModel | null = null;
   #unmount: (() => void) | null = null;
   #shown: 'nothing' | 'saved' | 'live' = 'nothing';
+  /** Of the live widget: the model that is shown, and its saved form as it was last. */
+  #liveId: string | null = null;
+  #still: JsonObject | null = null;
 
   constructor(notebook: NotebookPanel | null) {
     super();
@@ -25,12 +30,16 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
     this.addClass('modellab-output');
     // Views paint their own light or dark; JupyterLab's white plate behind rich output is not wanted.
     this.node.dataset.mimeType = MIME;
+    this.node.setAttribute(KEEPS, '');
+    this.node.addEventListener(STILL, event => (this.#still = (event as CustomEvent<JsonObject>).detail));
+    notebook?.context.saveState.connect(this.#saving, this);
     notebook?.sessionContext.kernelChanged.connect(this.#kernelChanged, this);
     notebook?.sessionContext.statusChanged.connect(this.#statusChanged, this);
   }
 
   override dispose(): void {
     if (this.isDisposed) return;
+    this.#notebook?.context.saveState.disconnect(this.#saving, this);
     this.#notebook?.sessionContext.kernelChanged.disconnect(this.#kernelChanged, this);
     this.#notebook?.sessionContext.statusChanged.disconnect(this.#statusChanged, this);
     this.#clear();
@@ -40,6 +49,8 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
     this.#model = model;
     const id = this.#modelId();
+    // Its saved form alone was brought up to date.
+    if (this.#shown === 'live' && id === this.#liveId) return;
     if (id !== null && this.#notebook?.sessionContext.session?.kernel?.hasComm(id)) {
       await this.#showLive();
       return;
@@ -59,6 +70,7 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
     this.#unmount = null;
     for (const child of [...this.widgets]) child.dispose();
     this.#shown = 'nothing';
+    this.#still = null;
   }
 
   async #becomeLive(): Promise<void> {
@@ -84,6 +96,7 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
     const renderer = rendermime.createRenderer(LIVE);
     this.#clear();
     this.#shown = 'live';
+    this.#liveId = this.#modelId();
     this.addWidget(renderer);
     try {
       await renderer.renderModel(this.#model!);
@@ -108,6 +121,22 @@ class ModelLabOutput extends Panel implements IRenderMime.IRenderer {
       if (!host.isDisposed) this.#unmount = mount(host.node, snapshot.view, new SnapshotConnector(snapshot));
     } catch (error) {
       host.node.textContent = `ModelLab could not draw this saved output: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+
+  /** What is saved is what was last on the screen, and not that of the time when the cell ran. */
+  #saving(_: unknown, state: string): void {
+    const [id, still] = [this.#modelId(), this.#still];
+    if (state !== 'started' || this.#shown !== 'live' || still === null) return;
+    this.#still = null;
+    for (const { model } of this.#notebook!.content.widgets) {
+      if (model.type !== 'code') continue;
+      const { outputs } = model as ICodeCellModel;
+      for (let i = 0; i < outputs.length; i++) {
+        const output = outputs.get(i).toJSON();
+        const view = isObject(output.data) ? output.data[LIVE] : undefined;
+        if (isObject(view) && view.model_id === id) outputs.set(i, { ...output, data: { ...(output.data as JsonObject), ...still } });
+      }
     }
   }
 

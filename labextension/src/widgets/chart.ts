@@ -3,6 +3,7 @@ import { loadAsset } from '../core/assets.ts';
 import type { Figure } from '../core/figures.ts';
 import type { Connector } from '../core/protocol.ts';
 import { Unreadable, safeFigure } from '../core/safe.ts';
+import { spoken } from '../core/spoken.ts';
 import { h } from './dom.ts';
 
 interface Plotly {
@@ -43,6 +44,16 @@ function recolour(value: unknown, dark: boolean): unknown {
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, recolour(v, dark)]));
 }
 
+/** The values of a figure as a table, for those who do not see it. */
+function valuesOf(figure: Figure): HTMLElement | null {
+  const found = spoken(figure);
+  if (found === null) return null;
+  const more = found.left > 0 ? `; the first ${found.rows.length} of ${found.rows.length + found.left}` : '';
+  return h('table', {}, h('caption', {}, `Values of the figure${more}`),
+    h('thead', {}, h('tr', {}, ...found.heads.map(head => h('th', { scope: 'col' }, head)))),
+    h('tbody', {}, ...found.rows.map(row => h('tr', {}, ...row.map((cell, i) => h(i === 0 ? 'th' : 'td', i === 0 ? { scope: 'row' } : {}, cell))))));
+}
+
 function isDark(el: HTMLElement): boolean {
   const [r = 0, g = 0, b = 0] = (getComputedStyle(el).color.match(/[\d.]+/gu) ?? []).map(Number);
   return 0.3 * r + 0.6 * g + 0.1 * b > 140;
@@ -59,6 +70,7 @@ export class Chart {
   #zoomed: ((range: readonly [number, number] | null) => void) | null = null;
   #plot = h('div', { class: 'ml-plot' });
   #message = h('p', { class: 'ml-quiet', role: 'status' });
+  #values = h('div', { class: 'ml-sr' });
   #connector: Connector;
   #height: number;
   #figure: Figure | null = null;
@@ -78,7 +90,7 @@ export class Chart {
   constructor(connector: Connector, describe: string, height = 340) {
     this.#connector = connector;
     this.#height = height;
-    this.el = h('div', { class: 'ml-chart', role: 'figure', 'aria-label': describe }, this.#message, this.#plot);
+    this.el = h('div', { class: 'ml-chart', role: 'figure', 'aria-label': describe }, this.#message, this.#plot, this.#values);
     this.#plot.style.minHeight = `${height}px`;
     this.#size = new ResizeObserver(() => this.#resized());
     this.#size.observe(this.el);
@@ -107,6 +119,7 @@ export class Chart {
     this.#message.textContent = told;
     this.#message.hidden = told === '';
     this.#plot.hidden = this.#figure === null;
+    this.#values.replaceChildren(this.#figure === null ? '' : (valuesOf(this.#figure) ?? ''));
     void this.#draw();
   }
 
@@ -149,6 +162,8 @@ export class Chart {
       if (!this.#figure) return;
       const first = !this.#plot.classList.contains('js-plotly-plot');
       await this.#plotly.react(this.#plot, recolour(this.#figure.data, isDark(this.el)), this.#layout(this.#figure.layout), CONFIG);
+      // Of a drawing screen readers say single letters; the values are in the table. Plotly's buttons stay theirs.
+      for (const drawing of this.#plot.querySelectorAll('svg.main-svg')) drawing.setAttribute('aria-hidden', 'true');
       if (first) (this.#plot as Plot).on?.('plotly_relayout', change => this.#heard(change));
     } catch (error) {
       this.#plot.hidden = true;

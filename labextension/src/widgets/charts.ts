@@ -7,8 +7,9 @@ import { own } from '../core/safe.ts';
 import { readTable } from '../core/table.ts';
 import type { Table } from '../core/table.ts';
 import { Chart } from './chart.ts';
-import { choices, h, say, uniqueId } from './dom.ts';
+import { choices, h, say } from './dom.ts';
 import type { Look, Tab } from './look.ts';
+import { Tabs } from './tabs.ts';
 
 const LINES = 10;
 const DOTS = 2000;
@@ -30,7 +31,6 @@ export class Charts {
   #changed: () => void;
   #title: (name: string) => string;
   #shown: Shown | null = null;
-  #tab: Tab = 'curves';
   #asked = 0;
   #drawn = '';
   /** The curves that are on the screen. */
@@ -41,8 +41,7 @@ export class Charts {
   #gone = false;
   /** Curves of runs that are being recorded, by metric: sent while the kernel cannot be asked. */
   #sent: JsonObject | null = null;
-  #tabs = h('div', { class: 'ml-tabs', role: 'tablist', 'aria-label': 'Charts', 'data-lm-suppress-shortcuts': 'true', onkeydown: (e: KeyboardEvent) => this.#key(e) });
-  #panel = h('div', { role: 'tabpanel', id: uniqueId('panel') });
+  #tabs: Tabs<Tab>;
   #choose = h('div', { class: 'ml-choose' });
   #said = h('p', { class: 'ml-quiet', role: 'status' });
   #chart: Chart;
@@ -58,13 +57,9 @@ export class Charts {
     [this.#metric, this.#x, this.#y] = [select(), select(), select()];
     this.#chart = new Chart(connector, 'Metric curves');
     this.#chart.onZoom(range => this.#refine(range));
-    this.#panel.append(this.#choose, this.#said, this.#chart.el);
-    this.#tabs.append(
-      ...NAMES.map(([tab, text]) =>
-        h('button', { type: 'button', role: 'tab', id: uniqueId('tab'), 'data-tab': tab, 'aria-controls': this.#panel.id, onclick: () => this.#chooseTab(tab) }, text),
-      ),
-    );
-    this.el = h('div', {}, this.#tabs, this.#panel);
+    this.#tabs = new Tabs<Tab>('Charts', NAMES, () => this.#chosenTab());
+    this.#tabs.panel.append(this.#choose, this.#said, this.#chart.el);
+    this.el = h('div', {}, this.#tabs.el, this.#tabs.panel);
     this.#drawTab();
   }
 
@@ -74,7 +69,7 @@ export class Charts {
   }
 
   get look(): Pick<Look, 'tab' | 'metric' | 'x' | 'y'> {
-    return { tab: this.#tab, metric: this.#metric.value, x: this.#x.value, y: this.#y.value };
+    return { tab: this.#tabs.chosen, metric: this.#metric.value, x: this.#x.value, y: this.#y.value };
   }
 
   /** The table is a new one: offer its params and metrics, keeping what was chosen where it is still there. */
@@ -86,8 +81,8 @@ export class Charts {
     choices(this.#y, metrics, this.#title, look.y);
     this.#sent = sent;
     this.#drawn = '';
-    if (this.#tab !== look.tab) {
-      this.#tab = look.tab;
+    if (this.#tabs.chosen !== look.tab) {
+      this.#tabs.mark(look.tab);
       this.#drawTab();
     }
   }
@@ -102,32 +97,16 @@ export class Charts {
     this.#changed();
   }
 
-  #chooseTab(tab: Tab): void {
-    this.#tab = tab;
+  #chosenTab(): void {
     this.#drawn = '';
     this.#drawTab();
     this.#chosen();
   }
 
-  #key(event: KeyboardEvent): void {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (step === undefined) return;
-    const all = NAMES.map(n => n[0]);
-    this.#chooseTab(all[(all.indexOf(this.#tab) + step + all.length) % all.length]!);
-    this.#tabs.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
-    event.stopPropagation();
-  }
-
   #drawTab(): void {
-    for (const button of this.#tabs.querySelectorAll('button')) {
-      const on = button.dataset.tab === this.#tab;
-      button.setAttribute('aria-selected', String(on));
-      button.tabIndex = on ? 0 : -1;
-      if (on) this.#panel.setAttribute('aria-labelledby', button.id);
-    }
     const field = (text: string, select: HTMLSelectElement): HTMLElement => h('label', {}, text, select);
     this.#choose.replaceChildren(
-      ...(this.#tab === 'scatter' ? [field('x', this.#x), field('y', this.#y)] : [field(this.#tab === 'curves' ? 'metric' : 'coloured by', this.#metric)]),
+      ...(this.#tabs.chosen === 'scatter' ? [field('x', this.#x), field('y', this.#y)] : [field(this.#tabs.chosen === 'curves' ? 'metric' : 'coloured by', this.#metric)]),
     );
   }
 
@@ -140,14 +119,14 @@ export class Charts {
       return;
     }
     const shown = selected.size > 0 ? [...order].filter(row => selected.has(row)) : [...order];
-    if (this.#tab === 'curves') return this.#drawCurves(shown);
+    if (this.#tabs.chosen === 'curves') return this.#drawCurves(shown);
     this.#drawn = this.#seen = '';
-    if (this.#tab === 'scatter') {
+    if (this.#tabs.chosen === 'scatter') {
       const rows = [...order].slice(0, DOTS);
       const figure = figures.scatter(table, rows, this.#x.value, this.#y.value, selected);
       const drawn = figure.data.length > 0;
       say(this.#said, this.#cut(rows.length, order.length));
-      this.#chart.describe(`${figures.label(this.#y.value)} against ${figures.label(this.#x.value)}, one point for each run`);
+      this.#chart.describe(`${format.named(figures.label(this.#y.value), 60)} against ${format.named(figures.label(this.#x.value), 60)}, one point for each run`);
       this.#chart.show(drawn ? figure : null, drawn ? '' : 'No run shown here has both values.');
       return;
     }
@@ -159,7 +138,7 @@ export class Charts {
     const figure = figures.parallel(table, rows, [...visible, ...others, metric]);
     const enough = (figure.data[0]!.dimensions as unknown[]).length > 1 && rows.length > 1;
     say(this.#said, enough ? `${this.#cut(rows.length, shown.length)} Drag along an axis to keep part of the runs.`.trim() : '');
-    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${figures.label(metric)}`);
+    this.#chart.describe(`Parallel coordinates of ${format.count(rows.length, 'run')}, coloured by ${format.named(figures.label(metric), 60)}`);
     this.#chart.show(enough ? figure : null, enough ? '' : 'Parallel coordinates need two runs that differ in a param or a metric.');
   }
 
@@ -173,8 +152,8 @@ export class Charts {
     const figure = figures.estimates(this.#shown!.table, rows, metric);
     const drawn = figure.data.length > 0;
     say(this.#said, drawn ? `Without steps: one value for each run, with its interval where it has one. ${this.#cut(rows.length, all)}`.trim() : '');
-    this.#chart.describe(`${figures.label(metric)} of ${format.count(rows.length, 'run')}, with intervals`);
-    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.clip(figures.label(metric), 60)}.`);
+    this.#chart.describe(`${format.named(figures.label(metric), 60)} of ${format.count(rows.length, 'run')}, with intervals`);
+    this.#chart.show(drawn ? figure : null, drawn ? '' : `No run shown here has a value of ${format.named(figures.label(metric), 60)}.`);
   }
 
   /** The curves of the chosen metric that came unasked; null where none has a point. */
@@ -205,14 +184,14 @@ export class Charts {
     try {
       const answer = await this.#ask(ids, this.#range, pushed);
       // A later question may have been answered first.
-      if (this.#gone || turn !== this.#asked || this.#tab !== 'curves') return;
+      if (this.#gone || turn !== this.#asked || this.#tabs.chosen !== 'curves') return;
       const figure = figures.curves(readTable(answer.payload, answer.buffers), table, rows, metric);
       if (!figure.data.some(line => (line.x as number[]).length > 1)) {
         this.#seen = '';
         this.#drawEstimates(rows, shown.length);
         return;
       }
-      this.#chart.describe(`${figures.label(metric)} against step for ${format.count(figure.data.length, 'run')}`);
+      this.#chart.describe(`${format.named(figures.label(metric), 60)} against step for ${format.count(figure.data.length, 'run')}`);
       const [missing, isChoice] = [rows.length - figure.data.length, selected.size > 0];
       const told = [
         shown.length > rows.length && !pushed ? `The first ${rows.length} of ${shown.length.toLocaleString('en-US')} ${isChoice ? 'selected runs' : 'runs in table order'} are drawn${isChoice ? '' : '; select runs to choose'}.` : '',
@@ -234,7 +213,7 @@ export class Charts {
 
   /** A part of the steps was zoomed to: as many points of it are drawn as of the whole. */
   #refine(range: readonly [number, number] | null): void {
-    if (this.#tab !== 'curves' || !this.#connector.live || this.#drawn === '') return;
+    if (this.#tabs.chosen !== 'curves' || !this.#connector.live || this.#drawn === '') return;
     // A little more on both sides, so that lines reach the edge.
     const more = range === null ? 0 : 0.05 * (range[1] - range[0]);
     this.#range = range && [range[0] - more, range[1] + more];

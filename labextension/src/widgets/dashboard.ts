@@ -1,23 +1,22 @@
 // The dashboard: a project, its runs, and what their numbers look like. Reads from a Connector, draws, asks; keeps no truth.
 import * as figures from '../core/figures.ts';
-import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { Connector, JsonObject, Snapshot } from '../core/protocol.ts';
 import { isObject, readSnapshot } from '../core/protocol.ts';
 import { Unreadable, finite, own, words } from '../core/safe.ts';
 import { Table, readTable } from '../core/table.ts';
 import { Charts } from './charts.ts';
-import { h, say, uniqueId } from './dom.ts';
+import { h, say } from './dom.ts';
 import { Grid } from './grid.ts';
 import type { GridColumn } from './grid.ts';
-import { readLook, remember, remembered, writeLook } from './look.ts';
+import { Live } from './live.ts';
+import { chosenColumns, hiddenOf, readLook, remember, remembered, writeLook } from './look.ts';
 import type { Look } from './look.ts';
 import { progressCards, readProgress } from './progress.ts';
 import type { Going } from './progress.ts';
+import { FilterBox, STATUS, beside, besideText, status } from './parts.ts';
 import { mountReport } from './report.ts';
 
-/** Status as a shape and a word; colour only repeats them. */
-const STATUS = new Map(Object.entries({ running: '▶', finished: '✓', failed: '✕', interrupted: '■', stale: '◌' }));
 const FIXED: Record<string, string> = {
   name: 'name', status: 'status', started_at: 'started', duration: 'duration', dataset: 'dataset', tags: 'tags', note: 'note', run_id: 'run id',
 };
@@ -32,7 +31,6 @@ type Verb = 'tag' | 'note' | 'trash' | 'compare';
 
 export function mountDashboard(el: HTMLElement, connector: Connector): () => void {
   const view = new Dashboard(el, connector);
-  void view.open();
   return () => view.dispose();
 }
 
@@ -42,16 +40,14 @@ class Dashboard {
   #table = Table.empty;
   #project: JsonObject = {};
   #verbs: string[] = [];
-  #token = '';
   #order: Int32Array = new Int32Array();
   #selected = new Set<string>();
-  #filter = '';
+  #filter = new FilterBox('Filter runs', 'Filter: accuracy > 0.9 and not status = failed', () => this.#filterTyped());
   #sort = { name: 'started_at', descending: true };
   #hidden: Set<string> | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #live: Live;
   #gone = false;
-  #updated: number | null = null;
-  #best: ReadonlyMap<string, number> = new Map();
+  #best: ReadonlyMap<string, Best> = new Map();
   #counts: ReadonlyMap<string, number> = new Map();
   #going: Going[] = [];
   #ticking: ReturnType<typeof setInterval> | null = null;
@@ -64,23 +60,8 @@ class Dashboard {
 
   #title = h('h2', {}, 'Runs');
   #stats = h('dl', { class: 'ml-stats' });
-  #state = h('span', { role: 'status' });
-  #refresh = h('button', { type: 'button', title: 'Read the runs again', onclick: () => void this.open() }, '↻ Refresh');
-  #trouble = h('div', { class: 'ml-error', role: 'alert', hidden: true });
   #notice = h('p', { class: 'ml-quiet', hidden: true });
-  #slip = h('p', { class: 'ml-slip', id: uniqueId('slip'), role: 'alert', hidden: true });
-  #box = h('input', {
-    type: 'search',
-    class: 'ml-filter',
-    placeholder: 'Filter: accuracy > 0.9 and not status = failed',
-    'aria-label': 'Filter runs',
-    'aria-describedby': this.#slip.id,
-    spellcheck: 'false',
-    autocomplete: 'off',
-    'data-lm-suppress-shortcuts': 'true',
-    oninput: () => this.#filterTyped(),
-  });
-  #count = h('span', { class: 'ml-quiet', role: 'status' });
+  #stars = h('p', { class: 'ml-quiet', hidden: true });
   #columnsMenu = h('div', { class: 'ml-pop' });
   #ticks = new Map<string, HTMLInputElement>();
   #actions = h('span', { class: 'ml-choose' });
@@ -103,47 +84,48 @@ class Dashboard {
     this.#connector = connector;
     this.#grid = new Grid('Runs', { sort: name => this.#sortBy(name), select: rows => this.#select(rows) });
     this.#charts = new Charts(connector, name => format.clip(FIXED[name] ?? figures.label(name), 60), () => this.#looked());
-    this.#refresh.hidden = !connector.live;
+    this.#live = new Live(connector, {
+      root: () => this.#el,
+      take: (payload, buffers) => this.#take(payload, buffers),
+      every: () => (this.#going.length > 0 ? EVERY_LIVE : EVERY),
+    });
     this.#main.append(
       h(
         'div',
         { class: 'ml-bar' },
-        this.#box,
+        this.#filter.box,
         this.#menu('?', 'How to filter', this.#help()),
-        this.#count,
+        this.#filter.count,
         h('span', { class: 'ml-spacer' }),
         this.#actions,
         this.#menu('Columns ▾', 'Choose columns', this.#columnsMenu),
         connector.live ? this.#menu('Views ▾', 'Named views', this.#viewsMenu) : null,
       ),
-      this.#slip,
+      this.#filter.slip,
       this.#ask,
       this.#grid.el,
+      this.#stars,
       this.#result,
       this.#charts.el,
     );
     this.#el = h(
       'section',
       { class: 'modellab', 'aria-label': 'ModelLab dashboard' },
-      h('div', { class: 'ml-top' }, this.#title, h('div', { class: 'ml-state' }, this.#state, this.#refresh)),
+      h('div', { class: 'ml-top' }, this.#title, this.#live.el),
       this.#stats,
       this.#notice,
-      this.#trouble,
+      this.#live.trouble,
       this.#progress,
       this.#empty,
       this.#main,
     );
     el.append(this.#el);
-    this.#say('Loading runs…');
-    connector.listen((verb, payload, buffers) => {
-      if (verb === 'changed') void this.#poll();
-      else if (verb === 'news') this.#news(payload, buffers);
-    });
+    void this.#live.open();
   }
 
   dispose(): void {
     this.#gone = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#live.dispose();
     if (this.#settled !== null) clearTimeout(this.#settled);
     if (this.#ticking !== null) clearInterval(this.#ticking);
     this.#unmountResult?.();
@@ -155,83 +137,12 @@ class Dashboard {
 
   // Data ------------------------------------------------------------------------------------------------------------
 
-  async open(): Promise<void> {
-    this.#refresh.disabled = true;
-    try {
-      const answer = await this.#connector.call('open');
-      if (this.#gone) return;
-      this.#take(answer.payload, answer.buffers);
-      this.#fail(null);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#refresh.disabled = false;
-      this.#later(EVERY);
+  #take(payload: JsonObject, buffers: DataView[]): void | false {
+    // What is sent unasked may be how far the runs are, and no more.
+    if (this.#connector.live && payload.changed === true && payload.runs === undefined) {
+      this.#follow(payload);
+      return false;
     }
-  }
-
-  async #poll(): Promise<void> {
-    if (this.#gone) return;
-    // Hidden pages and scrolled-away cells ask nothing.
-    if (document.visibilityState === 'hidden' || !this.#el.isConnected || this.#el.clientWidth === 0) return this.#later(EVERY);
-    let wait = 0;
-    const began = performance.now();
-    try {
-      const answer = await this.#connector.call('poll', { token: this.#token });
-      if (this.#gone) return;
-      if (answer.payload.changed === true) this.#take(answer.payload, answer.buffers);
-      // The kernel has the last word: it knows what asking costs a training.
-      wait = 1000 * (finite(answer.payload.wait) ?? 0);
-      this.#fail(null);
-    } catch (error) {
-      this.#fail(error);
-    }
-    this.#later(wait > 0 ? wait + 50 : Math.max(this.#going.length > 0 ? EVERY_LIVE : EVERY, 20 * (performance.now() - began)));
-  }
-
-  /** What the kernel sends while it cannot be asked: everything, or how far the runs are. */
-  #news(payload: JsonObject, buffers: DataView[]): void {
-    try {
-      if (isObject(payload.runs)) this.#take(payload, buffers);
-      else this.#follow(payload);
-      this.#fail(null);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  #later(ms: number): void {
-    if (!this.#connector.live || this.#gone) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#poll(), Math.min(ms, 60_000));
-  }
-
-  #fail(error: unknown): void {
-    this.#trouble.hidden = error === null;
-    if (error === null) {
-      this.#updated = Date.now();
-      this.#say(this.#connector.live ? 'live' : 'saved with the notebook');
-      return;
-    }
-    if (error instanceof Error && error.name === 'NoAnswer' && this.#updated !== null) {
-      // A long cell is running: what is on the screen stays, and says how old it is.
-      this.#trouble.hidden = true;
-      this.#say(`the kernel is busy; as of ${new Date(this.#updated).toLocaleTimeString()}`);
-      return;
-    }
-    const again = h('button', { type: 'button', onclick: () => void this.open() }, 'Try again');
-    const text = error instanceof Error ? error.message : String(error);
-    this.#trouble.replaceChildren(h('span', {}, text), again);
-    this.#say(this.#updated === null ? 'no data' : `as of ${new Date(this.#updated).toLocaleTimeString()}`);
-    if (this.#updated === null) this.#empty.hidden = true;
-  }
-
-  #say(text: string): void {
-    say(this.#state, text);
-  }
-
-  #take(payload: JsonObject, buffers: DataView[]): void {
-    this.#token = words(payload.token);
     this.#project = isObject(payload.project) ? payload.project : {};
     this.#verbs = Array.isArray(payload.verbs) ? payload.verbs.map(words) : [];
     if (!isObject(payload.runs)) throw new Unreadable('These runs are damaged; run the cell again.');
@@ -290,15 +201,15 @@ class Dashboard {
   }
 
   #set(look: Look): void {
-    this.#filter = this.#box.value = look.filter;
+    this.#filter.text = look.filter;
     this.#sort = { ...look.sort };
-    this.#hidden = look.hidden === null ? this.#usuallyHidden() : new Set(look.hidden);
+    this.#hidden = hiddenOf(look, this.#names()) ?? this.#usuallyHidden();
     this.#selected = new Set(look.selected);
     this.#pictured = { tab: look.tab, metric: look.metric, x: look.x, y: look.y };
   }
 
   #look(): Look {
-    return { filter: this.#filter, sort: this.#sort, hidden: [...this.#hidden!], selected: [...this.#selected], ...this.#pictured };
+    return { filter: this.#filter.text, sort: this.#sort, ...chosenColumns(this.#hidden!, this.#names()), selected: [...this.#selected], ...this.#pictured };
   }
 
   /** Something is shown in another way: have it remembered when it has settled. */
@@ -308,7 +219,11 @@ class Dashboard {
     if (this.#settled !== null) clearTimeout(this.#settled);
     this.#settled = setTimeout(() => {
       remember(this.#key, this.#look());
-      this.#connector.call('look', { state: writeLook(this.#look()) }).catch((error: unknown) => this.#fail(error));
+      this.#live.keepSoon();
+      this.#connector.call('look', { state: writeLook(this.#look()) }).catch((error: unknown) => {
+        // Of a busy kernel nobody has to know here: the browser remembers.
+        if (!(error instanceof Error && error.name === 'NoAnswer')) this.#live.refuse(error);
+      });
     }, SETTLED);
   }
 
@@ -322,7 +237,7 @@ class Dashboard {
     const focused = this.#viewsList.contains((this.#viewsList.getRootNode() as Document).activeElement);
     this.#viewsList.replaceChildren(
       ...names.map(name => {
-        const said = format.clip(name, 100);
+        const said = format.named(name, 100);
         return h('div', { class: 'ml-view' },
           h('button', { type: 'button', onclick: () => this.#showView(name) }, h('bdi', {}, said)),
           h('button', { type: 'button', 'aria-label': `Forget the view ${said}`, title: 'Forget', onclick: () => void this.#keepView(name, null) }, '✕'));
@@ -357,17 +272,11 @@ class Dashboard {
   }
 
   async #keepView(name: string, state: JsonObject | null): Promise<boolean> {
-    try {
-      const { payload } = await this.#connector.call('keep', { name, state });
-      if (this.#gone) return false;
-      this.#views = isObject(payload.views) ? payload.views : {};
-      this.#drawViewsMenu();
-      this.#fail(null);
-      return true;
-    } catch (error) {
-      this.#fail(error);
-      return false;
-    }
+    const answer = await this.#live.act(() => this.#connector.call('keep', { name, state }));
+    if (this.#gone || answer === undefined) return false;
+    this.#views = isObject(answer.payload.views) ? answer.payload.views : {};
+    this.#drawViewsMenu();
+    return true;
   }
 
   // Header ----------------------------------------------------------------------------------------------------------
@@ -389,16 +298,18 @@ class Dashboard {
     const best = typeof p.best_run === 'string' && ids ? Array.from({ length: table.rows }, (_, i) => i).find(i => ids.get(i) === p.best_run) : undefined;
     if (best !== undefined) {
       const by = typeof p.best_metric === 'string' ? `metrics.${p.best_metric}` : '';
-      const metric = table.column(by) ? by : [...this.#best.keys()].find(m => table.column(m)!.number(best) === this.#best.get(m));
-      items.push(['best run', format.clip(table.text('name', best), 60), metric ? ` ${figures.label(metric)} ${format.number(table.column(metric)!.number(best))}` : '']);
+      const metric = table.column(by) ? by : [...this.#best.keys()].find(m => this.#best.get(m)!.runs.has(String(p.best_run)));
+      items.push(['best run', format.clip(table.text('name', best), 60), metric ? ` ${format.named(figures.label(metric), 40)} ${format.number(table.column(metric)!.number(best))}` : '']);
     }
     this.#stats.replaceChildren(
-      ...items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, format.clip(more, 60)) : null))),
+      ...items.map(([term, value, more]) => h('div', {}, h('dt', {}, term), h('dd', {}, h('bdi', {}, value), more ? h('small', {}, format.clip(more, 80)) : null))),
     );
     const cut = format.clip(words(payload.notice), 1000);
     this.#notice.hidden = cut === '';
     this.#notice.textContent = cut;
-    this.#say(this.#connector.live ? 'live' : 'saved with the notebook');
+    const stars = format.clip(words(payload.best_note), 1000);
+    this.#stars.hidden = stars === '';
+    say(this.#stars, stars);
   }
 
   // Table -----------------------------------------------------------------------------------------------------------
@@ -436,8 +347,8 @@ class Dashboard {
         const isMetric = name.startsWith('metrics.');
         const title = FIXED[name] ?? figures.label(name);
         const widest = sample.reduce((w, row) => {
-          const bar = isMetric ? t.interval(name, row) : null;
-          return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (bar ? 8 + format.interval(...bar).length * 5.9 : 0));
+          const words_ = isMetric ? besideText(t.interval(name, row), t.support(name, row)) : '';
+          return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (words_ ? 8 + words_.length * 5.9 : 0));
         }, 0);
         const badges = name === 'name' ? 70 + (sample.some(row => (t.column('lost')?.number(row) ?? 0) > 0) ? 150 : 0) : isMetric ? 18 : 0;
         return {
@@ -467,25 +378,24 @@ class Dashboard {
     const text = this.#text(name, row);
     if (name === 'status') {
       const word = t.text('status', row);
-      const known = STATUS.has(word) ? word : 'unknown';
       // What was saved while it ran says nothing of now.
-      const then = word === 'running' && !this.#connector.live ? ' when saved' : '';
-      cell.append(h('span', { class: `ml-status-${known}` }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, STATUS.get(word) ?? '?'), h('bdi', {}, format.clip(word || 'unknown', 30)), then));
+      cell.append(status(word, word === 'running' && !this.#connector.live ? ' when saved' : ''));
       return;
     }
     if (name.startsWith('metrics.')) {
       const value = t.column(name)!.number(row);
-      const best = value !== null && this.#best.get(name) === value;
+      const found = value === null ? undefined : this.#best.get(name);
+      const best = found?.runs.has(t.text('run_id', row)) === true;
       if (best) cell.append(h('span', { class: 'ml-star', 'aria-hidden': 'true' }, '★'));
       cell.append(h('span', best ? { class: 'ml-best' } : {}, text));
       if (best) cell.append(h('span', { class: 'ml-sr' }, ' best'));
       const bar = t.interval(name, row);
-      if (bar) cell.append(h('span', { class: 'ml-ci' }, format.interval(...bar)));
       const n = t.support(name, row);
-      const parts = [`${format.clip(figures.label(name), 80)} = ${value ?? 'missing'}`];
+      cell.append(beside(bar, n) ?? '');
+      const parts = [`${format.named(figures.label(name), 80)} = ${value ?? 'missing'}`];
       if (bar) parts.push(`interval ${format.interval(...bar)}`);
       if (n !== null) parts.push(`n = ${format.number(n)}`);
-      if (best) parts.push('best of all runs');
+      if (best) parts.push(found!.others > 0 ? `best of the ${format.count(found!.among, 'run')} whose figures are of the same rows` : 'best of all runs');
       cell.title = parts.join(', ');
       return;
     }
@@ -498,22 +408,7 @@ class Dashboard {
 
   #apply(): void {
     const t = this.#table;
-    try {
-      const rows = filterRows(t, parseFilter(this.#filter, t));
-      const column = t.column(this.#sort.name);
-      this.#order = column ? t.sorted(rows, this.#sort.name, this.#sort.descending) : rows;
-      this.#slip.hidden = true;
-      this.#box.classList.remove('ml-wrong');
-      this.#box.removeAttribute('aria-invalid');
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      // The last table stays while something is being typed.
-      this.#slip.textContent = error.message;
-      this.#slip.hidden = false;
-      this.#box.classList.add('ml-wrong');
-      this.#box.setAttribute('aria-invalid', 'true');
-      if (this.#order.some(row => row >= t.rows)) this.#order = Int32Array.from({ length: t.rows }, (_, i) => i);
-    }
+    this.#order = t.sorted(this.#filter.rows(t), this.#sort.name, this.#sort.descending);
     this.#drawGrid();
     this.#drawCharts();
   }
@@ -542,14 +437,11 @@ class Dashboard {
   }
 
   #drawCount(chosen: number): void {
-    const all = this.#table.rows;
-    const some = this.#order.length < all ? `${this.#order.length.toLocaleString('en-US')} of ${format.count(all, 'run')}` : format.count(all, 'run');
-    say(this.#count, chosen > 0 ? `${some}, ${chosen.toLocaleString('en-US')} selected` : some);
+    this.#filter.tell(this.#order.length, this.#table.rows, 'run', chosen > 0 ? `, ${chosen.toLocaleString('en-US')} selected` : '');
     this.#drawActions(chosen);
   }
 
   #filterTyped(): void {
-    this.#filter = this.#box.value;
     this.#apply();
     this.#looked();
   }
@@ -622,6 +514,7 @@ class Dashboard {
         if (tick.checked) this.#hidden!.delete(name);
         else this.#hidden!.add(name);
         this.#drawGrid();
+        this.#drawCharts();
         this.#looked();
       },
     });
@@ -688,23 +581,25 @@ class Dashboard {
     const from = root.activeElement;
     this.#drawActions(ids.length);
     try {
-      const answer = await this.#connector.call('act', { verb, run_ids: ids, payload }, PATIENCE);
-      if (this.#gone) return;
-      if (verb === 'trash') this.#selected.clear();
-      // What was just written is shown.
-      if (verb === 'tag') this.#hidden?.delete('tags');
-      if (verb === 'note') this.#hidden?.delete('note');
-      if (verb !== 'compare') this.#looked();
-      if (isObject(answer.payload.shown)) this.#show(readSnapshot(answer.payload.shown));
-      await this.open();
-    } catch (error) {
-      this.#fail(error);
+      await this.#live.act(() => this.#carryOut(verb, ids, payload));
     } finally {
       this.#acting = null;
       if (!this.#gone) this.#drawActions(this.#selectedRows().size);
       // A button that cannot be pressed loses the focus; who pressed it gets it back.
       if (!this.#gone && (root.activeElement === null || root.activeElement === document.body) && from instanceof HTMLButtonElement) (from.disabled ? this.#grid.el : from).focus();
     }
+  }
+
+  async #carryOut(verb: Verb, ids: string[], payload: JsonObject): Promise<void> {
+    const answer = await this.#connector.call('act', { verb, run_ids: ids, payload }, PATIENCE);
+    if (this.#gone) return;
+    if (verb === 'trash') this.#selected.clear();
+    // What was just written is shown.
+    if (verb === 'tag') this.#hidden?.delete('tags');
+    if (verb === 'note') this.#hidden?.delete('note');
+    if (verb !== 'compare') this.#looked();
+    if (isObject(answer.payload.shown)) this.#show(readSnapshot(answer.payload.shown));
+    await this.#live.open();
   }
 
   /** What an action gave back (a comparison), below the table until closed. */
@@ -725,22 +620,20 @@ class Dashboard {
   }
 }
 
-/** The best value of each metric that has a direction: of all runs, also where only some were saved. */
-function bests(table: Table, payload: JsonObject): Map<string, number> {
-  const found = new Map<string, number>();
-  if (isObject(payload.best)) {
-    for (const metric of table.keys('metrics.')) {
-      const value = finite(own(payload.best, metric));
-      if (value !== null) found.set(metric, value);
-    }
-    return found;
-  }
-  // One run alone is not the best of anything.
-  if (table.rows < 2) return found;
+interface Best {
+  /** Ids of the runs that have the best value. */
+  runs: ReadonlySet<string>;
+  /** How many runs it is the best of, and how many have the metric of other rows. */
+  among: number;
+  others: number;
+}
+
+/** The best runs by each metric, as Python found them: of all runs, also where only some were saved. */
+function bests(table: Table, payload: JsonObject): Map<string, Best> {
+  const found = new Map<string, Best>();
   for (const metric of table.keys('metrics.')) {
-    const greater = table.greaterIsBetter.get(figures.label(metric));
-    const row = greater === undefined ? null : table.column(metric)!.extreme(greater);
-    if (row !== null) found.set(metric, table.column(metric)!.number(row)!);
+    const one = own(payload.best, metric);
+    if (isObject(one)) found.set(metric, { runs: new Set(Array.isArray(one.runs) ? one.runs.map(words) : []), among: finite(one.among) ?? 0, others: finite(one.others) ?? 0 });
   }
   return found;
 }

@@ -1,13 +1,12 @@
 // Datasets: which there are, their versions, columns and first rows, what changed between two, and which runs used them.
 import { shares } from '../core/bars.ts';
-import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import * as format from '../core/format.ts';
 import type { Answer, Connector, JsonObject } from '../core/protocol.ts';
 import { finite, words } from '../core/safe.ts';
 import { Table } from '../core/table.ts';
-import { choices, h, say, uniqueId } from './dom.ts';
+import { choices, h, put, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { facts, filterBox, part, quiet, runSpecs } from './parts.ts';
+import { FilterBox, Sheets, facts, part, quiet, rowOf, runSpecs, signature, told } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { histogram, lanes, meter, mirrored } from './svg.ts';
@@ -31,16 +30,26 @@ class Datasets {
   #connector: Connector;
   #live: Live;
   #table = Table.empty;
-  #filter = filterBox('Filter datasets', 'Filter: rows > 1000 and project = churn', () => this.#apply());
+  #filter = new FilterBox('Filter datasets', 'Filter: rows > 1000 and project = churn', () => this.#apply());
   #sheet: Sheet;
   #id: string | null = null;
   #known = '';
+  /** The dataset that is on the screen; another one may have been chosen. */
+  #read: string | null = null;
   #version: number | null = null;
   #versions = Table.empty;
   #runs = Table.empty;
   #runsTotal = 0;
+  /** Questions about the chosen dataset, and about the version that is shown: what is answered late is not drawn. */
+  #choice = 0;
   #turn = 0;
-  #sheets: Sheet[] = [];
+  /** What the panel shows, so that the same is brought up to date in its place. */
+  #panelled = '';
+  /** The versions that somebody compares; null leaves it to the chosen one and the one before. */
+  #compared: { from: string; to: string } | null = null;
+  /** Where they are chosen, for these versions. */
+  #picks: { of: string; nodes: Node[]; compare: () => void } | null = null;
+  #sheets = new Sheets();
 
   #title = h('h2', {}, 'Datasets');
   #stats = h('dl', { class: 'ml-stats' });
@@ -57,10 +66,10 @@ class Datasets {
     this.#connector = connector;
     this.#sheet = new Sheet('Datasets', 'one', row => void this.#choose(this.#table.text('dataset_id', row)), 'dataset_id');
     this.#tabs = new Tabs<Tab>('About this version', TABS, () => void this.#drawPanel());
-    this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
+    this.#live = new Live(connector, { root: () => this.#el, take: (payload, buffers) => this.#take(payload, buffers) });
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
     this.#detail.append(this.#heading, this.#about, this.#versionList, this.#tabs.el, this.#tabs.panel);
-    this.#main.append(this.#filter.bar, this.#filter.slip, this.#sheet.el, this.#detail);
+    this.#main.append(h('div', { class: 'ml-bar' }, this.#filter.box, this.#filter.count), this.#filter.slip, this.#sheet.el, this.#detail);
     this.#el = h('section', { class: 'modellab', 'aria-label': 'ModelLab datasets' },
       h('div', { class: 'ml-top' }, this.#title, this.#live.el), this.#stats, this.#notice, this.#live.trouble, this.#empty, this.#main);
     el.append(this.#el);
@@ -68,10 +77,11 @@ class Datasets {
   }
 
   dispose(): void {
+    this.#choice++;
     this.#turn++;
     this.#live.dispose();
     this.#sheet.dispose();
-    this.#clear();
+    this.#sheets.clear();
     this.#el.remove();
   }
 
@@ -105,32 +115,17 @@ class Datasets {
       ...(when === null ? [] : [['last registered', this.#connector.live ? format.ago(when, Date.now()) : format.time(when)] as [string, string]]),
     ]));
     this.#apply();
-    const ids = t.column('dataset_id');
-    const row = Array.from({ length: t.rows }, (_, i) => i).find(i => ids?.get(i) === this.#id);
+    const row = rowOf(t, 'dataset_id', this.#id);
     if (row === undefined) void this.#choose(t.text('dataset_id', this.#sheet.order[0] ?? 0));
     // What is shown of one is read again only where the list says that something about it changed.
-    else if (this.#signature(row) !== this.#known) void this.#choose(this.#id!, this.#version);
-  }
-
-  #signature(row: number): string {
-    return JSON.stringify([...this.#table.columns.values()].map(column => column.get(row)));
+    else if (signature(t, row) !== this.#known) void this.#choose(this.#id!);
   }
 
   #apply(): void {
     const t = this.#table;
-    let rows: Int32Array;
-    try {
-      rows = filterRows(t, parseFilter(this.#filter.text, t));
-      this.#filter.tell(null);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      this.#filter.tell(error.message);
-      return;
-    }
-    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'dataset')}` : format.count(t.rows, 'dataset'));
-    const ids = t.column('dataset_id');
-    const chosen = Array.from({ length: t.rows }, (_, i) => i).find(i => ids?.get(i) === this.#id);
-    this.#sheet.show(t, this.#specs(), rows, chosen ?? null);
+    const rows = this.#filter.rows(t);
+    this.#filter.tell(rows.length, t.rows, 'dataset');
+    this.#sheet.show(t, this.#specs(), rows, rowOf(t, 'dataset_id', this.#id) ?? null);
   }
 
   #specs(): Spec[] {
@@ -163,16 +158,19 @@ class Datasets {
 
   // One of them -----------------------------------------------------------------------------------------------------
 
-  async #choose(id: string, version: number | null = null): Promise<void> {
+  async #choose(id: string): Promise<void> {
     const t = this.#table;
-    const ids = t.column('dataset_id');
-    const row = Array.from({ length: t.rows }, (_, i) => i).find(i => ids?.get(i) === id);
+    const row = rowOf(t, 'dataset_id', id);
     if (row === undefined) return;
-    const other = id !== this.#id;
-    this.#id = id;
-    this.#known = this.#signature(row);
-    if (other) this.#apply();
-    const turn = ++this.#turn;
+    this.#known = signature(t, row);
+    if (id !== this.#id) {
+      this.#id = id;
+      this.#version = null;
+      this.#compared = null;
+      this.#turn++;
+      this.#apply();
+    }
+    const choice = ++this.#choice;
     const head = (): void => {
       const description = t.text('description', row);
       this.#detail.hidden = false;
@@ -181,30 +179,32 @@ class Datasets {
     };
     // Head and versions change together: what is on the screen is of one dataset.
     const waiting = setTimeout(() => {
-      if (turn !== this.#turn) return;
+      if (choice !== this.#choice || this.#read === id) return;
       head();
       this.#versionList.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
     }, 250);
     try {
       const { payload, buffers } = await this.#connector.call('dataset', { dataset_id: id });
-      if (turn !== this.#turn) return;
+      if (choice !== this.#choice) return;
+      if (this.#read !== id) this.#sheets.clear();
+      this.#read = id;
       this.#versions = part(payload, buffers, 'versions', 0);
       this.#runs = part(payload, buffers, 'runs', 1);
       this.#runsTotal = finite(payload.runs_total) ?? this.#runs.rows;
       const numbers = this.#versions.column('version');
       const known = Array.from({ length: this.#versions.rows }, (_, i) => numbers?.number(i) ?? null);
-      this.#version = known.includes(version) ? version : (known[0] ?? null);
+      if (this.#version === null || !known.includes(this.#version)) this.#version = known[0] ?? null;
       head();
       this.#tabs.title('runs', `Runs (${format.number(this.#runsTotal)})`);
       this.#drawVersions();
       this.#tabs.el.hidden = this.#tabs.panel.hidden = false;
       void this.#drawPanel();
     } catch (error) {
-      if (turn !== this.#turn) return;
-      this.#clear();
+      if (choice !== this.#choice) return;
+      this.#read = null;
       head();
-      this.#versionList.replaceChildren(this.#told(error, () => void this.#choose(id, version)));
+      this.#versionList.replaceChildren(told(this.#connector, error, () => void this.#choose(id)));
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
     } finally {
       clearTimeout(waiting);
@@ -240,35 +240,23 @@ class Datasets {
         h('td', { title: format.clip(t.text('digest', row), 100) }, h('code', {}, t.text('digest', row).slice(0, 12))));
     });
     const heads = ['version', 'rows', 'columns', 'size', 'runs', 'registered', 'source', 'digest'].map((text, i) => h('th', { scope: 'col', class: i > 0 && i < 5 ? 'ml-num' : null }, text));
-    this.#versionList.replaceChildren(
+    const list = this.#versionList;
+    const [held, place] = [list.contains((list.getRootNode() as Document).activeElement), list.firstElementChild?.scrollTop ?? 0];
+    list.replaceChildren(
       h('div', { class: 'ml-scroll ml-versions', tabindex: 0, role: 'region', 'aria-label': 'Versions' },
         h('table', { class: 'ml-table' }, h('caption', { class: 'ml-sr' }, 'Versions, the newest first; choose which one is shown'), h('thead', {}, h('tr', {}, ...heads)), h('tbody', {}, ...lines))),
       shown < t.rows ? quiet(`The newest ${shown} of ${format.count(t.rows, 'version')} are shown.`) : '');
+    list.firstElementChild!.scrollTop = place;
+    if (held) list.querySelector<HTMLElement>('input:checked')?.focus({ preventScroll: true });
   }
 
   #chooseVersion(version: number | null): void {
     this.#version = version;
+    this.#compared = null;
     void this.#drawPanel();
   }
 
   // What is known of a version --------------------------------------------------------------------------------------
-
-  #clear(): void {
-    for (const sheet of this.#sheets) sheet.dispose();
-    this.#sheets = [];
-  }
-
-  #sheetOf(label: string): Sheet {
-    const sheet = new Sheet(label);
-    this.#sheets.push(sheet);
-    return sheet;
-  }
-
-  #told(error: unknown, again: () => void): HTMLElement {
-    const text = error instanceof Error ? error.message : String(error);
-    if (!this.#connector.live || (error instanceof Error && error.name === 'NotSaved')) return quiet(text);
-    return h('div', { class: 'ml-error', role: 'alert' }, h('span', {}, text), h('button', { type: 'button', onclick: again }, 'Try again'));
-  }
 
   async #drawPanel(): Promise<void> {
     const tab = this.#tabs.chosen;
@@ -280,28 +268,34 @@ class Datasets {
 
   #put(nodes: (Node | string)[]): void {
     this.#turn++;
-    this.#tabs.panel.replaceChildren(...nodes);
+    if (this.#tabs.panel.firstChild !== nodes[0]) this.#panelled = '';
+    put(this.#tabs.panel, nodes);
     this.#tabs.panel.removeAttribute('aria-busy');
   }
 
   /** Ask and show; what comes late is not shown, and what takes long says that it is on its way. */
   async #ask(verb: string, payload: JsonObject, draw: (answer: Answer) => (Node | string)[], into: HTMLElement = this.#tabs.panel): Promise<void> {
     const turn = ++this.#turn;
+    const asked = JSON.stringify([verb, payload]);
     into.setAttribute('aria-busy', 'true');
-    const waiting = setTimeout(() => into.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, verb === 'drift' ? 'Comparing the versions…' : 'Reading…')), 250);
+    // What is brought up to date stays on the screen until it is.
+    const waiting = setTimeout(() => {
+      if (this.#panelled !== asked) put(into, [h('p', { class: 'ml-message', role: 'status' }, verb === 'drift' ? 'Comparing the versions…' : 'Reading…')]);
+    }, 250);
     let nodes: (Node | string)[];
     try {
       const answer = await this.#connector.call(verb, payload);
       if (turn !== this.#turn) return;
-      if (into === this.#tabs.panel) this.#clear();
       nodes = draw(answer);
+      this.#panelled = asked;
     } catch (error) {
       if (turn !== this.#turn) return;
-      nodes = [this.#told(error, () => void this.#ask(verb, payload, draw, into))];
+      nodes = [told(this.#connector, error, () => void this.#ask(verb, payload, draw, into))];
+      this.#panelled = '';
     } finally {
       clearTimeout(waiting);
     }
-    into.replaceChildren(...nodes);
+    put(into, nodes);
     into.removeAttribute('aria-busy');
   }
 
@@ -313,7 +307,7 @@ class Datasets {
     if (payload.is_table === false) return this.#noTable();
     const t = part(payload, buffers, 'columns', 0);
     const total = finite(payload.total) ?? t.rows;
-    const sheet = this.#sheetOf('Columns');
+    const sheet = this.#sheets.of('Columns', 'column');
     const all = Array.from({ length: t.rows }, (_, row) => row);
     const amount = (name: string, row: number): string => {
       const value = t.column(name)?.number(row) ?? null;
@@ -321,7 +315,7 @@ class Datasets {
     };
     const top = (row: number): string => {
       const [names, parts] = [t.column('top')?.get(row), shares(t.column('top_shares')?.get(row) ?? null)];
-      return Array.isArray(names) ? names.map((name, i) => `${name} ${format.share(parts[i] ?? null)}`).join(', ') : '';
+      return Array.isArray(names) ? names.map((name, i) => `${format.named(name, 60)} ${format.share(parts[i] ?? null)}`).join(', ') : '';
     };
     const numeric = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => amount(name, row) });
     const specs: Spec[] = [
@@ -362,7 +356,7 @@ class Datasets {
     const names = Array.isArray(payload.names) ? payload.names.map(words) : [];
     const columns = [...t.columns.values()].slice(0, MOST_COLUMNS);
     const total = finite(payload.total) ?? t.columns.size;
-    const sheet = this.#sheetOf('First rows');
+    const sheet = this.#sheets.of('First rows', '');
     const text = (i: number, row: number): string => {
       const value = columns[i]!.get(row);
       return value === null ? format.MISSING : typeof value === 'number' ? format.value(value) : String(value);
@@ -388,23 +382,33 @@ class Datasets {
   // What changed ----------------------------------------------------------------------------------------------------
 
   #driftPanel(): (Node | string)[] {
-    this.#clear();
     const known = Array.from({ length: this.#versions.rows }, (_, i) => this.#versions.column('version')?.number(i) ?? null).filter(v => v !== null);
     if (known.length < 2) return [quiet('There is one version only. Once other content is registered under this name, what changed is told here.')];
     const names = known.map(String);
     const place = known.indexOf(this.#version ?? known[0]!);
+    const wanted = this.#compared ?? { from: names[place + 1] ?? names[place - 1]!, to: names[place]! };
+    const of = JSON.stringify([this.#id, names, wanted]);
+    if (this.#picks?.of === of) {
+      queueMicrotask(this.#picks.compare);
+      return this.#picks.nodes;
+    }
     const [to, from] = [h('select', {}), h('select', {})];
-    choices(from, names, name => `version ${name}`, names[place + 1] ?? names[place - 1]!);
-    choices(to, names, name => `version ${name}`, names[place]!);
+    choices(from, names, name => `version ${name}`, wanted.from);
+    choices(to, names, name => `version ${name}`, wanted.to);
     const result = h('div');
     const compare = (): void => {
-      this.#clear();
       void this.#ask('drift', { dataset_id: this.#id!, old: Number(from.value), new: Number(to.value) }, answer => this.#driftResult(answer), result);
     };
-    from.addEventListener('change', compare);
-    to.addEventListener('change', compare);
+    for (const select of [from, to]) {
+      select.addEventListener('change', () => {
+        this.#compared = { from: from.value, to: to.value };
+        this.#picks!.of = JSON.stringify([this.#id, names, this.#compared]);
+        compare();
+      });
+    }
     queueMicrotask(compare);
-    return [h('div', { class: 'ml-choose' }, h('label', {}, 'from', from), h('label', {}, 'to', to)), result];
+    this.#picks = { of, compare, nodes: [h('div', { class: 'ml-choose' }, h('label', {}, 'from', from), h('label', {}, 'to', to)), result] };
+    return this.#picks.nodes;
   }
 
   #driftResult({ payload, buffers }: Answer): (Node | string)[] {
@@ -414,7 +418,7 @@ class Datasets {
     const [added, removed, changed, total] = [finite(payload.rows_added), finite(payload.rows_removed), finite(payload.changed) ?? 0, finite(payload.total) ?? t.rows];
     const moved = added === null || removed === null ? 'which ones came and went is not known' : `${format.number(added)} new, ${format.number(removed)} gone`;
     const alpha = 1 - (finite(payload.confidence_level) ?? 0.95);
-    const sheet = this.#sheetOf('What changed, by column');
+    const sheet = this.#sheets.of('What changed, by column', 'column');
     const verdict = (row: number): [string, string] => {
       const change = t.text('change', row);
       if (change === 'added') return ['+', 'new column'];
@@ -462,10 +466,9 @@ class Datasets {
   // Who used it -----------------------------------------------------------------------------------------------------
 
   #runsPanel(): (Node | string)[] {
-    this.#clear();
     const t = this.#runs;
     if (t.rows === 0) return [quiet('No run has used this dataset yet; ml.log_dataset(frame, name) in a run says that it does.')];
-    const sheet = this.#sheetOf('Runs that used this dataset');
+    const sheet = this.#sheets.of('Runs that used this dataset', 'run_id');
     const version = (row: number): string => `v${format.number(t.column('version')?.number(row) ?? null)}`;
     sheet.show(t, [
       { name: 'name', title: 'run', text: row => t.text('name', row) || t.text('run_id', row) },

@@ -15,6 +15,15 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = 
   return el;
 }
 
+/** Put nodes into an element; those that are there already are not touched, and keep focus and scrolling. */
+export function put(el: HTMLElement, nodes: readonly (Node | string)[]): void {
+  const wanted = nodes.filter(node => node !== '').map(node => (typeof node === 'string' ? document.createTextNode(node) : node));
+  for (const old of [...el.childNodes]) if (!wanted.includes(old)) old.remove();
+  wanted.forEach((node, i) => {
+    if (el.childNodes[i] !== node) el.insertBefore(node, el.childNodes[i] ?? null);
+  });
+}
+
 let made = 0;
 
 /** An id that no other element of the page has. */

@@ -1,4 +1,5 @@
 // A table of any length: only the rows on the screen exist. Works by mouse, by keyboard and with a screen reader.
+import * as format from '../core/format.ts';
 import { h, uniqueId } from './dom.ts';
 
 export interface GridColumn {
@@ -134,10 +135,10 @@ export class Grid {
       column.fill(el, row);
       return el;
     };
-    const left = below.slice(drawn.length).flatMap(block => block.slice(1).map(column => column.title.slice(0, 40)));
+    const left = below.slice(drawn.length).flatMap(block => block.slice(1).map(column => format.named(column.title, 40)));
     this.#further.replaceChildren(
       ...drawn.map(columns => h('table', { class: 'ml-table' },
-        h('thead', {}, h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, `${column.group} ${column.title.slice(0, 200)}`.trim())))),
+        h('thead', {}, h('tr', {}, ...columns.map(column => h('th', { scope: 'col' }, `${column.group} ${format.named(column.title, 200)}`.trim())))),
         h('tbody', {}, ...rows.map(row => h('tr', {}, ...columns.map((column, i) => cell(i === 0 ? 'th' : 'td', column, row)))))),
       ),
       left.length === 0 ? '' : h('p', {}, `${left.length} ${left.length === 1 ? 'column does' : 'columns do'} not fit on paper: ${left.slice(0, 30).join(', ')}${left.length > 30 ? ' …' : ''}.`),
@@ -212,10 +213,10 @@ export class Grid {
           'aria-colindex': i + 2 - this.#least,
           'aria-sort': sorted ? (this.#sort.descending ? 'descending' : 'ascending') : 'none',
           'data-c': i + 1,
-          title: column.title.length > 300 ? `${column.title.slice(0, 300)}…` : column.title,
+          title: format.clip(column.title, 300),
         },
         h('span', { class: 'ml-group' }, column.group),
-        h('span', { class: 'ml-title' }, h('bdi', {}, column.title.slice(0, 200)), h('span', { class: 'ml-arrow', 'aria-hidden': 'true' }, sorted ? (this.#sort.descending ? ' ▼' : ' ▲') : '')),
+        h('span', { class: 'ml-title' }, h('bdi', {}, format.clip(column.title, 200)), h('span', { class: 'ml-arrow', 'aria-hidden': 'true' }, sorted ? (this.#sort.descending ? ' ▼' : ' ▲') : '')),
       );
       cell.style.width = `${column.width}px`;
       return cell;

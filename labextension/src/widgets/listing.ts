@@ -6,6 +6,7 @@ import { words } from '../core/safe.ts';
 import { readTable } from '../core/table.ts';
 import type { Column, Table } from '../core/table.ts';
 import { h, uniqueId } from './dom.ts';
+import { beside, quiet } from './parts.ts';
 
 /** A saved page may be a stranger's: what is drawn of it has bounds. */
 const MOST_ROWS = 1000;
@@ -13,8 +14,6 @@ const MOST_COLUMNS = 200;
 const FOLDED = 12;
 /** Fewer rows than this more are not worth a button. */
 const SPARE = 12;
-
-const quiet = (text: string): HTMLElement => h('p', { class: 'ml-quiet' }, text);
 
 export function listing(section: JsonObject): HTMLElement {
   const data = readTable(section);
@@ -80,7 +79,7 @@ function cell(data: Table, spec: JsonObject, column: Column, row: number): HTMLE
     const end = (name: Json | undefined): number | null => (typeof name === 'string' ? (data.column(name)?.number(row) ?? null) : null);
     const [low, high] = [end(spec.low), end(spec.high)];
     const write = spec.form === 'p' ? format.pValue : spec.form === 'duration' ? format.duration : format.number;
-    return h('td', { class: 'ml-num', title: value === null ? null : String(value) }, write(value as number | null), low !== null && high !== null ? h('span', { class: 'ml-ci' }, format.interval(low, high)) : null);
+    return h('td', { class: 'ml-num', title: value === null ? null : String(value) }, write(value as number | null), beside(low !== null && high !== null ? [low, high] : null, end(spec.support)));
   }
   const text = value === null ? format.MISSING : column.kind === 'time' ? format.time(value as number) : Array.isArray(value) ? value.join(', ') : value === true ? 'yes' : value === false ? 'no' : String(value);
   const mark = spec.form === 'evidence' ? EVIDENCE.get(text as 'better') : undefined;

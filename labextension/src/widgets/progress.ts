@@ -46,7 +46,7 @@ export function progressCards(going: readonly Going[], table: Table, now: number
       const names = table.keys(prefix).filter(name => table.column(name)!.get(row) !== null);
       const said = names.slice(0, SHOWN).map(name => {
         const value = table.column(name)!.get(row);
-        return `${format.clip(figures.label(name), 40)} ${typeof value === 'number' ? format.number(value) : format.clip(String(value), 40)}`;
+        return `${format.named(figures.label(name), 40)} ${typeof value === 'number' ? format.number(value) : format.named(String(value), 40)}`;
       });
       return said.join(' · ') + (names.length > SHOWN ? ` · ${names.length - SHOWN} more` : '');
     };
@@ -64,9 +64,9 @@ export function progressCards(going: readonly Going[], table: Table, now: number
       'li',
       { class: 'ml-going' },
       h('div', { class: 'ml-status-running' }, h('span', { class: 'ml-shape', 'aria-hidden': 'true' }, '▶'), h('b', {}, h('bdi', {}, name))),
-      share === null ? null : h('progress', { max: 1, value: share, 'aria-label': `progress of ${name}` }, `${Math.round(100 * share)} %`),
+      share === null ? null : h('progress', { max: 1, value: share, 'aria-label': `progress of ${format.named(run.name || run.id, 100)}` }, `${Math.round(100 * share)} %`),
       h('div', {}, times.filter(Boolean).join(' · ')),
-      ...[known('metrics.'), known('params.')].map(text => (text ? h('div', { class: 'ml-quiet' }, h('bdi', {}, text)) : null)),
+      ...[known('metrics.'), known('params.')].map(text => (text ? h('div', { class: 'ml-quiet' }, h('bdi', { dir: 'ltr' }, text)) : null)),
     );
   });
   if (going.length > MOST) cards.push(h('li', { class: 'ml-quiet' }, `and ${going.length - MOST} more`));

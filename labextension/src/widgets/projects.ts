@@ -1,6 +1,5 @@
 // Projects: which there are, what happened when, and of each its newest runs, its datasets and its dashboard.
 import type { Period } from '../core/bars.ts';
-import { FilterError, filterRows, parseFilter } from '../core/filter.ts';
 import { loadAsset } from '../core/assets.ts';
 import * as format from '../core/format.ts';
 import type { Connector, JsonObject } from '../core/protocol.ts';
@@ -9,9 +8,9 @@ import { Unreadable, finite, words } from '../core/safe.ts';
 import { SnapshotConnector } from '../core/snapshot.ts';
 import { Table } from '../core/table.ts';
 import { mountDashboard } from './dashboard.ts';
-import { h, say, uniqueId } from './dom.ts';
+import { h, put, uniqueId } from './dom.ts';
 import { Live } from './live.ts';
-import { STATUS, facts, filterBox, part, quiet, runSpecs } from './parts.ts';
+import { FilterBox, STATUS, Sheets, around, beside, besideText, facts, part, quiet, rowOf, runSpecs, signature, told } from './parts.ts';
 import { Sheet } from './sheet.ts';
 import type { Spec } from './sheet.ts';
 import { activity, sparkline } from './svg.ts';
@@ -33,15 +32,18 @@ class Projects {
   #days = new Map<string, Period[]>();
   #first = Infinity;
   #latest = -Infinity;
-  #filter = filterBox('Filter projects', 'Filter: runs > 10 and failed > 0', () => this.#apply());
+  #filter = new FilterBox('Filter projects', 'Filter: runs > 10 and failed > 0', () => this.#apply());
   #sheet: Sheet;
   #id: string | null = null;
   #known = '';
   #runs = Table.empty;
   #datasets = Table.empty;
   #totals = { runs: 0, datasets: 0 };
+  /** The project that is on the screen; another one may have been chosen. */
+  #read: string | null = null;
+  #about_ = '';
   #turn = 0;
-  #inner: Sheet | null = null;
+  #sheets = new Sheets();
   #unmountResult: (() => void) | null = null;
 
   #stats = h('dl', { class: 'ml-stats' });
@@ -61,10 +63,10 @@ class Projects {
     this.#connector = connector;
     this.#sheet = new Sheet('Projects', 'one', row => void this.#choose(this.#table.text('project_id', row)), 'project_id');
     this.#tabs = new Tabs<Tab>('About this project', TABS, () => this.#drawPanel());
-    this.#live = new Live(connector, () => this.#el, (payload, buffers) => this.#take(payload, buffers));
+    this.#live = new Live(connector, { root: () => this.#el, take: (payload, buffers) => this.#take(payload, buffers) });
     this.#detail.setAttribute('aria-labelledby', this.#heading.id);
     this.#detail.append(this.#heading, this.#about, this.#own, this.#trouble, this.#tabs.el, this.#tabs.panel, this.#result);
-    this.#main.append(this.#all, this.#filter.bar, this.#filter.slip, this.#sheet.el, this.#detail);
+    this.#main.append(this.#all, h('div', { class: 'ml-bar' }, this.#filter.box, this.#filter.count), this.#filter.slip, this.#sheet.el, this.#detail);
     this.#el = h('section', { class: 'modellab', 'aria-label': 'ModelLab projects' },
       h('div', { class: 'ml-top' }, h('h2', {}, 'Projects'), this.#live.el), this.#stats, this.#notice, this.#live.trouble, this.#empty, this.#main);
     el.append(this.#el);
@@ -75,7 +77,7 @@ class Projects {
     this.#turn++;
     this.#live.dispose();
     this.#sheet.dispose();
-    this.#inner?.dispose();
+    this.#sheets.clear();
     this.#unmountResult?.();
     this.#el.remove();
   }
@@ -109,22 +111,13 @@ class Projects {
     ]));
     this.#all.replaceChildren(activity(all));
     this.#apply();
-    const row = this.#rowOf(this.#id);
+    const row = rowOf(t, 'project_id', this.#id);
     if (row === undefined) void this.#choose(t.text('project_id', this.#sheet.order[0] ?? 0));
-    else if (this.#signature(row) !== this.#known) void this.#choose(this.#id!);
+    else if (signature(t, row) !== this.#known) void this.#choose(this.#id!);
   }
 
   #rows(): number[] {
     return Array.from({ length: this.#table.rows }, (_, row) => row);
-  }
-
-  #rowOf(id: string | null): number | undefined {
-    const ids = this.#table.column('project_id');
-    return this.#rows().find(row => ids?.get(row) === id);
-  }
-
-  #signature(row: number): string {
-    return JSON.stringify([...this.#table.columns.values()].map(column => column.get(row)));
   }
 
   /** Keep the days of each project, and give those of all. */
@@ -150,27 +143,15 @@ class Projects {
 
   #apply(): void {
     const t = this.#table;
-    let rows: Int32Array;
-    try {
-      rows = filterRows(t, parseFilter(this.#filter.text, t));
-      this.#filter.tell(null);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      this.#filter.tell(error.message);
-      return;
-    }
-    say(this.#filter.count, rows.length < t.rows ? `${rows.length.toLocaleString('en-US')} of ${format.count(t.rows, 'project')}` : format.count(t.rows, 'project'));
-    this.#sheet.show(t, this.#specs(), rows, this.#rowOf(this.#id) ?? null);
+    const rows = this.#filter.rows(t);
+    this.#filter.tell(rows.length, t.rows, 'project');
+    this.#sheet.show(t, this.#specs(), rows, rowOf(t, 'project_id', this.#id) ?? null);
   }
 
   #specs(): Spec[] {
     const t = this.#table;
     const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
     const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
-    const around = (row: number): string => {
-      const [low, high] = [number('low', row), number('high', row)];
-      return low === null || high === null ? '' : format.interval(low, high);
-    };
     const specs: Spec[] = [
       { name: 'name', title: 'name', text: row => t.text('name', row) || t.text('project_id', row) },
       {
@@ -193,10 +174,10 @@ class Projects {
       { name: 'best_run', title: 'best run', text: row => t.text('best_run', row) || format.MISSING },
       { name: 'metric', title: 'by', group: 'best run', text: row => t.text('metric', row) || format.MISSING },
       {
-        name: 'value', title: 'value', group: 'best run', numeric: true, text: row => `${format.number(number('value', row))} ${around(row)}`,
+        name: 'value', title: 'value', group: 'best run', numeric: true, text: row => `${format.number(number('value', row))} ${besideText(...around(t, row))}`,
         fill: (cell, row) => {
           cell.append(h('span', {}, format.number(number('value', row))));
-          if (around(row)) cell.append(h('span', { class: 'ml-ci' }, around(row)));
+          cell.append(beside(...around(t, row)) ?? '');
         },
       },
       { name: 'description', title: 'description', text: row => t.text('description', row) },
@@ -209,34 +190,30 @@ class Projects {
   // One of them -----------------------------------------------------------------------------------------------------
 
   async #choose(id: string): Promise<void> {
-    const row = this.#rowOf(id);
-    if (row === undefined) return;
     const t = this.#table;
-    const other = id !== this.#id;
-    this.#id = id;
-    this.#known = this.#signature(row);
-    if (other) {
+    const row = rowOf(t, 'project_id', id);
+    if (row === undefined) return;
+    this.#known = signature(t, row);
+    if (id !== this.#id) {
+      this.#id = id;
       this.#closeResult();
       this.#apply();
     }
     const name = t.text('name', row) || id;
     this.#detail.hidden = false;
     this.#heading.replaceChildren(h('bdi', {}, format.clip(name, 300)));
-    const description = t.text('description', row);
-    const code = `ml.dashboard(${JSON.stringify(format.clip(name, 80))})`;
-    const open = h('button', { type: 'button', onclick: () => void this.#openDashboard(id) }, 'Show its dashboard here');
-    this.#about.replaceChildren(
-      description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '',
-      h('div', { class: 'ml-bar' }, h('span', {}, 'Open it in a cell: ', h('code', {}, h('bdi', {}, code))), this.#connector.live ? open : ''));
+    this.#drawAbout(id, name, t.text('description', row));
     const days = this.#days.get(id) ?? [];
     this.#own.replaceChildren(days.length > 0 ? activity(days) : '');
     const turn = ++this.#turn;
     const waiting = setTimeout(() => {
-      if (turn === this.#turn) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
+      if (turn === this.#turn && this.#read !== id) this.#tabs.panel.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
     }, 250);
     try {
       const { payload, buffers } = await this.#connector.call('project', { project_id: id });
       if (turn !== this.#turn) return;
+      if (this.#read !== id) this.#sheets.clear();
+      this.#read = id;
       this.#runs = part(payload, buffers, 'runs', 0);
       this.#datasets = part(payload, buffers, 'datasets', 1);
       this.#totals = { runs: t.column('runs')?.number(row) ?? this.#runs.rows, datasets: finite(payload.datasets_total) ?? this.#datasets.rows };
@@ -247,22 +224,26 @@ class Projects {
       this.#drawPanel();
     } catch (error) {
       if (turn !== this.#turn) return;
+      this.#read = null;
       this.#tabs.el.hidden = this.#tabs.panel.hidden = true;
-      this.#fail(error, () => void this.#choose(id));
+      this.#trouble.replaceChildren(told(this.#connector, error, () => void this.#choose(id)));
     } finally {
       clearTimeout(waiting);
     }
   }
 
-  #fail(error: unknown, again: () => void): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const asks = this.#connector.live && !(error instanceof Error && error.name === 'NotSaved');
-    this.#trouble.replaceChildren(asks ? h('div', { class: 'ml-error', role: 'alert' }, h('span', {}, text), h('button', { type: 'button', onclick: again }, 'Try again')) : quiet(text));
+  /** Drawn again only where it says something else: who stands on its button stays there. */
+  #drawAbout(id: string, name: string, description: string): void {
+    const says = JSON.stringify([id, name, description]);
+    if (says === this.#about_) return;
+    this.#about_ = says;
+    const open = h('button', { type: 'button', onclick: () => void this.#openDashboard(id) }, 'Show its dashboard here');
+    this.#about.replaceChildren(
+      description ? h('p', {}, h('bdi', {}, format.clip(description, 2000))) : '',
+      h('div', { class: 'ml-bar' }, h('span', {}, 'Open it in a cell: ', h('code', { class: 'ml-whole' }, h('bdi', {}, `ml.dashboard(${format.quoted(name)})`))), this.#connector.live ? open : ''));
   }
 
   #drawPanel(): void {
-    this.#inner?.dispose();
-    this.#inner = null;
     const isRuns = this.#tabs.chosen === 'runs';
     const t = isRuns ? this.#runs : this.#datasets;
     const total = isRuns ? this.#totals.runs : this.#totals.datasets;
@@ -272,7 +253,7 @@ class Projects {
     }
     const number = (name: string, row: number): number | null => t.column(name)?.number(row) ?? null;
     const plain = (name: string, title: string): Spec => ({ name, title, numeric: true, text: row => format.number(number(name, row)) });
-    const sheet = (this.#inner = new Sheet(isRuns ? 'Newest runs' : 'Datasets'));
+    const sheet = isRuns ? this.#sheets.of('Newest runs', 'run_id') : this.#sheets.of('Datasets of it', 'dataset_id');
     sheet.show(t, isRuns
       ? [
           { name: 'name', title: 'run', text: row => t.text('name', row) || t.text('run_id', row) },
@@ -288,17 +269,17 @@ class Projects {
           plain('runs', 'runs'),
           { name: 'last_used', title: 'last used', text: row => format.time(number('last_used', row)) },
         ]);
-    this.#tabs.panel.replaceChildren(sheet.el, t.rows < total ? quiet(`The newest ${format.number(t.rows)} of ${format.number(total)}.`) : '');
+    put(this.#tabs.panel, [sheet.el, t.rows < total ? quiet(`The newest ${format.number(t.rows)} of ${format.number(total)}.`) : '']);
   }
 
   // Its dashboard ---------------------------------------------------------------------------------------------------
 
   async #openDashboard(id: string): Promise<void> {
-    const turn = this.#turn;
+    this.#closeResult();
     this.#result.replaceChildren(h('p', { class: 'ml-message', role: 'status' }, 'Reading…'));
     try {
       const { payload } = await this.#connector.call('dashboard', { project_id: id });
-      if (turn !== this.#turn) return this.#closeResult();
+      if (id !== this.#id) return;
       const shown = readSnapshot(payload.shown);
       if (typeof shown === 'string') throw new Unreadable(shown);
       // What is shown asks no kernel: where no extension has the shared Plotly, it is fetched before.
@@ -310,8 +291,7 @@ class Projects {
       this.#unmountResult = mountDashboard(place, new SnapshotConnector(shown));
       close.focus();
     } catch (error) {
-      this.#closeResult();
-      this.#fail(error, () => void this.#openDashboard(id));
+      if (id === this.#id) this.#result.replaceChildren(told(this.#connector, error, () => void this.#openDashboard(id)));
     }
   }
 

@@ -8,6 +8,7 @@ import { diffSection } from './diff.ts';
 import { h, uniqueId } from './dom.ts';
 import { listing } from './listing.ts';
 import { matrixSection } from './matrix.ts';
+import { quiet } from './parts.ts';
 import { thresholdPanel } from './thresholds.ts';
 
 const list = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
@@ -16,13 +17,11 @@ const MOST_SECTIONS = 200;
 const MOST_ITEMS = 60;
 const DEEPEST = 3;
 
-const quiet = (text: string): HTMLElement => h('p', { class: 'ml-quiet' }, text);
-
 /** Draw the sections; the function returned takes them away. */
 export function mountReport(el: HTMLElement, connector: Connector, data: JsonObject, title: string): () => void {
   const charts: Chart[] = [];
   const heading = uniqueId('report');
-  const root = h('section', { class: 'modellab', 'aria-labelledby': heading }, h('h2', { id: heading }, h('bdi', {}, format.clip(title, 300))));
+  const root = h('section', { class: 'modellab', 'aria-labelledby': heading }, h('h2', { id: heading }, h('bdi', { dir: 'ltr' }, format.clip(title, 300))));
   let left = MOST_SECTIONS;
   const drawn = (section: JsonObject, depth: number): HTMLElement => {
     const kind = section.kind;
@@ -36,7 +35,7 @@ export function mountReport(el: HTMLElement, connector: Connector, data: JsonObj
     if (kind === 'fold' && depth < DEEPEST) {
       const inside = h('div', {});
       fill(inside, list(section.sections), depth + 1);
-      return h('details', { class: 'ml-fold', open: section.open === true }, h('summary', {}, h('bdi', {}, format.clip(words(section.title), 300) || 'More')), inside);
+      return h('details', { class: 'ml-fold', open: section.open === true }, h('summary', {}, h('bdi', { dir: 'ltr' }, format.clip(words(section.title), 300) || 'More')), inside);
     }
     throw new Unreadable('A part of this page is of a kind that this version does not know; run the cell again.');
   };
@@ -89,7 +88,7 @@ export function mountReport(el: HTMLElement, connector: Connector, data: JsonObj
 
 function paragraph(section: JsonObject): HTMLElement {
   const role = section.role === 'lede' ? 'ml-lede' : section.role === 'note' ? 'ml-quiet' : null;
-  return h('p', { class: role }, h('bdi', {}, format.clip(words(section.text), 4000)));
+  return h('p', { class: role }, h('bdi', { dir: 'ltr' }, format.clip(words(section.text), 4000)));
 }
 
 function stats(items: JsonObject[]): HTMLElement {
@@ -100,7 +99,7 @@ function stats(items: JsonObject[]): HTMLElement {
       const [low, high, n] = [finite(item.low), finite(item.high), finite(item.n)];
       const more = [low !== null && high !== null ? format.interval(low, high) : '', n !== null ? `n = ${format.number(n)}` : '', format.clip(words(item.note), 400)];
       const text = typeof item.text === 'string' ? format.clip(item.text, 80) : format.number(finite(item.value));
-      return h('div', {}, h('dt', {}, format.clip(words(item.label), 80)), h('dd', {}, h('bdi', {}, text), h('small', {}, ` ${more.filter(Boolean).join(' ')}`)));
+      return h('div', {}, h('dt', {}, h('bdi', {}, format.clip(words(item.label), 80))), h('dd', {}, h('bdi', {}, text), h('small', {}, h('bdi', {}, ` ${more.filter(Boolean).join(' ')}`))));
     }),
   );
 }

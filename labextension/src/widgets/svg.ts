@@ -145,7 +145,7 @@ export function lanes(all: readonly Lane[], label: string): SVGElement | null {
         s('text', { x: 0, y: y + 4, class: 'ml-strong' }, `v${lane.version}`),
         s('line', { class: 'ml-base', x1: percent(place(start)), x2: percent(place(end)), y1: y, y2: y }),
         lane.registered === null ? null : mark(lane.registered, y, `version ${lane.version} registered ${format.time(lane.registered)}`, s('path', { class: 'ml-was', d: 'M-6 0l6 -6l6 6l-6 6z' })),
-        ...lane.uses.map(use => mark(use.at, y, `${format.clip(use.name, 100)}, ${format.time(use.at)}`, use.failed ? s('path', { class: 'ml-cross', d: 'M-4 -4l8 8m0 -8l-8 8' }) : s('circle', { class: 'ml-bars', r: 4.5 }))),
+        ...lane.uses.map(use => mark(use.at, y, `${format.named(use.name, 100)}, ${format.time(use.at)}`, use.failed ? s('path', { class: 'ml-cross', d: 'M-4 -4l8 8m0 -8l-8 8' }) : s('circle', { class: 'ml-bars', r: 4.5 }))),
       ];
     }),
     s('text', { x: percent(left), y: height - 4 }, from!),

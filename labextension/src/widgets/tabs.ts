@@ -14,7 +14,7 @@ export class Tabs<Name extends string> {
     for (const [name, text] of names) {
       this.#buttons.set(name, h('button', { type: 'button', role: 'tab', id: uniqueId('tab'), 'data-tab': name, 'aria-controls': this.panel.id, onclick: () => this.select(name) }, text));
     }
-    this.el = h('div', { class: 'ml-tabs', role: 'tablist', 'aria-label': label, onkeydown: (e: KeyboardEvent) => this.#key(e) }, ...this.#buttons.values());
+    this.el = h('div', { class: 'ml-tabs', role: 'tablist', 'aria-label': label, 'data-lm-suppress-shortcuts': 'true', onkeydown: (e: KeyboardEvent) => this.#key(e) }, ...this.#buttons.values());
     this.#mark();
   }
 
@@ -23,9 +23,14 @@ export class Tabs<Name extends string> {
   }
 
   select(name: Name): void {
+    this.mark(name);
+    this.#choose(name);
+  }
+
+  /** Show a tab as chosen; who calls draws what is in it. */
+  mark(name: Name): void {
     this.#chosen = name;
     this.#mark();
-    this.#choose(name);
   }
 
   /** Say more on a tab, as how many there are. */
