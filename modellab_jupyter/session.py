@@ -72,7 +72,7 @@ class Watcher(Protocol):
 
 
 class Budget:
-    """How much of the time of a training goes to showing it, whoever shows it: of at most a fiftieth `SHARE` is counted."""
+    """How much of the time of a training goes to showing it: a fiftieth, of which `SHARE` is counted."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
