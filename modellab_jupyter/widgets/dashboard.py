@@ -183,7 +183,7 @@ class Dashboard(Widget):
         given = payload.get("run_ids")
         if not isinstance(given, list):
             raise InputError(f"run_ids must be a list of ids, found {given!r:.80}; run the cell again.")
-        points = max(2, min(10_000, whole_of(payload, "points")))
+        points = max(2, min(10_000, whole_of({"points": 1000, **payload}, "points")))
         series = self._source.series(
             [str(run_id) for run_id in given][:SERIES], text_of(payload, "key"), points, _steps(payload)
         )

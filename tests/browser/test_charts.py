@@ -15,19 +15,20 @@ from memory_source import MemorySource
 
 pytestmark = pytest.mark.browser
 
-AXES = "() => document.querySelector('.modellab .js-plotly-plot')._fullData[0].dimensions.map(d => d.label)"
+AXES = """wanted => (found => found && found.includes('depth') === wanted)(
+  document.querySelector('.modellab .js-plotly-plot')?._fullData?.[0]?.dimensions?.map(d => d.label))"""
 
 
 def test_parallel_coordinates_follow_the_columns(page):
     """A column that is taken away is no axis any more, and is one again when it comes back."""
     Alone(page, Dashboard(MemorySource(12), live=True))
     page.locator("[data-tab=parallel]").click()
-    page.wait_for_function(f"() => ({AXES})().includes('depth')")
+    page.wait_for_function(AXES, arg=True)
     page.locator("summary", has_text="Columns").click()
     page.locator(".ml-pop label", has_text="depth").click()
-    page.wait_for_function(f"() => !({AXES})().includes('depth')")
+    page.wait_for_function(AXES, arg=False)
     page.locator(".ml-pop label", has_text="depth").click()
-    page.wait_for_function(f"() => ({AXES})().includes('depth')")
+    page.wait_for_function(AXES, arg=True)
     assert page.errors == []
 
 
