@@ -350,7 +350,7 @@ class Dashboard {
           const words_ = isMetric ? besideText(t.interval(name, row), t.support(name, row)) : '';
           return Math.max(w, Math.min(40, this.#text(name, row).length) * 7.2 + (words_ ? 8 + words_.length * 5.9 : 0));
         }, 0);
-        const badges = name === 'name' ? 70 + (sample.some(row => (t.column('lost')?.number(row) ?? 0) > 0) ? 150 : 0) : isMetric ? 18 : 0;
+        const badges = name === 'name' ? 70 + (sample.some(row => (t.column('lost')?.number(row) ?? 0) > 0) ? 150 : 0) : isMetric ? 28 : 0;
         return {
           name,
           title,
