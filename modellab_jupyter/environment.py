@@ -37,7 +37,8 @@ _CODE: Final = frozenset({
     ".rs", ".rst", ".sh", ".sql", ".tmpl", ".toml", ".ts", ".txt", ".xml", ".yaml", ".yml", "",
 })  # fmt: skip
 """Suffixes of code and configuration; of other files the size is looked at alone."""
-_WORKED_IN: Final = tuple(f":(exclude){name}" for name in ("*.ipynb", "*.duckdb", "*.duckdb.wal", "*.files/*", "*.zip"))
+_WORKED_IN: Final = tuple(f":(exclude){name}" for name in ("*.ipynb", "*.duckdb", "*.duckdb.wal", "*.files/*"))
+_PACKS: Final = ":(exclude)*.zip"  # where nobody has committed them
 _CODE_BYTES: Final = 1 << 20  # of one file of code that is read
 _ALL_BYTES: Final = 32 << 20  # of all of one package
 _SECRET = re.compile(r"(?<=://)[^/@\s]*@")
@@ -195,8 +196,8 @@ def editable(root: str, late: Callable[[], bool] = _patient) -> dict[str, Any]:
     -------
     dict
         ``root``, ``commit`` or None outside a checkout, and ``diff_sha256`` of what is not committed, files that git
-        does not know included; None where all is. Notebooks, stores and packs count for nothing: no import reads them,
-        and work in the same checkout changes them all the time.
+        does not know included; None where all is. Notebooks, stores and new ZIPs count for nothing: no import reads
+        them, and work in the same checkout makes others all the time.
     """
     folder = Path(root)
     commit = _git(folder, "rev-parse", "HEAD", late=late)
@@ -205,7 +206,7 @@ def editable(root: str, late: Callable[[], bool] = _patient) -> dict[str, Any]:
         return {"root": root, "commit": None, "diff_sha256": found}
     there = ("--", ".", *_WORKED_IN)
     diff = _git(folder, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", *there, late=late) or b""
-    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", *there, late=late) or b""
+    unknown = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", *there, _PACKS, late=late) or b""
     names = sorted(os.fsdecode(name) for name in unknown.split(b"\0") if name)[:_LOOKED_AT]
     changes = _files_digest(folder, names, diff, late=late) if diff or names else None
     return {"root": root, "commit": commit.decode().strip(), "diff_sha256": changes}

@@ -21,9 +21,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]+"
+_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
+_STEERS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_MARKS = re.compile(r"[\u061c\u200e\u200f\u2068\u2069]")  # of direction; what they do ends with their line
 
 
 class ModelLabError(Exception):
@@ -70,9 +72,22 @@ def hint(wrong: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def one_line(text: str) -> str:
-    """Return `text` without what breaks a line, steers a terminal, turns its direction or cannot be encoded."""
-    return _UNSEEN.sub(" ", text)
+def one_line(text: str, *, marks: bool = False) -> str:
+    """Return `text` without line breaks; what steers a terminal, turns letters around or cannot be encoded is escaped.
+
+    Parameters
+    ----------
+    marks : bool
+        Keep marks of direction, which names have and which stand around names in sentences.
+    """
+    shown = _STEERS.sub(escaped, _BREAKS.sub(" ", text))
+    return shown if marks else _MARKS.sub(escaped, shown)
+
+
+def escaped(found: re.Match[str]) -> str:
+    """Return the sign that was found by its number, as Python writes it in code."""
+    code = ord(found[0])
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def shown(value: object, width: int = 80, say: Callable[[Any], str] = repr) -> str:

@@ -622,6 +622,9 @@ def test_uncommitted_code_of_an_editable_package_is_told(tmp_path: Path) -> None
     for name in ("work.ipynb", "deep/work.ipynb", "modellab.duckdb", "modellab.files/seg", "deep/run.zip"):
         (tmp_path / name).write_text("{}")  # whoever works in the checkout of a package
         assert environment.editable(str(tmp_path))["diff_sha256"] == more
+    git("add", "--force", "deep/run.zip")
+    assert environment.editable(str(tmp_path))["diff_sha256"] != more  # one that is part of the package
+    git("reset", "-q")
     around = environment.checkout(tmp_path)
     assert around.remote == "https://x.org/r.git"
     assert around.root == str(tmp_path)

@@ -163,9 +163,8 @@ class Replay:
             if order is not None and int(state["order"]) == order:
                 if state["moment"] == "load":
                     self.restore(state)
-                elif (
-                    state["moment"] == "numpy"
-                ):  # amid a cell, after draws of Python's own that come again by themselves
+                elif state["moment"] == "numpy":
+                    # Noted amid the cell, after draws of Python's own that come again by themselves.
                     self.restore({"numpy": state.get("numpy")})
         self.inside = True
 

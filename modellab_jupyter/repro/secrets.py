@@ -93,8 +93,7 @@ _TOKENS: Final = (
          r"(?i:aws)[^\n]{0,40}?(?i:secret|key|token)[^\n]{0,20}?[\"'=:\s]([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])"),
     Rule("AWS session token", ("session_token", "sessiontoken"),
          r"(?i:session_?token)[\"'\]]*\s*[=:,]\s*[\"']?([A-Za-z0-9/+=]{80,})"),
-    Rule("Azure key", ("accountkey" + "=", "sharedaccesskey" + "="),
-         r"(?i:AccountKey|SharedAccessKey)=([A-Za-z0-9+/=]{40,})"),
+    Rule("Azure key", ("accountkey=", "sharedaccesskey="), r"(?i:AccountKey|SharedAccessKey)=([A-Za-z0-9+/=]{40,})"),
     Rule("Azure signature", ("sig=",), r"[?&;]sig=([A-Za-z0-9%+/=]{30,})"),
     Rule("Azure client secret", ("q~",), r"(?<![A-Za-z0-9_~.-])([A-Za-z0-9_~.-]{3}\dQ~[A-Za-z0-9_~.-]{31,34})"),
     Rule("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
@@ -107,7 +106,7 @@ _TOKENS: Final = (
     Rule("Discord webhook", ("/api/webhooks/",), r"/api/webhooks/\d+/([A-Za-z0-9_-]{30,})"),
     Rule("Stripe key", ("sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_"),
          _B + r"(?:[sr]k_(?:live|test)_|whsec_)[A-Za-z0-9+/=]{16,}"),
-    Rule("npm token", ("npm_", "_auth" + "token"), _B + r"npm_[A-Za-z0-9]{30,}|_authToken\s*=\s*[\"']?([^\s\"']{8,})"),
+    Rule("npm token", ("npm_", "_authtoken"), _B + r"npm_[A-Za-z0-9]{30,}|_authToken\s*=\s*[\"']?([^\s\"']{8,})"),
     Rule("PyPI token", ("pypi-ag",), _B + r"pypi-Ag[A-Za-z0-9_-]{40,}"),
     Rule("Databricks token", ("dapi",), _B + r"dapi[0-9a-f]{32}(?:-\d)?"),
     Rule("JSON web token", ("eyj",), _B + r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
@@ -215,11 +214,12 @@ _DULL = {
     "no", "on", "off", "auto", "prompt", "keyring", "bytes", "any", "type", "field", "column", "label", "feature",
     "number", "integer", "numeric", "positional", "store_true", "query", "header", "invalid", "wrong", "ok",
 }  # fmt: skip
-_PLACEHOLDER = re.compile(
-    r"[\W_]*|<[^<>]*>|\{[^{}]*\}|%\(?\w*\)?[sdr]|\$\{?[A-Za-z_]\w*\}?|%\w+%|x{3,}|\.{3}|\*+|your[\W_][^\d]*"
+_PLACEHOLDER = re.compile(  # the first is also what stands between two literals
+    r"[\W_]*[rbfu]{0,2}|<[^<>]*>|\{[^{}]*\}|%\(?\w*\)?[sdr]|\$\{?[A-Za-z_]\w*\}?|%\w+%|x{3,}|\.{3}|\*+|your[\W_][^\d]*"
     r"|(?:insert|enter|put|add|replace|change)[\W_]?(?:me|your|here|it)?[^\d]*here",
     re.IGNORECASE | re.DOTALL,
 )
+_LETTERS = re.compile(r"[^\W_]")
 _CONSTANT = re.compile(r"[A-Z]+\d?(?:_[A-Z]+\d?)+")  # the name of a variable
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)*\(?|[A-Za-z_][\w.]*\[.*|[\d.,eE+-]+%?")
@@ -262,7 +262,7 @@ def drawn(value: str) -> bool:
 
 def _wanted(kind: str, name: str, value: str, *, lot: bool) -> bool:
     """Tell whether a value that a place holds is taken for a secret."""
-    if _dull(value):
+    if _dull(value) or _LETTERS.findall(value.lower()) == _LETTERS.findall(name.lower()):  # it names itself
         return False
     if kind == "named" and lot:  # no quotes around it: code and prose look the same
         return drawn(value) or (not _CODE.fullmatch(value) and any(c.isdigit() for c in value))
@@ -278,8 +278,8 @@ def _wanted(kind: str, name: str, value: str, *, lot: bool) -> bool:
 _ANCHORS_EXACT = {  # as they are written, since bytes are not folded
     "aiza": "AIza", "gocspx-": "GOCSPX-", "akia": "AKIA", "asia": "ASIA", "abia": "ABIA", "acca": "ACCA",
     "eyj": "eyJ", "pypi-ag": "pypi-Ag",
-    "private key": "PRIVATE KEY", "q~": "Q~", "_auth" + "token": "_authToken",
-    "accountkey=": "AccountKey=", "sharedaccesskey=": "SharedAccessKey=", "sg.": "SG.", "pmak-": "PMAK-",
+    "private key": "PRIVATE KEY", "q~": "Q~", "_authtoken": "_authToken", "accountkey=": "AccountKey=",
+    "sharedaccesskey=": "SharedAccessKey=", "sg.": "SG.", "pmak-": "PMAK-",
     "nrak-": "NRAK-", "age-secret-key-": "AGE-SECRET-KEY-", "putty-user-key": "PuTTY-User-Key", ":aa": ":AA",
     "sk.eyj": "sk.eyJ", "sk": "SK", "ac": "AC", "a3t": "A3T",
 }  # fmt: skip

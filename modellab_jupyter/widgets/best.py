@@ -98,8 +98,8 @@ class Comparable:
     def _evaluation(self, metric: str) -> str:
         """Return the evaluation that a column's figures are of: named "test" unless the column says another."""
         key = metric.removeprefix("metrics.")
-        named = [name for name in self._groups if name and name != "test" and key.startswith(f"{name}_")]
-        return max(named, key=len, default="test")
+        found = [name for name in self._groups if name and name != "test" and key.startswith(f"{name}_")]
+        return max(found, key=len, default="test")
 
     def best(self, metric: str, greater: bool, values: Numbers | None = None) -> Best | None:
         """Return the best of a column, or of `values` in its place; None where fewer than two runs have it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from modellab_jupyter import errors
+
 __all__ = ["LONGEST", "MISSING", "cut", "duration", "interval", "named", "number", "one_line", "p_value", "quoting"]
 
 MISSING = "–"
@@ -12,11 +14,6 @@ LONGEST = 400
 """Characters of one text that are saved; the whole of it stays in the store."""
 
 
-# What breaks a line; what steers a terminal, turns the direction of letters or cannot be encoded.
-_BREAKS = re.compile(r"[\t-\r\x1c-\x1e\x85\u2028\u2029]+")
-_STEERS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066\u2067\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
-)
 _ISOLATES = re.compile(r"[\u2066-\u2069]")
 _QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _RIGHT_TO_LEFT = re.compile(
@@ -24,14 +21,9 @@ _RIGHT_TO_LEFT = re.compile(
 )
 
 
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
 def one_line(text: str) -> str:
-    """Return `text` without line breaks, and with what steers a terminal or turns letters around as an escape."""
-    return _STEERS.sub(_escaped, _BREAKS.sub(" ", text))
+    """Return `text` as `errors.one_line` does, with the marks of direction that names and sentences have."""
+    return errors.one_line(text, marks=True)
 
 
 def named(text: str, length: int = LONGEST) -> str:
@@ -39,7 +31,7 @@ def named(text: str, length: int = LONGEST) -> str:
 
     Names that are read from right to left stand between the marks of an isolate (Unicode Annex 9).
     """
-    shown = cut(_ISOLATES.sub(_escaped, one_line(text)), length)
+    shown = cut(_ISOLATES.sub(errors.escaped, one_line(text)), length)
     return f"\u2068{shown}\u2069" if _RIGHT_TO_LEFT.search(shown) else shown
 
 

@@ -75,9 +75,7 @@ class Project:
 
     name: str
     pattern: str
-    debian: str | None = (
-        None  # a package of Debian; the source distribution of the installed version where there is none
-    )
+    debian: str | None = None  # a package of Debian; else it is the source distribution of the installed version
 
     @property
     def source(self) -> str:

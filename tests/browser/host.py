@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -55,6 +56,8 @@ def missing() -> str | None:
 
     if not any((Path(p) / "labextensions/modellab-jupyter/package.json").is_file() for p in jupyter_path()):
         return "the JupyterLab extension is not installed here; run: pip install ."
+    if importlib.util.find_spec("notebook") is None:
+        return "Notebook 7 is not installed here; run: pip install '.[test]'"
     return None
 
 

@@ -200,8 +200,6 @@ def test_hostile_names_stay_text_live_trusted_and_untrusted(lab, page):
 @pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 def test_what_is_saved_is_what_was_last_shown(lab, page, app):
     """Runs that came after the cell ran are in each form of the saved notebook, and saving draws nothing anew."""
-    if app == "notebooks":
-        pytest.importorskip("notebook")
     name = f"later-{app[:3]}.ipynb"
     path = write_notebook(lab, name, SHOW + "source = MemorySource(3)\nDashboard(source)")
     open_notebook(page, lab, name, app=app)
@@ -234,7 +232,6 @@ def test_what_is_saved_is_what_was_last_shown(lab, page, app):
 
 def test_notebook_7_shows_the_same(lab, page):
     """Live and reopened in Notebook 7."""
-    pytest.importorskip("notebook")
     write_notebook(lab, "seven.ipynb", SHOW + "Dashboard(MemorySource(8))")
     open_notebook(page, lab, "seven.ipynb", app="notebooks")
     run_all(page)

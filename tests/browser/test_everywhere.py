@@ -82,7 +82,6 @@ def test_live_in_jupyterlab_and_reopened_without_a_kernel(lab, shown, left):
 
 def test_live_in_notebook_7_and_reopened_without_a_kernel(lab, shown, page):
     """The same in Notebook 7."""
-    pytest.importorskip("notebook")
     name = f"{gallery.FOLDER}/seven.ipynb"
     write_notebook(lab, name, "import modellab_jupyter as ml", *[widget.code for widget in WIDGETS])
     open_notebook(page, lab, name, app="notebooks")

@@ -68,8 +68,6 @@ def interrupt(page):
 @pytest.mark.parametrize("app", ["lab/tree", "notebooks"])
 def test_a_dashboard_follows_a_training_and_its_interruption(lab, page, app):
     """While a cell runs, step, time left and curve move in the output of another; an interrupt turns the status."""
-    if app == "notebooks":
-        pytest.importorskip("notebook")
     watched(page, lab, f"train-{app[:3]}", app)
     first = steps(page)
     assert "left, until" in page.locator(f"{BOARD} .ml-going").inner_text()

@@ -108,7 +108,8 @@ HARMLESS = [
     "git@github.com:user/repo.git", "postgresql://localhost:5432/database", "http://localhost:8888/?x=1",
     "authors = ['A. B.', 'C. D.']", "max_token_length = 512", "n_tokens: 1024", "auth_method = 'basic'",
     "max_tokens = 100000000", "password_changed = 20240131", "token = 12345678", "attempts_per_password = 3",
-    "password == 12345678901 * factor", "pwd = 12345678.5",
+    "password == 12345678901 * factor", "pwd = 12345678.5", "kinds = {'auth_token': 'authToken'}",
+    "keys = ('secret_key=', 'access_key='), r'x'",
 ]  # fmt: skip
 
 

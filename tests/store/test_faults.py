@@ -28,6 +28,7 @@ from modellab_jupyter.store import Store, picture, upkeep
 from modellab_jupyter.store.backends import FileBackend
 from tests.benchmarks import faults
 from tests.conftest import answer, content, python
+from tests.store.places import lacking
 
 HOLD = """
 import duckdb, sys
@@ -298,7 +299,7 @@ def mounts(tmp_path: Path) -> Iterator[list[Path]]:
     """Give one folder as two machines see it, each through a network file system of its own."""
     server = Path("/usr/lib/openssh/sftp-server")
     if shutil.which("sshfs") is None or not server.exists():
-        pytest.skip("there is no sshfs here")
+        lacking("there is no sshfs here; run: apt-get install sshfs openssh-sftp-server")
     places, served = [tmp_path / "one", tmp_path / "two"], []
     (tmp_path / "shared").mkdir()
     try:
@@ -312,7 +313,7 @@ def mounts(tmp_path: Path) -> Iterator[list[Path]]:
             end = time.monotonic() + 20
             while not place.is_mount():
                 if served[-1].poll() is not None or time.monotonic() > end:
-                    pytest.skip("this user may mount no network file system")
+                    lacking("this user may mount no network file system")
                 time.sleep(0.01)
         yield places
     finally:
