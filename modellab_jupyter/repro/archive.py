@@ -54,6 +54,8 @@ _PICKLED = re.compile(r"\.(pkl|pickle|pckl|joblib|dill|cloudpickle)(\.(gz|bz2|xz
 _HEADED = re.compile(rb"\x80[\x02-\x05][\x95\]\[}{()cCXBTUKJMGNIL\x85-\x8f\x96]")  # protocols 2 and later
 _RUNS = frozenset("Rboi\x81\x82\x83\x84\x92")  # what calls or sets something, or looks it up by a number
 _LONG = {"T": 4, "X": 4, "B": 4, "\x8d": 8, "\x8e": 8, "\x96": 8}  # bytes that tell how many follow
+_LINES = {"stringnl": 1, "stringnl_noescape": 1, "stringnl_noescape_pair": 2}
+_QUOTED = re.compile(rb"""(['"]).*\1\n""")
 _OPCODES: Final = {one.code: one for one in pickletools.opcodes}
 HEAD: Final = 1 << 16  # bytes by which a pickle is known
 _DEEP: Final = 5_000  # values one above another without a mark; Python nests no deeper
@@ -119,7 +121,7 @@ def _unheaded(head: bytes, size: int) -> bool:
         if code is None or (code.proto > 1 and code.code not in _RUNS):
             return False
         try:
-            value = code.arg.reader(file) if code.arg else None
+            value = _argument(code, file)
         except (ValueError, struct.error, IndexError):
             if size <= len(head):
                 return False
@@ -132,6 +134,21 @@ def _unheaded(head: bytes, size: int) -> bool:
             return False
         kept = kept or (code.name in {"PUT", "BINPUT", "LONG_BINPUT"} and value in {0, 1})
         runs = runs or code.code in _RUNS
+
+
+def _argument(code: pickletools.OpcodeInfo, file: IO[bytes]) -> Any:
+    """Read what follows an opcode; texts in lines are not decoded, which warns of escapes that are none."""
+    if code.arg is None:
+        return None
+    lines = _LINES.get(code.arg.name)
+    if lines is None:
+        return code.arg.reader(file)
+    read = [file.readline() for _ in range(lines)]
+    if not all(line.isascii() and line.endswith(b"\n") for line in read):
+        raise ValueError("no lines of ASCII")
+    if code.name == "STRING" and not _QUOTED.fullmatch(read[0]):
+        raise ValueError("no quotes")
+    return read
 
 
 def _stacked(code: pickletools.OpcodeInfo, stack: list[int]) -> bool:

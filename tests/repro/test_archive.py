@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modellab_jupyter import zips
@@ -414,6 +414,15 @@ def test_plain_tables_and_words_are_no_pickles(rows: list[list[str]], between: s
 def test_words_that_are_opcodes_are_no_pickles(text: bytes) -> None:
     """Tables whose first letters all say something to a reader of pickles are still tables."""
     assert not archive.pickled("rows.csv", text[: archive.HEAD], len(text))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([b"P", b"c", b"i", b"S", b"S'", b"V", b"PK\3\4"]), st.binary(max_size=40), st.binary(max_size=9))
+@example(b"PK\3\4", b"\\M\n", b"")
+def test_bytes_of_any_kind_are_judged_without_a_word(begin: bytes, line: bytes, more: bytes) -> None:
+    """A file may look like a pickle with a wrong escape, as some wheels do; nobody is warned of it."""
+    head = begin + line + b"\n" + more
+    assert archive.pickled("tool.whl", head) in {True, False}
 
 
 plain = st.recursive(
