@@ -12,7 +12,7 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import session, views
-from modellab_jupyter.widgets.base import Channel, is_built
+from modellab_jupyter.widgets.base import STILL_EVERY, Channel, is_built
 
 needs_build = pytest.mark.skipif(not is_built(), reason="the front end is not built here; run: pip install .")
 
@@ -166,6 +166,32 @@ def test_every_answer_counts_and_polls_wait_for_it() -> None:
     assert series["payload"]["rows"] == 1
     assert after > before - 0.5
     assert late["payload"]["changed"] is True
+
+
+@needs_build
+def test_saved_forms_leave_a_training_to_who_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a run is recorded, a saved form is made once a minute and takes no turn of what is asked for the screen."""
+    still, poll = {"protocol": 1, "id": 1, "verb": "still"}, {"protocol": 1, "id": 2, "verb": "poll"}
+    board = ml.dashboard("p", live=True)
+    with ml.start_run("a", project_id="p"):
+        board._repr_mimebundle_()
+        channel = board._channel
+        assert channel is not None
+        early, _ = channel.answer(still)
+        looked, _ = channel.answer(poll)
+        monkeypatch.setattr(session.current(), "budget", session.Budget())
+        monkeypatch.setattr(channel, "_kept", channel._kept - STILL_EVERY)
+        due, _ = channel.answer(still)
+        monkeypatch.setattr(session.current(), "budget", session.Budget())
+        again, _ = channel.answer(still)
+    late, _ = channel.answer(still)
+    board.close()
+
+    assert 0 < early["payload"]["wait"] <= STILL_EVERY
+    assert looked["payload"]["changed"] is True
+    assert "still" in due["payload"]
+    assert 0 < again["payload"]["wait"] <= STILL_EVERY
+    assert "still" in late["payload"]
 
 
 @needs_build

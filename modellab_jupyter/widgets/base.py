@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 """Raised when a message or the saved form changes its meaning."""
 
+STILL_EVERY = 60.0  # seconds of a training from one saved form that is asked for to the next
 LIVE_MIME = "application/vnd.jupyter.widget-view+json"
 STATIC = Path(__file__).resolve().parent.parent / "static"
 
@@ -164,7 +165,7 @@ class Channel:
     def __init__(self, view: str, verbs: Mapping[str, Callable[[dict[str, Any]], Answer]]) -> None:
         self._verbs = {**verbs, "asset": _asset}
         self._lock = threading.RLock()
-        self._asked = time.monotonic()
+        self._asked = self._kept = time.monotonic()
         self.beside = False  # whether a view was ever heard on another thread: then it asks also while a cell runs
         self._widget = _widget_class()(view=view, protocol=PROTOCOL)
         self._widget.on_msg(self._receive)
@@ -202,21 +203,25 @@ class Channel:
         try:
             handler = self._handler(request.get("protocol"), verb)
             given = payload if isinstance(payload, dict) else {}
-            done = self._answer(handler, given, asked=verb not in ("poll", "still"))
+            done = self._answer(handler, given, str(verb))
         except Exception as error:  # noqa: BLE001 the boundary: what a verb raises is told to the page
             _log.exception("widget request %r failed", verb)
             return {**head, "ok": False, "error": str(error) or type(error).__name__}, []
         return {**head, "ok": True, "payload": dict(done.payload)}, list(done.buffers)
 
-    def _answer(self, handler: Callable[[dict[str, Any]], Answer], payload: dict[str, Any], *, asked: bool) -> Answer:
+    def _answer(self, handler: Callable[[dict[str, Any]], Answer], payload: dict[str, Any], verb: str) -> Answer:
         """Answer within the budget of a training, where there is one; what a person did not ask for waits."""
         owner = session.current()
         if not owner.active:
             with self._lock:
                 return handler(payload)
-        wait = 0.0 if asked else owner.budget.wait()
-        if wait:
+        wait = owner.budget.wait() if verb in ("poll", "still") else 0.0
+        if verb == "still":  # the notebook has one, at first that of its cell; who looks on comes first
+            wait = max(wait, self._kept + STILL_EVERY - time.monotonic())
+        if wait > 0:
             return Answer({"changed": False, "token": payload.get("token"), "wait": wait})
+        if verb == "still":
+            self._kept = time.monotonic()
         with self._lock, owner.budget.spending(beside=True):
             return handler(payload)
 
