@@ -172,8 +172,8 @@ def test_every_answer_counts_and_polls_wait_for_it() -> None:
 def test_saved_forms_leave_a_training_to_who_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a run is recorded, a saved form is made once a minute and takes no turn of what is asked for the screen."""
     still, poll = {"protocol": 1, "id": 1, "verb": "still"}, {"protocol": 1, "id": 2, "verb": "poll"}
-    board = ml.dashboard("p", live=True)
     with ml.start_run("a", project_id="p"):
+        board = ml.dashboard("p", live=True)
         board._repr_mimebundle_()
         channel = board._channel
         assert channel is not None
