@@ -335,11 +335,15 @@ def storage() -> pd.DataFrame:
 
 def statistics(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project; see `Projects.stats`."""
-    row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
     status = store.runs(project_id).column("status").to_pylist()
+    return outline(store, project_id) | {"by_status": {word: status.count(word) for word in sorted(set(status))}}
+
+
+def outline(store: Store, project_id: str) -> dict[str, Any]:
+    """Return the statistics of a project that need no look at each of its runs."""
+    row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
     best, metric = best_score(store.read(queries.headlines, project_id)) or (None, None)
-    counts = {word: status.count(word) for word in sorted(set(status))}
-    return row | {"by_status": counts, "best_run": best, "best_metric": metric}
+    return row | {"best_run": best, "best_metric": metric}
 
 
 def best_score(scored: Sequence[dict[str, Any]]) -> tuple[str, str] | None:

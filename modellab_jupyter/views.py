@@ -53,7 +53,7 @@ class StoreSource(Source):
         """Return a project's name and statistics; without one, those of the whole store."""
         store = self._owner.store
         if project_id is not None:
-            found = catalog.statistics(store, project_id)
+            found = catalog.outline(store, project_id)
         else:
             table = store.projects().to_pylist()
             found = {
