@@ -341,7 +341,11 @@ def statistics(store: Store, project_id: str) -> dict[str, Any]:
 
 def outline(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project that need no look at each of its runs."""
-    row: dict[str, Any] = store.projects(project_id=project_id).to_pylist()[0]
+    found = store.projects(project_id=project_id).to_pylist()
+    if not found or found[0]["deleted_at"] is not None:
+        project_id = store.resolve("project", project_id)  # which says where it went
+        found = store.projects(project_id=project_id).to_pylist()
+    row: dict[str, Any] = found[0]
     best, metric = best_score(store.read(queries.headlines, project_id)) or (None, None)
     return row | {"best_run": best, "best_metric": metric}
 

@@ -348,3 +348,20 @@ def test_views_move_with_their_project_and_go_with_it(tmp_path: Path) -> None:
     moved = views.StoreSource()
     assert moved.saved_views(ml.projects.get("p").project_id) == {"mine": {"filter": "a"}}
     assert moved.saved_views(None) == {}
+
+
+@needs_build
+def test_a_dashboard_says_where_its_project_went() -> None:
+    """In the trash it says how to bring it back, emptied out of it that it is not there any more."""
+    ml.start_run("a", project_id="p").end()
+    board = ml.dashboard("p", live=True)
+    board._repr_mimebundle_()
+    assert board._channel is not None
+    ml.projects.delete("p")
+    trashed, _ = board._channel.answer({"protocol": 1, "id": 1, "verb": "open"})
+    ml.trash.empty()
+    gone, _ = board._channel.answer({"protocol": 1, "id": 1, "verb": "open"})
+    board.close()
+
+    assert "is in the trash; bring it back with ml.projects.restore(" in trashed["error"]
+    assert gone["error"].startswith("no project goes by 'proj_")
