@@ -18,6 +18,7 @@ MEMORY = Path(__file__).parent.parent / "widgets" / "memory_source.py"
 SHOW = "from memory_source import MemorySource\nfrom modellab_jupyter.widgets.dashboard import Dashboard\n"
 SECONDS = 240  # of a training, which each test cuts short
 STEPS = f"() => Math.round({20 * SECONDS} * document.querySelector('.ml-going progress').value)"
+PATIENCE = 120_000  # milliseconds: what is shown may take a fiftieth of the training, so a busy machine shows it seldom
 
 TRAIN = """import time
 with ml.start_run("long", project_id="P", total_steps=SECONDS * 20, params={"depth": 3}) as run:
@@ -73,7 +74,7 @@ def test_a_dashboard_follows_a_training_and_its_interruption(lab, page, app):
     first = steps(page)
     assert "left, until" in page.locator(f"{BOARD} .ml-going").inner_text()
     assert "loss" in page.locator(f"{BOARD} .ml-going").inner_text()
-    page.wait_for_function(f"n => ({STEPS})() > n + 20", arg=first)
+    page.wait_for_function(f"n => ({STEPS})() > n + 20", arg=first, timeout=PATIENCE)
     drawn(page)
     interrupt(page)
     page.wait_for_selector(f"{BOARD} .ml-body .ml-row[aria-rowindex='2'] >> text=interrupted")
@@ -112,8 +113,7 @@ def test_without_subshells_logging_brings_the_news(lab, page):
         watched(page, lab, "push")
         page.wait_for_timeout(12_000)
         first = steps(page)
-        # What is sent may take a fiftieth of the training, so a busy machine sends seldom.
-        page.wait_for_function(f"n => ({STEPS})() > n", arg=first, timeout=1000 * SECONDS / 2)
+        page.wait_for_function(f"n => ({STEPS})() > n", arg=first, timeout=PATIENCE)
         drawn(page)
         assert page.locator(".jp-InputPrompt").nth(2).inner_text() == "[*]:"
         interrupt(page)
