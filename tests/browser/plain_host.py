@@ -45,7 +45,8 @@ addEventListener('message', async ({ data }) => {
 parent.postMessage({ ready: true }, '*');
 </script></body>"""
 
-PAGE = """<!doctype html><meta charset="utf-8"><title>notebook</title><body><script>
+PAGE = """<!doctype html><meta charset="utf-8"><title>notebook</title>
+<link rel="icon" href="data:,"><body><script>
 const together = TOGETHER, frames = [], owner = new Map();
 const frame = () => new Promise(ready => {
   const made = document.createElement('iframe');

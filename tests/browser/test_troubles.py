@@ -102,8 +102,9 @@ def test_a_busy_kernel_is_no_error(page, widget, source):
     """Without an answer a view says that the kernel is busy and since when, keeps what it had, and goes on."""
     page.clock.install()
     alone = Alone(page, widget(source(3), live=True))
-    page.wait_for_selector(".modellab .ml-body .ml-row")
-    rows = page.locator(".modellab .ml-body .ml-row").count()
+    rows = page.locator(".modellab .ml-body").first.locator(".ml-row")
+    rows.first.wait_for()
+    before = rows.count()
     alone.busy = ("poll",)
     page.clock.run_for(4_000)
     page.clock.run_for(31_000)
@@ -111,7 +112,7 @@ def test_a_busy_kernel_is_no_error(page, widget, source):
         "() => document.querySelector('.modellab .ml-state').textContent.startsWith('the kernel is busy; as of ')"
     )
     assert page.locator(ALERT).count() == 0
-    assert page.locator(".modellab .ml-body .ml-row").count() == rows
+    assert rows.count() == before
     alone.busy = ()
     page.clock.run_for(4_000)
     page.wait_for_function("() => document.querySelector('.modellab .ml-state').textContent.startsWith('live')")
