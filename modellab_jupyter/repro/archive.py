@@ -13,9 +13,11 @@ import io
 import itertools
 import json
 import os
+import pickle
 import pickletools
 import re
 import struct
+import sys
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
@@ -51,11 +53,16 @@ _UNIX = 3 << 8
 _VERSION = 20
 
 _PICKLED = re.compile(r"\.(pkl|pickle|pckl|joblib|dill|cloudpickle)(\.(gz|bz2|xz|lzma|zst))?$", re.IGNORECASE)
-_HEADED = re.compile(rb"\x80[\x02-\x05][\x95\]\[}{()cCXBTUKJMGNIL\x85-\x8f\x96]")  # protocols 2 and later
 _RUNS = frozenset("Rboi\x81\x82\x83\x84\x92")  # what calls or sets something, or looks it up by a number
 _LONG = {"T": 4, "X": 4, "B": 4, "\x8d": 8, "\x8e": 8, "\x96": 8}  # bytes that tell how many follow
-_LINES = {"stringnl": 1, "stringnl_noescape": 1, "stringnl_noescape_pair": 2}
+_STARTS: Final = frozenset(ord(one.code) for one in pickletools.opcodes if not one.stack_before)
+_LINED = {"INST", "GLOBAL", "INT", "LONG", "FLOAT", "STRING", "UNICODE", "PERSID"}  # lines follow
 _QUOTED = re.compile(rb"""(['"]).*\1\n""")
+_OWN_MODULES: Final = sys.stdlib_module_names | {
+    "__builtin__",
+    "copy_reg",
+    "commands",
+}  # the last three were Python 2's
 _OPCODES: Final = {one.code: one for one in pickletools.opcodes}
 HEAD: Final = 1 << 16  # bytes by which a pickle is known
 _DEEP: Final = 5_000  # values one above another without a mark; Python nests no deeper
@@ -94,31 +101,33 @@ def raw_local(method: int, crc: int, stored: int, size: int, length: int) -> byt
 def pickled(name: str, head: bytes, size: int | None = None) -> bool:
     """Tell whether a file is a pickle by its name or by its first `HEAD` bytes; no pack has one.
 
-    Protocols 0 and 1 have no mark of their own, and words look like their opcodes. So these are read as Python would
-    read them: the stack never lacks a value, they end, and they keep a value in the memo or call something. That a lone
-    number or None makes no pickle here is no harm.
+    Protocols 0 and 1 have no mark of their own, nor needs one who writes by hand any, and words look like opcodes. So
+    what has none is read as Python would read it: the stack never lacks a value, and it ends and keeps a value in the
+    memo or calls something, or calls something of Python's own before it breaks off. That a lone number or None makes
+    no pickle here is no harm.
 
     Parameters
     ----------
     size : int, optional
         Bytes of the whole file; default: there are no others.
     """
-    if _PICKLED.search(name) is not None or _HEADED.match(head) is not None:
+    if _PICKLED.search(name) is not None:
         return True
-    if head[:1] == b"\x80":
-        return False
+    if head[:1] == b"\x80" and len(head) > 2:  # the mark and number of a protocol
+        return head[1] <= pickle.HIGHEST_PROTOCOL and head[2] in _STARTS
     return _unheaded(head[:HEAD], len(head) if size is None else size)
 
 
 def _unheaded(head: bytes, size: int) -> bool:
-    """Tell whether bytes are a pickle of protocol 0 or 1, or begin as one where there are more of them."""
+    """Tell whether bytes are a pickle without a mark, or begin as one where there are more of them."""
     file, stack, kept, runs = io.BytesIO(head), [0], False, False  # values above each mark
+    texts: set[str] = set()  # that may name a module
     while True:
         at = file.tell()
         if at >= len(head):
             return at < size and (kept or runs)
         code = _OPCODES.get(chr(file.read(1)[0]))
-        if code is None or (code.proto > 1 and code.code not in _RUNS):
+        if code is None:
             return False
         try:
             value = _argument(code, file)
@@ -129,26 +138,30 @@ def _unheaded(head: bytes, size: int) -> bool:
             told = int.from_bytes(head[at + 1 : at + 1 + width], "little")
             return kept or runs or (width > 0 and len(head) - at < told + 1 + width <= size - at)
         if code.code == ".":
-            return len(stack) == 1 and stack[0] == 1 and (runs or (kept and not head[file.tell() :].strip()))
+            alone = stack == [1] and not head[file.tell() :].strip()
+            return stack[-1] > 0 and (runs or (kept and alone))
         if not _stacked(code, stack):
             return False
         kept = kept or (code.name in {"PUT", "BINPUT", "LONG_BINPUT"} and value in {0, 1})
         runs = runs or code.code in _RUNS
+        if isinstance(value, str):
+            texts.add(value.partition(".")[0])
+        if code.code in _RUNS and not texts.isdisjoint(_OWN_MODULES):
+            return True
 
 
 def _argument(code: pickletools.OpcodeInfo, file: IO[bytes]) -> Any:
-    """Read what follows an opcode; texts in lines are not decoded, which warns of escapes that are none."""
+    """Read what follows an opcode: of lines the first as it stands, since decoding would warn of wrong escapes."""
     if code.arg is None:
         return None
-    lines = _LINES.get(code.arg.name)
-    if lines is None:
+    if code.name not in _LINED:
         return code.arg.reader(file)
-    read = [file.readline() for _ in range(lines)]
-    if not all(line.isascii() and line.endswith(b"\n") for line in read):
-        raise ValueError("no lines of ASCII")
+    read = [file.readline() for _ in range(2 if code.name in {"GLOBAL", "INST"} else 1)]
+    if not all(line.endswith(b"\n") for line in read):
+        raise ValueError("no whole line")
     if code.name == "STRING" and not _QUOTED.fullmatch(read[0]):
         raise ValueError("no quotes")
-    return read
+    return read[0].strip(b"\n'\"").decode("utf-8", "replace")
 
 
 def _stacked(code: pickletools.OpcodeInfo, stack: list[int]) -> bool:

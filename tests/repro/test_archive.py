@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -414,6 +415,38 @@ def test_plain_tables_and_words_are_no_pickles(rows: list[list[str]], between: s
 def test_words_that_are_opcodes_are_no_pickles(text: bytes) -> None:
     """Tables whose first letters all say something to a reader of pickles are still tables."""
     assert not archive.pickled("rows.csv", text[: archive.HEAD], len(text))
+
+
+RUNNING = {
+    "protocol 0, said": b"\x80\x00cbuiltins\nprint\n(tR.",
+    "protocol 1, said": b"\x80\x01cbuiltins\nprint\n(tR.",
+    "a protocol said twice": b"\x80\x02\x80\x02cbuiltins\nprint\n(tR.",
+    "a protocol said late": b"cbuiltins\nprint\n\x80\x02(tR.",
+    "begins with text": b"\x80\x03Vx\n0cbuiltins\nprint\n(tR.",
+    "begins with a string": b"\x80\x02S'x'\n0cbuiltins\nprint\n(tR.",
+    "begins with a float": b"\x80\x04F1\n0cbuiltins\nprint\n(tR.",
+    "new opcodes alone": b"\x8c\x08builtins\x8c\x05print\x93(tR.",
+    "true first": b"\x880cbuiltins\nprint\n(tR.",
+    "a long first": b"\x8a\x01\x010cbuiltins\nprint\n(tR.",
+    "a number by its base": b"I0x10\n0cbuiltins\nprint\n(tR.",
+    "values below": b"NNNcbuiltins\nprint\n(tR.",
+    "nothing left": b"cbuiltins\nprint\n(tR0",
+    "broken off": b"cbuiltins\nprint\n(tR0\xff",
+    "a string that is none": b"cbuiltins\nprint\n(tR0S'\xff'",
+    "an instance": b"(ibuiltins\nprint\n.",
+    "an object": b"(cbuiltins\nprint\no.",
+}
+
+
+@pytest.mark.parametrize("kind", RUNNING)
+def test_a_pickle_by_hand_is_known_before_it_runs(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What Python would run is a pickle, whatever its writer left out or broke behind it."""
+    data = RUNNING[kind]
+    with contextlib.suppress(pickle.UnpicklingError, EOFError, UnicodeDecodeError, IndexError):
+        pickle.loads(data)
+    assert capsys.readouterr().out == "\n"  # it does run
+
+    assert archive.pickled("model.bin", data)
 
 
 @settings(max_examples=200, deadline=None)
