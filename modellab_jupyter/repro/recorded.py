@@ -12,13 +12,11 @@ from typing import Any
 
 from modellab_jupyter import randomness, session
 from modellab_jupyter.errors import DamagedError, InputError, NotFoundError
-from modellab_jupyter.repro.hidden import hidden_state
 from modellab_jupyter.repro.records import (
     Draw,
     Execution,
     FileRead,
     Git,
-    HiddenState,
     RandomState,
     Recorded,
     Seed,
@@ -96,18 +94,6 @@ def recorded(run: str) -> Recorded:
         seeds=tuple(_seeds(executions, one["seed"])),
         module_digests=modules,
     )
-
-
-def hidden(run: str) -> tuple[HiddenState, ...]:
-    """Return the hidden state of a run, judged by its notebook as it is saved now where that is there.
-
-    Raises
-    ------
-    NotFoundError
-        The store has no such run.
-    """
-    known = recorded(run)
-    return hidden_state(known.executions, notebook_cells(known))
 
 
 def notebook_cells(known: Recorded) -> list[tuple[str | None, str]] | None:

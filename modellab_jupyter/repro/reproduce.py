@@ -423,11 +423,10 @@ def _notebook_level(lab: Lab, conclusion: str, hidden: Sequence[HiddenState], *,
         return Level(
             "notebook", holds=None, sentence="not told, since replays differ among themselves.", rows=rows
         ), False
-    named = f"; {hidden[0].sentence}" if hidden else "."
     if wrong is not None:
-        sentence = f"top to bottom it ends with {wrong.error or wrong.found}{named}"
+        sentence = f"top to bottom it ends with {wrong.error or wrong.found}."
     else:
-        sentence = f"top to bottom it gives other metrics: {', '.join(apart[:3])}{named}"
+        sentence = f"top to bottom it gives other metrics: {', '.join(apart[:3])}."
     return Level("notebook", holds=False, sentence=sentence[:300], rows=rows), True
 
 

@@ -47,7 +47,7 @@ def text(verdict: Verdict) -> str:
     for level in verdict.levels:
         mark = {True: "✓", False: "✗", None: "?"}[level.holds]
         lines.append(f"  {mark} {level.name:<{width}}  {level.sentence}")
-        if level.holds is not True:
+        if level.holds is not True and level.name != "notebook":  # its rows are the hidden state, told below
             lines += [f"      {line}" for line in rows(level)]
     because = [cause for cause in verdict.causes if cause.confirmed]
     others = [cause for cause in verdict.causes if not cause.confirmed]

@@ -150,3 +150,5 @@ def test_a_notebook_that_hides_how_it_ran_is_named(
     (notebook,) = (level for level in verdict.levels if level.name == "notebook")
     assert (metrics(verdict), verdict.conclusion, notebook.holds) == ({"x": "exact"}, "exact", False)
     assert list(confirmed(verdict)) == [f"notebook:{factor}"], words.text(verdict)
+    assert {(state.kind, state.name) for state in verdict.hidden} == {(factor, "x")}
+    assert words.text(verdict).count(verdict.hidden[0].sentence) == 1

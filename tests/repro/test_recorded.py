@@ -13,7 +13,7 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import session
-from modellab_jupyter.repro.recorded import hidden, notebook_cells, recorded
+from modellab_jupyter.repro.recorded import notebook_cells, recorded
 from tests.conftest import ROOT
 
 
@@ -144,10 +144,14 @@ def test_a_notebook_in_a_real_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [one.moment for one in known.random][:2] == ["load", "numpy"]
     assert known.notebook == str(tmp_path / "book.ipynb")
     assert [source for _, source in notebook_cells(known)] == sources
-    assert hidden("a") == ()
+    assert "warning: " not in str(ml.repro_pack("a"))
     del book.cells[2]
     nbformat.write(book, "book.ipynb")
-    assert [(one.kind, one.name, one.source) for one in hidden("a")] == [("deleted", "factor", 2)]
+    pack = ml.repro_pack("a")
+    assert [(one.kind, one.name, one.source) for one in pack.hidden] == [("deleted", "factor", 2)]
+    (warning,) = [line for line in str(pack).splitlines() if line.startswith("warning: ")]
+    assert "factor" in warning
+    assert warning == f"warning: {pack.hidden[0].sentence}"
     Path("book.ipynb").unlink()
     assert notebook_cells(recorded("a")) is None
-    assert hidden("a") == ()
+    assert ml.repro_pack("a").hidden == ()
