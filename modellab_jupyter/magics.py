@@ -311,7 +311,8 @@ class ModelLabMagics(Magics):
             **{f"metric {k}": v for k, v in record.metrics.items()},
             "datasets": ", ".join(f"{d['name']} version {d['version']}" for d in record.datasets),
             "error": record.error, "git": record.git_commit, "python": environment.get("python"),
-            "packs": "; ".join(_packs_line(one) for one in packed),
+            "records lost": record.lost or None,
+            **{f"pack {n}": _packs_line(one) for n, one in enumerate(packed, 1)},
         })  # fmt: skip
 
     @_verb(
@@ -753,11 +754,27 @@ def _is_file(text: str) -> bool:
 
 
 def _sheet(values: dict[str, Any]) -> Any:
-    """Return names and values as a frame, for display; what is empty is left out."""
+    """Return names and values as a frame that is shown whole; what is empty is left out."""
+    kept = {name: str(value) for name, value in values.items() if value is not None and value != ""}
+    return _sheet_class()({"": list(kept.values())}, index=list(kept))
+
+
+@functools.cache
+def _sheet_class() -> Any:
     import pandas as pd
 
-    kept = {name: value for name, value in values.items() if value is not None and value != ""}
-    return pd.DataFrame({"": [str(v) for v in kept.values()]}, index=list(kept))
+    class Sheet(pd.DataFrame):  # type: ignore[misc]
+        """A frame whose texts are cut nowhere."""
+
+        def __repr__(self) -> str:
+            with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
+                return str(super().__repr__())
+
+        def _repr_html_(self) -> str | None:
+            with pd.option_context("display.max_colwidth", None, "display.max_rows", None):
+                return cast("str | None", super()._repr_html_())
+
+    return Sheet
 
 
 # -- completion ----------------------------------------------------------------------------------

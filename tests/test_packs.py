@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.lib.pretty import pretty
 
 import modellab_jupyter as ml
@@ -79,6 +80,19 @@ def test_a_pack_comes_back_on_the_command_line(project: Path, capsys: pytest.Cap
     assert pretty(pack) == str(pack)
     page = packs.page(checked)
     assert "Pack of run packed" in page.to_html()
+    shell = InteractiveShell.instance()
+    try:
+        ml.load_ipython_extension(shell)
+        capsys.readouterr()
+        shell.run_line_magic("modellab", "reproduce again.zip --yes")
+        assert "packed: reproduced: every metric came back bit for bit" in capsys.readouterr().out
+        sheet = shell.run_line_magic("modellab", "run packed")
+    finally:
+        ml.unload_ipython_extension(shell)
+        InteractiveShell.clear_instance()
+    for shown in (repr(sheet), sheet._repr_html_()):
+        for told in ("reproduced (exact) ", "verified (intact) ", f"pack {pack.id[:12]}"):
+            assert told in shown
 
 
 def test_what_is_refused_ends_with_two(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +103,7 @@ def test_what_is_refused_ends_with_two(project: Path, capsys: pytest.CaptureFixt
     for words, told in [
         (["verify", "none.zip"], "none.zip"),
         (["verify", "nowhere.zip"], "nowhere.zip"),
-        (["reproduce", "refused.zip"], "agree with yes=True, or --yes on the command line"),
+        (["reproduce", "refused.zip"], "agree with yes=True in Python, or else with --yes"),
         (["reproduce", "refused.zip", "--yes", "--data", "rows"], "--data must be PATH=HERE"),
     ]:
         assert main(words) == 2

@@ -119,7 +119,7 @@ def _agree(pack: Unpacked, *, yes: bool) -> None:
     if yes is True:
         return
     what = plan(pack)
-    how = "agree with yes=True, or --yes on the command line"
+    how = "agree with yes=True in Python, or else with --yes"
     if not (config.in_kernel() or (sys.stdin is not None and sys.stdin.isatty())):
         raise InputError(f"{what}; {how}.")
     try:

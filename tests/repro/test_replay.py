@@ -339,7 +339,7 @@ def test_nothing_is_run_without_consent(tmp_path: Path) -> None:
         reproduce.reproduce(folder, directory=tmp_path / "work")
     assert str(told.value) == (
         "reproducing run 'rf' installs 1 package, 1 without a hash, and runs 5 cells of the pack with your rights; "
-        "agree with yes=True, or --yes on the command line."
+        "agree with yes=True in Python, or else with --yes."
     )
     assert list((tmp_path / "work").iterdir()) == []
 
