@@ -5,11 +5,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+_REQUIRED = os.environ.get("MODELLAB_REQUIRE", "").split(",")
+
+
+def lacking(kind: Literal["browser", "shared", "machine"], reason: str) -> NoReturn:
+    """Skip a test for want of something; fail where ``MODELLAB_REQUIRE`` names its kind."""
+    if kind in _REQUIRED:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 import modellab_jupyter as ml
 from modellab_jupyter import judge, session
-from tests.conftest import answer, python
+from tests.conftest import answer, lacking, python
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
 
@@ -91,7 +91,7 @@ for call in (lambda: ml.datasets.add("table.csv"), lambda: ml.export("out.zip"))
         env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": ":".join(p for p in sys.path if p), "HOME": "/tmp"},
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and not done.stdout:
-        pytest.skip("this machine lets nobody mount")
+        lacking("machine", "this machine lets nobody mount")
     told = done.stdout.splitlines()
     assert len(told) == 2, done
     assert "nothing can be recorded in" in told[0]

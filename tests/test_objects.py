@@ -56,7 +56,6 @@ def stored() -> int:
 )  # fmt: skip
 def test_an_estimator_comes_back_as_it_was(model: Any) -> None:
     """A model that was loaded predicts the same; of scikit-learn's own only trees, which are compiled, need trust."""
-    pytest.importorskip("skops")
     model.fit(X.round(), Y)
     with ml.start_run() as run:
         found = run.log_model(model, "m")
@@ -69,7 +68,6 @@ def test_an_estimator_comes_back_as_it_was(model: Any) -> None:
 
 def test_a_model_of_unknown_types_says_which_must_be_trusted() -> None:
     """Without trust nothing is loaded; naming some of the types or saying "yes" to all is not enough."""
-    pytest.importorskip("skops")
     found = keep(Strange().fit(X, Y), "strange")
     with pytest.raises(
         ml.InputError, match=r"types that are not known to be safe: .*Strange; .* trusted=\['.*Strange'\]"
@@ -85,7 +83,6 @@ def test_a_model_of_unknown_types_says_which_must_be_trusted() -> None:
 
 def test_a_function_within_a_model_is_not_run_unasked(tmp_path: Path) -> None:
     """A transformer that calls the shell is a type to be trusted by name."""
-    pytest.importorskip("skops")
     found = keep(FunctionTransformer(os.system), "t")
     with pytest.raises(ml.InputError, match=r"not known to be safe: .*system"):
         ml.artifacts.load(found)
@@ -116,7 +113,8 @@ def test_a_model_of_xgboost_is_kept_in_its_own_json(name: str) -> None:
 
 def test_an_onnx_graph_is_kept_as_it_is() -> None:
     """ONNX is data and needs no trust."""
-    onnx = pytest.importorskip("onnx")
+    import onnx
+
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
     sides = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in "xy"]
     model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", sides[:1], sides[1:]))
@@ -177,8 +175,6 @@ def test_no_pickle_is_ever_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\xff\xfenonsense", b"PK\x05\x06" + bytes(18)])
 def test_nonsense_is_refused_in_a_sentence(suffix: str, content: bytes, tmp_path: Path) -> None:
     """A file that is not what its name says ends in our error, never in a library's own."""
-    if suffix in {".skops", ".onnx"}:
-        pytest.importorskip(suffix[1:])
     (tmp_path / f"x{suffix}").write_bytes(content)
     found = keep(tmp_path / f"x{suffix}")
     if (suffix, content) in {(".txt", b""), (".txt", b"PK\x05\x06" + bytes(18)), (".onnx", b"")}:

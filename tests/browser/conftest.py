@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 
 import gallery
@@ -10,15 +9,14 @@ import host
 import pytest
 from pages import open_notebook, output, run_all, save, watched, write_notebook
 
+from tests.conftest import lacking
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _needs():
     reason = host.missing()
-    if reason is None:
-        return
-    if os.environ.get("MODELLAB_REQUIRE_BROWSER") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    if reason is not None:
+        lacking("browser", reason)
 
 
 @pytest.fixture(scope="session")

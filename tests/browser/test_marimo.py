@@ -10,6 +10,8 @@ import host
 import pytest
 from gallery import WIDGETS
 
+from tests.conftest import lacking
+
 pytestmark = pytest.mark.browser
 
 APP = """import marimo
@@ -31,7 +33,7 @@ def _(ml):
 def test_marimo_shows_each_widget_live(lab, shown, page):
     """In marimo each widget draws, sorts and has charts, and asks nobody but marimo."""
     if importlib.util.find_spec("marimo") is None:  # not imported here: it would be the sign of a host
-        pytest.skip("marimo is not installed here; run: pip install '.[test]'")
+        lacking("browser", "marimo is not installed here; run: pip install '.[test]'")
     folder = lab.work / gallery.FOLDER
     (folder / "app.py").write_text(APP + "".join(CELL.replace("CODE", widget.code) for widget in WIDGETS))
     port = host.free_port()

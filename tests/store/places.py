@@ -14,28 +14,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from modellab_jupyter.errors import StoreError
 from modellab_jupyter.store import extensions
-from tests.conftest import ROOT
+from tests.conftest import ROOT, lacking
 
-REQUIRED = os.environ.get("MODELLAB_REQUIRE_SHARED") == "1"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-central-1"}
-
-
-def lacking(reason: str) -> None:
-    """Skip a test for want of something; where it is required, fail."""
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def need_extensions(names: tuple[str, ...]) -> None:
     try:
         extensions.find(names)
     except StoreError as error:
-        lacking(str(error))
+        lacking("shared", str(error))
 
 
 def free_port() -> int:
@@ -71,7 +61,7 @@ def postgres() -> Iterator[str]:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     program = programs[-1] if programs else Path(shutil.which("postgres") or "")
     if not program.is_file():
-        lacking("PostgreSQL is not installed; apt-get install postgresql")
+        lacking("shared", "PostgreSQL is not installed; apt-get install postgresql")
     who = {}
     folder = Path(tempfile.mkdtemp(prefix="modellab-pg-"))
     if os.getuid() == 0:
@@ -124,7 +114,7 @@ def s3() -> Iterator[str]:
     try:
         import moto.server  # noqa: F401
     except ImportError:
-        lacking("moto is not installed; pip install 'moto[server]'")
+        lacking("shared", "moto is not installed; pip install 'moto[server]'")
     port = free_port()
     code = "import sys; from moto.server import main; main(['-H', '127.0.0.1', '-p', sys.argv[1]])"
     with started([sys.executable, "-W", "ignore", "-c", code, str(port)], port):

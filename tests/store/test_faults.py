@@ -27,8 +27,7 @@ from modellab_jupyter.journal import Journal, segments
 from modellab_jupyter.store import Store, picture, upkeep
 from modellab_jupyter.store.backends import FileBackend
 from tests.benchmarks import faults
-from tests.conftest import answer, content, python
-from tests.store.places import lacking
+from tests.conftest import answer, content, lacking, python
 
 HOLD = """
 import duckdb, sys
@@ -288,7 +287,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
             ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
         ).returncode
     ):
-        pytest.skip("this user may mount no small disk")
+        lacking("machine", "this user may mount no small disk")
     yield folder
     session.reset()
     subprocess.run(["umount", "-l", folder], check=True)
@@ -299,7 +298,7 @@ def mounts(tmp_path: Path) -> Iterator[list[Path]]:
     """Give one folder as two machines see it, each through a network file system of its own."""
     server = Path("/usr/lib/openssh/sftp-server")
     if shutil.which("sshfs") is None or not server.exists():
-        lacking("there is no sshfs here; run: apt-get install sshfs openssh-sftp-server")
+        lacking("machine", "there is no sshfs here; run: apt-get install sshfs openssh-sftp-server")
     places, served = [tmp_path / "one", tmp_path / "two"], []
     (tmp_path / "shared").mkdir()
     try:
@@ -313,7 +312,7 @@ def mounts(tmp_path: Path) -> Iterator[list[Path]]:
             end = time.monotonic() + 20
             while not place.is_mount():
                 if served[-1].poll() is not None or time.monotonic() > end:
-                    lacking("this user may mount no network file system")
+                    lacking("machine", "this user may mount no network file system")
                 time.sleep(0.01)
         yield places
     finally:
