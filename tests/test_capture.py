@@ -721,6 +721,34 @@ def test_what_is_new_does_not_show_as_a_difference(tmp_path: Path) -> None:
     assert known.environment["packages"] == one["packages"]
 
 
+def test_what_computes_here_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cores, thread pools with their sizes, variables that set them, and each GPU with its driver go with a run."""
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA A100-SXM4-40GB, 535.104.05'\necho 'Odd, Inc. GPU, 1.2'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    answer("""
+import numpy
+import modellab_jupyter as ml
+with ml.start_run("a") as run:
+    pass
+run._describing.join()
+""")
+    told = recorded("a").environment["hardware"]
+    (blas,) = [pool for pool in told["blas"] if pool["user_api"] == "blas"]
+
+    assert (blas["internal_api"], blas["num_threads"]) == ("openblas", 2)
+    assert blas["file"].startswith("lib")
+    assert told["threads"]["OPENBLAS_NUM_THREADS"] == "2"
+    assert told["gpu"] == [
+        {"name": "NVIDIA A100-SXM4-40GB", "driver": "535.104.05"},
+        {"name": "Odd, Inc. GPU", "driver": "1.2"},
+    ]
+    assert 1 <= told["usable"] <= told["cores"]
+
+
 def test_a_slip_of_ours_reaches_the_log_and_not_the_call(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
