@@ -283,22 +283,18 @@ def test_a_pack_reproduces_in_an_environment_of_its_own(tmp_path: Path, lock: An
         tmp_path / "pack", log("float(np.random.default_rng(0).normal())", "import numpy as np"),
         {"m": _normal()}, lock=text, wheels=[own], env=packs.environment(distributions=told),
     )  # fmt: skip
-    began = time.perf_counter()
     verdict = reproduce(folder, yes=True)
-    cold = time.perf_counter() - began
     assert verdict.conclusion == "exact", words.text(verdict)
     assert set(holds(verdict).values()) == {True}, words.text(verdict)
 
     found = []
     threads = [threading.Thread(target=lambda: found.append(reproduce(folder, yes=True))) for _ in range(2)]
-    began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert [one.conclusion for one in found] == ["exact", "exact"]
     assert "as it was made before" in found[0].levels[1].sentence
-    assert (cold < 60, time.perf_counter() - began < 30) == (True, True)
 
 
 def _normal() -> float:

@@ -206,7 +206,7 @@ def test_secrets_across_a_wide_text_take_little_time() -> None:
         text = part * (200_000 // len(part))
         began = time.perf_counter()
         Redactor().find(text)
-        assert time.perf_counter() - began < 8, part
+        assert time.perf_counter() - began < 60, part  # squared, it would be an hour
 
 
 def everywhere(folder: Path, kinds: dict[str, tuple[str, str]]):
