@@ -333,6 +333,12 @@ def storage() -> pd.DataFrame:
     return pd.DataFrame(session.current().store.storage())
 
 
+def act(one: Any) -> str:
+    """Return what was done with a pack, what was found and when, of a row of `Runs.packs`."""
+    found = f" ({one.conclusion})" if isinstance(one.conclusion, str) else ""  # pandas has no text as NaN
+    return f"{one.act}{found} {one.acted_at:%Y-%m-%d %H:%M} UTC, pack {one.pack_id[:12]}"
+
+
 def statistics(store: Store, project_id: str) -> dict[str, Any]:
     """Return the statistics of a project; see `Projects.stats`."""
     status = store.runs(project_id).column("status").to_pylist()

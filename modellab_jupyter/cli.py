@@ -212,8 +212,7 @@ def _runs(args: argparse.Namespace) -> int:
         if name not in {"environment", "last_steps"} and getattr(record, name) not in (None, "", [], {}):
             print(f"{name:<12} {getattr(record, name)}")
     for one in catalog.runs.packs(record.run_id).itertuples():
-        found = f" ({one.conclusion})" if one.conclusion else ""
-        print(f"{'pack':<12} {one.act}{found} {one.acted_at:%Y-%m-%d %H:%M} UTC, {one.pack_id[:12]}, {one.path}")
+        print(f"{'pack':<12} {catalog.act(one)}, {one.path}")
     return 0
 
 

@@ -312,7 +312,7 @@ class ModelLabMagics(Magics):
             "datasets": ", ".join(f"{d['name']} version {d['version']}" for d in record.datasets),
             "error": record.error, "git": record.git_commit, "python": environment.get("python"),
             "records lost": record.lost or None,
-            **{f"pack {n}": _packs_line(one) for n, one in enumerate(packed, 1)},
+            **{f"pack {n}": catalog.act(one) for n, one in enumerate(packed, 1)},
         })  # fmt: skip
 
     @_verb(
@@ -738,12 +738,6 @@ def _split_options(line: str) -> tuple[list[str], str]:
     end = start + (after.start() if after else len(line))
     statement = line[start:end].strip()
     return _tokens(line[:start] + " " + line[end:]), statement.removeprefix("-- ")
-
-
-def _packs_line(one: Any) -> str:
-    """Return what was done with a pack, when, and what was found, of a row of `Runs.packs`."""
-    found = f" ({one.conclusion})" if one.conclusion else ""
-    return f"{one.act}{found} {one.acted_at:%Y-%m-%d %H:%M} UTC, pack {one.pack_id[:12]}"
 
 
 def _is_file(text: str) -> bool:

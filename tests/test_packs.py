@@ -91,8 +91,11 @@ def test_a_pack_comes_back_on_the_command_line(project: Path, capsys: pytest.Cap
         ml.unload_ipython_extension(shell)
         InteractiveShell.clear_instance()
     for shown in (repr(sheet), sheet._repr_html_()):
-        for told in ("reproduced (exact) ", "verified (intact) ", f"pack {pack.id[:12]}"):
+        for told in ("reproduced (exact) ", "verified (intact) ", "made 20", f"pack {pack.id[:12]}"):
             assert told in shown
+    capsys.readouterr()
+    assert main(["runs", "packed"]) == 0
+    assert " made 20" in capsys.readouterr().out
 
 
 def test_what_is_refused_ends_with_two(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,8 +39,11 @@ test('what a kernel would not keep is left out', () => {
 });
 
 test('the end is estimated from the steps that were done', () => {
-  const run = { id: 'a', name: 'a', step: 24, total: 100, first: 0, started: 0 };
+  const run = { id: 'a', name: 'a', step: 24, total: 100, first: 0, started: 0, told: 10_000 };
   assert.equal(remaining(run, 10_000), 30);
+  // What was heard since is nothing: the time goes on and the steps that were done meanwhile are not known.
+  assert.equal(remaining(run, 15_000), 25);
+  assert.equal(remaining(run, 90_000), 0);
   assert.equal(remaining({ ...run, step: 99 }, 10_000), 0);
   assert.equal(remaining({ ...run, step: 500 }, 10_000), 0);
   assert.equal(remaining({ ...run, step: null }, 10_000), null);
@@ -51,7 +54,7 @@ test('the end is estimated from the steps that were done', () => {
 
 test('progress without a start is none', () => {
   assert.deepEqual(readProgress([{ run_id: 'a', elapsed: 'soon' }, 3, null, { run_id: 'b', elapsed: 5, step: NaN, total: 2 }] as never, 7000), [
-    { id: 'b', name: '', step: null, total: 2, first: 0, started: 2000 },
+    { id: 'b', name: '', step: null, total: 2, first: 0, started: 2000, told: 7000 },
   ]);
   assert.deepEqual(readProgress(undefined, 0), []);
 });

@@ -448,7 +448,10 @@ def _short(cell: Cell) -> str:
 
 
 def matched(pack: Unpacked) -> tuple[Cell, ...]:
-    """Return the cells of the saved notebook, each as the execution that it was, if it is one."""
+    """Return the cells of the saved notebook, each as the execution that it was, if it is one.
+
+    Cells after the last that had a part in the run are left out: they ran later, if ever, to pack the run for example.
+    """
     left = list(pack.cells)
     found: list[Cell] = []
     for cell in pack.notebook or ():
@@ -459,6 +462,9 @@ def matched(pack: Unpacked) -> tuple[Cell, ...]:
             found.append(replace(same[-1], cell_id=cell.cell_id))
         else:
             found.append(cell)
+    ran = {cell.cell_id for cell in pack.cells}
+    while found and found[-1].order is None and found[-1].cell_id not in ran | {None}:
+        found.pop()
     return tuple(found)
 
 

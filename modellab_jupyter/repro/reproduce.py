@@ -296,7 +296,7 @@ def _platform(pack: Unpacked) -> str:
 
 def _data_level(pack: Unpacked, places: Sequence[Place]) -> Level:
     if not places:
-        return Level("data", holds=True, sentence="the run read no files.")
+        return Level("data", holds=True, sentence="the run read no files but those that it made.")
     rows = [
         {"path": place.wanted.path, "recorded": place.wanted.digest, "found": place.digest,
          "note": place.wanted.left_out or "" if place.source is None else _how(place)}

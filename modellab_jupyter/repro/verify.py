@@ -131,7 +131,7 @@ def _data(pack: Contents) -> Level:
     unknown = sum(row["recorded"] is None for row in rows)
     if there == len(rows):
         inside = sum(row["found"] == "in the pack" for row in rows)
-        sentence = "No file was read."
+        sentence = "No file was read that the run did not make."
         if there == 1:
             sentence = f"The file that was read is there{', in the pack' if inside else ''}."
         elif there:

@@ -64,7 +64,7 @@ def clean(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         found = several([repr(name) for name in lacking], 5)
         raise InputError(
             f"data: {count(len(lacking), 'column')} that the model needs not found ({found})"
-            f"{hint(lacking[0], names)}; give rows with the columns of the training table"
+            f"{hint(lacking[0], names) or '; give rows with the columns of the training table.'}"
         )
     read = {str(column.name): cells(frame[names[str(column.name)]], column) for column in columns}
     return pd.DataFrame(read, index=frame.index)

@@ -88,8 +88,7 @@ def _filled(cell: str, parameters: Mapping[str, Any]) -> str:
     known = {line.partition(" = ")[0]: at for at, line in enumerate(lines) if " = " in line}
     for key, value in parameters.items():
         if key not in known:
-            raise InputError(
-                f"parameters has the unknown name {key!r}{hint(key, known)}; known are {', '.join(known)}."
-            )
+            there = f"; known are {', '.join(known)}."
+            raise InputError(f"parameters has the unknown name {key!r}{hint(key, known) or there}")
         lines[known[key]] = f"{key} = {value!r}"
     return "\n".join(lines)

@@ -110,6 +110,9 @@ class Summary:
         rows = [[getattr(model, name) for name in names] for model in self.models]
         return pd.DataFrame(rows, columns=names).rename(columns={"name": "model"})
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("..." if cycle else str(self))
+
     def __str__(self) -> str:
         level = f"{100 * self.confidence_level:g} %"
         head = ("model", f"train {self.metric}", f"test {self.metric} [{level}]", f"minus dummy [{level}]", "evidence")
@@ -228,8 +231,8 @@ def _score(decided: Plan, metric: str | None) -> str:
     known = [spec.name for spec in METRICS.values() if task in spec.tasks and spec.greater_is_better is not None]
     if name not in known:
         raise InputError(
-            f"metric: {name!r} is no score of a {task} target{hint(str(name), known) or ', such as ' + known[0]};"
-            " leave it out for the usual one"
+            f"metric: {name!r} is no score of a {task} target"
+            f"{hint(str(name), known) or f'; give one, such as {known[0]!r}, or leave it out for the usual one.'}"
         )
     return name
 

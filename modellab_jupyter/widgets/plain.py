@@ -85,7 +85,7 @@ def _text_grid(grid: Grid) -> str:
             cells.append(f"{written} {_beside(grid, name, row)}".strip())
         lines.append(cells)
     more = grid.table.num_rows - len(rows)
-    tail = [f"… and {more:,} more rows"] if more > 0 else []
+    tail = [f"… and {more:,} more row{'' if more == 1 else 's'}"] if more > 0 else []
     return "\n".join([*([cut(grid.caption)] if grid.caption else []), *_aligned(lines), *tail])
 
 

@@ -53,6 +53,17 @@ def script(expression: str, before: str = "pass") -> dict[str, Any]:
     return {"script": f"{before}\n{packs.LOAD}\n{packs.START}\nrun.log_metrics({{'m': {expression}}})\nrun.end()\n"}
 
 
+def test_what_stands_after_a_run_is_not_run_again(tmp_path: Path) -> None:
+    """Cells that had no part in it, to pack and reproduce it for example, are left alone; its own last one is not."""
+    cells, ids = log("0.5"), ["c0", "c1", "c2", "c3", "c4"]
+    later = judged(tmp_path, cells, {"m": 0.5}, saved=[*cells, "1 / 0"], saved_ids=[*ids, "later"])
+    assert (later.conclusion, holds(later)["notebook"]) == ("exact", True)
+    own = judged(tmp_path, cells, {"m": 0.5}, saved=[*cells[:-1], "1 / 0"], saved_ids=ids, explain=False)
+    assert holds(own)["notebook"] is None
+    before = judged(tmp_path, cells, {"m": 0.5}, saved=["1 / 0", *cells], saved_ids=["first", *ids], explain=False)
+    assert holds(before)["notebook"] is None
+
+
 def test_a_run_that_comes_back_is_exact(tmp_path: Path) -> None:
     """The same numbers from the same code are exact, every level holds, and no cause is looked for."""
     verdict = judged(tmp_path, log("sum(0.1 * k for k in range(9))"), {"m": sum(0.1 * k for k in range(9))})

@@ -17,8 +17,9 @@ export interface Going {
   total: number | null;
   /** The first step since it was started or resumed. */
   first: number;
-  /** When that was, by the clock of this page. */
+  /** When that was, and when the kernel told of it, by the clock of this page. */
   started: number;
+  told: number;
 }
 
 /** Runs under way; `now` is when the kernel told of them, whose own clock may differ. */
@@ -26,14 +27,15 @@ export function readProgress(value: Json | undefined, now: number): Going[] {
   return (Array.isArray(value) ? value.filter(isObject) : []).flatMap(one => {
     const elapsed = finite(one.elapsed);
     if (elapsed === null) return [];
-    return [{ id: words(one.run_id), name: words(one.name), step: finite(one.step), total: finite(one.total), first: finite(one.first) ?? 0, started: now - 1000 * elapsed }];
+    return [{ id: words(one.run_id), name: words(one.name), step: finite(one.step), total: finite(one.total), first: finite(one.first) ?? 0, started: now - 1000 * elapsed, told: now }];
   });
 }
 
-/** Seconds that a run should still take, from the steps it has done; null before the first and without a total. */
-export function remaining({ step, total, first, started }: Going, now: number): number | null {
+/** Seconds that a run should still take, from the steps it had done when the kernel told of it; null before the first and without a total. */
+export function remaining({ step, total, first, started, told }: Going, now: number): number | null {
   if (step === null || total === null || total <= 0 || step < first) return null;
-  return (((now - started) / 1000) * Math.max(0, total - step - 1)) / (step + 1 - first);
+  const then = ((told - started) * Math.max(0, total - step - 1)) / (step + 1 - first);
+  return Math.max(0, then - (now - told)) / 1000;
 }
 
 /** A card for each run; what it logged so far is read from its row of the table. */
