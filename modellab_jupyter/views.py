@@ -134,6 +134,8 @@ class StoreSource(Source):
 def dashboard(project_id: str | None = None, *, view: str | None = None, live: bool | None = None) -> Dashboard:
     """Show a project: its statistics, its runs as a table, curves and figures.
 
+    It is shown where a cell ends with it; ``display(ml.dashboard())`` shows it within a cell, before a training.
+
     Parameters
     ----------
     project_id : str, optional

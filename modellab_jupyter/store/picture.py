@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import tempfile
 import threading
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from modellab_jupyter.errors import StoreBusyError, StoreError
@@ -18,6 +20,8 @@ KEPT_BYTES = 32_000_000  # the largest file of which a copy is kept after each r
 _HEADER = 3 * 4096  # bytes: DuckDB's main header and two others; a checkpoint ends by writing one of these
 _PART = 1 << 20  # bytes copied at once
 _TRIES = 3
+_PREFIX = "modellab-picture-"
+_LEFT = 86_400  # seconds after which the copy of a process that is gone is removed
 
 # A file whose locks are POSIX record locks loses them when *any* handle of the process on it is closed, also where
 # another part of the process (the user's own connection) holds it. So handles for copying are never closed.
@@ -82,8 +86,9 @@ class Picture:
     def _refresh(self) -> None:
         if self._key is not None and self._key == _key(self.path):
             return
+        _sweep()
         for attempt in range(_TRIES):
-            folder = Path(tempfile.mkdtemp(prefix="modellab-"))
+            folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
             weakref.finalize(self, _remove, folder, os.getpid())
             key, backend = _key(self.path), FileBackend(folder / self.path.name)
             try:
@@ -151,6 +156,19 @@ def _key(path: Path) -> tuple[int, ...]:
             stat = part.stat()
             found += [stat.st_ino, stat.st_size, stat.st_mtime_ns]
     return tuple(found)
+
+
+@functools.cache
+def _sweep() -> None:
+    """Remove the copies of processes that were killed; once for each process."""
+    import psutil
+
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with suppress(OSError):  # another process sweeps, too, or it is another user's
+            old = folder.stat().st_mtime < time.time() - _LEFT
+            if old and pid.isdecimal() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove(folder: Path, pid: int) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -244,6 +245,28 @@ def test_a_picture_does_not_free_the_file_for_others() -> None:
         with pytest.raises(AssertionError, match="lock"):
             answer("import duckdb; duckdb.connect('modellab.duckdb')")
     assert names() == {"before", "during"}
+
+
+def test_copies_of_killed_processes_do_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was killed with a picture leaves it; a day later the next one removes it, and no other's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    named = {
+        name: tmp_path / f"modellab-picture-{pid}-{name}"
+        for name, pid in (("dead", gone.pid), ("fresh", gone.pid), ("alive", os.getppid()), ("odd", "x"))
+    }
+    for name, folder in named.items():
+        folder.mkdir()
+        if name != "fresh":
+            os.utime(folder, (1, 1))
+    picture._sweep.cache_clear()
+    log("before")
+    holder = hold("writer")
+    with pytest.warns(RuntimeWarning, match="copy is shown"):
+        assert names() == {"before"}
+    holder.communicate("\n", timeout=30)
+    assert {name for name, folder in named.items() if folder.exists()} == {"fresh", "alive", "odd"}
 
 
 def test_where_a_held_file_cannot_be_copied_the_last_one_read_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
