@@ -103,9 +103,12 @@ def test_what_is_refused_ends_with_two(project: Path, capsys: pytest.CaptureFixt
     before = len(ml.runs.packs("packed"))
     (project / "none.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     ml.repro_pack("packed", "refused.zip")
+    assert main(["export", "export.zip", "--project-id", "packs"]) == 0
+    capsys.readouterr()
     for words, told in [
         (["verify", "none.zip"], "none.zip"),
         (["verify", "nowhere.zip"], "nowhere.zip"),
+        (["verify", "export.zip"], "export.zip is an export of a store and no pack; modellab import takes it in."),
         (["reproduce", "refused.zip"], "agree with yes=True in Python, or else with --yes"),
         (["reproduce", "refused.zip", "--yes", "--data", "rows"], "--data must be PATH=HERE"),
     ]:

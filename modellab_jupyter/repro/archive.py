@@ -527,6 +527,8 @@ def _listed(directory: bytes, count: int, path: Path) -> list[Entry]:
         entry = Entry(name, method, crc, stored, size, offset)
         _allowed(entry, flags, disk, mode, made, path)
         line = directory[at : at + _CENTRAL.size + length + extra + comment]
+        if line != entry.central() and name.startswith("tables/"):
+            raise InputError(f"{path.name} is an export of a store and no pack; modellab import takes it in.")
         if line != entry.central():
             raise _refuse(path, name, "was not written by ModelLab (its line in the directory has other fields)")
         at += len(line)
