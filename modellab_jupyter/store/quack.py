@@ -29,7 +29,7 @@ from modellab_jupyter import errors as errors_
 from modellab_jupyter import journal as journals
 from modellab_jupyter.blobs import file_digest
 from modellab_jupyter.errors import InputError, ModelLabError, StoreError
-from modellab_jupyter.store import Store, extensions, migrations
+from modellab_jupyter.store import Store, extensions, migrations, wide
 from modellab_jupyter.store.backends import FileBackend, is_of_file, seal, track
 from modellab_jupyter.store.bin import Contents
 from modellab_jupyter.store.intake import Intake
@@ -259,10 +259,7 @@ class Desk:
             found = self._talks.setdefault(talk, _Talk(self._held.cursor()))
             found.at = now
         with found.lock:
-            relation = found.con.sql(query, params=_unpacked(params))
-            import pyarrow as pa
-
-            return _ipc(pa.table({}) if relation is None else relation.to_arrow_table())
+            return _ipc(wide.arrow(found.con, query, _unpacked(params)))
 
     def _in_trash(self) -> tuple[dict[str, int], int, int, int, int]:
         found = self.store.in_trash()

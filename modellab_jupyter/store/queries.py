@@ -37,10 +37,7 @@ def table(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> pa.Ta
     """Return the rows of a query as an Arrow table; times get their zone, UTC."""
     import pyarrow as pa
 
-    relation = con.sql(sql, params=params)
-    if relation is None:  # a statement without rows
-        return pa.table({})
-    found = relation.to_arrow_table()
+    found = wide.arrow(con, sql, params)
     for place, field in enumerate(found.schema):
         if pa.types.is_timestamp(field.type):
             utc = found.column(place).cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", tz="UTC"))

@@ -77,6 +77,20 @@ def refresh(con: duckdb.DuckDBPyConnection, runs: pa.Table | None) -> None:
             con.unregister("fresh")
 
 
+def arrow(con: duckdb.DuckDBPyConnection, sql: str, params: Any = None) -> pa.Table:
+    """Return the rows of a query as Arrow, lists in them as fast as each DuckDB can.
+
+    DuckDB 1 takes ten times as long for lists of a relation; DuckDB 2 copies the rows of a result once more.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    if duckdb.__version__.startswith("1."):
+        return con.execute(sql, params).to_arrow_table()
+    relation = con.sql(sql, params=params)
+    return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
 def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool, summary: str) -> pa.Table:
     """Return runs in their order with what was kept of each beside them, one column for each param and metric.
 
@@ -98,11 +112,12 @@ def beside(con: duckdb.DuckDBPyConnection, runs: pa.Table, *, scattered: bool, s
         chosen += " AND w.run_id IN (SELECT unnest($ids))"
         params["ids"] = ids.to_pylist()
     lists = ", ".join(f"w.{name}" for name in (*_KEYED, *SUMMARIES[summary]))
-    kept = con.sql(
+    kept = arrow(
+        con,
         f"""SELECT w.run_id, w.tags, d.name AS dataset, {lists}
         FROM run_wide w LEFT JOIN datasets d ON d.dataset_id = w.dataset_id WHERE {chosen}""",
-        params=params,
-    ).to_arrow_table()
+        params,
+    )
     places = pc.index_in(ids, value_set=kept.column("run_id"))
     for name, column in zip(kept.column_names[1:], kept.columns[1:], strict=True):
         runs = runs.append_column(name, column.take(places))
