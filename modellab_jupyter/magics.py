@@ -198,6 +198,7 @@ class ModelLabMagics(Magics):
     )  # fmt: skip
     def start(self, args: argparse.Namespace) -> None:
         """Start a run that lasts until %modellab end."""
+        outer = session.current().active[-1:]
         run = tracking.start_run(
             self._text(args.name),
             self._text(args.project),
@@ -211,7 +212,8 @@ class ModelLabMagics(Magics):
         )
         if args.project is not None:
             session.current().use_project(self._text(args.project))
-        print(f"run {run.name!r} ({run.id}) is recording; %modellab end ends it")
+        within = f" within run {outer[0].name!r}, which goes on" if outer else ""
+        print(f"run {run.name!r} ({run.id}) is recording{within}; %modellab end ends it")
 
     @_verb(
         _argument("--status", choices=["finished", "failed", "interrupted"], default="finished", help="how it ended"),
@@ -220,7 +222,9 @@ class ModelLabMagics(Magics):
         """End the active run."""
         run = session.current().run
         run.end(args.status)
-        print(f"run {run.name!r} ({run.id}) {run.status}")
+        outer = session.current().active[-1:]
+        left = f"; run {outer[0].name!r} is still recording" if outer else ""
+        print(f"run {run.name!r} ({run.id}) {run.status}{left}")
 
     @_verb(
         _argument("metrics", nargs="*", metavar="KEY=EXPR", help="metrics; KEY alone takes the variable of that name"),

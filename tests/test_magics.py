@@ -251,6 +251,18 @@ def test_log_writes_all_or_nothing(ip):
     assert ml.runs.get("whole").params == {"depth": 2}
 
 
+def test_a_start_that_is_run_again_says_what_goes_on(ip, capsys):
+    """A second start is within the first, and says so; an end says what is still recording."""
+    for line in ("start one", "start two", "end", "end"):
+        ip.run_line_magic("modellab", line)
+    first, second, ended, last = capsys.readouterr().out.splitlines()
+
+    assert first.endswith(" is recording; %modellab end ends it")
+    assert second.endswith(" is recording within run 'one', which goes on; %modellab end ends it")
+    assert ended.endswith(" finished; run 'one' is still recording")
+    assert last.endswith(" finished")
+
+
 def test_run_changes_what_may_change(ip):
     """A tag, note or name reaches a recorded run; what only a cell magic can do is refused."""
     with ml.start_run("one"):
