@@ -7,7 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,10 @@ class StoreSource(Source):
     def watch(self, widget: Widget) -> None:
         """Have a dashboard told now and then that runs of this process logged something."""
         self._owner.watch(widget)
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Have what is read within the block be of about one moment."""
+        return self._owner.store.moment()
 
     def changes(self, project_id: str | None) -> str:
         """Return a short text that differs whenever something to show has changed."""

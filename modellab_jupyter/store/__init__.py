@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -89,6 +90,7 @@ class Store:
         self._kept = kept.Kept()
         self._picture = None if path is None else Picture(path)
         self._told = False
+        self._calm = threading.local()
 
     def warm(self) -> None:
         """Load DuckDB and start it, so that the next use need not."""
@@ -153,7 +155,8 @@ class Store:
         self, connect: _Connect, *, sealed: bool, wait: float | None, for_good: bool = True
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         late = not for_good and journals.segments(self.journals)  # a picture may be older than what was seen taken
-        if late or self._intake.waits(exists=self._backend.exists()):
+        calm = for_good and getattr(self._calm, "on", False) and self._backend.exists()
+        if late or (not calm and self._intake.waits(exists=self._backend.exists())):
             with connect(write=True, wait=wait) as con:
                 self._intake.take(con, for_good=for_good)
                 if not sealed:
@@ -198,6 +201,19 @@ class Store:
         """Run one of the named queries after taking in what is pending."""
         with self._reading() as con:
             return query(con, *args, **kwargs)
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Have the reads of this thread within the block tell of about the same moment, that of its beginning.
+
+        They take in nothing more; while a training logs, each of them would find something and pay for it.
+        """
+        self.read(lambda _: None)
+        outer, self._calm.on = getattr(self._calm, "on", False), True
+        try:
+            yield
+        finally:
+            self._calm.on = outer
 
     def series(
         self,

@@ -14,6 +14,7 @@ import logging
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from modellab_jupyter.widgets.words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
@@ -75,6 +77,10 @@ class Source:
         `steps` are the lowest and the highest that are wanted.
         """
         raise NotImplementedError
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Have what is read within the block be of about one moment, where the source can."""
+        return nullcontext()
 
     def changes(self, project_id: str | None) -> str | None:  # noqa: ARG002
         """Return a short text that differs whenever something to show has changed; None where that is not known."""

@@ -96,10 +96,11 @@ class Dashboard(Widget):
 
     def saved(self) -> dict[str, Any]:
         """Return the snapshot, plain HTML and text of what is there now."""
-        project, runs = self._read()
-        best = bests(runs, self._source.judged(self._project_id))
-        kept = _fitting(runs, project, best)
-        curves = _stepped(self._source, kept)
+        with self._source.moment():
+            project, runs = self._read()
+            best = bests(runs, self._source.judged(self._project_id))
+            kept = _fitting(runs, project, best)
+            curves = _stepped(self._source, kept)
         return {
             saved.MIME: _snapshot(project, runs, kept, curves, best, self._state()),
             "text/html": _html(project, runs, kept, curves, best),
@@ -152,6 +153,10 @@ class Dashboard(Widget):
         token = self._source.changes(self._project_id)
         if token is not None and token == unless:
             return Answer({"changed": False, "token": token})
+        with self._source.moment():
+            return self._now(token, unless)
+
+    def _now(self, token: str | None, unless: str | None) -> Answer:
         project, runs = self._read()
         table, block = saved.binary_table(runs)
         saved.marked_parts(runs, table["columns"])

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 import warnings
 import zlib
@@ -710,6 +711,30 @@ def test_a_long_series_keeps_its_extremes(store: Store) -> None:
     assert {99.0, -99.0, values[0], values[-1]} <= set(shown)
     assert few.column("step").to_pylist() == sorted(few.column("step").to_pylist())
     assert store.read(queries.series, ["r"], "m", 10_000).column("value").to_pylist() == values
+
+
+def test_reads_of_a_moment_agree_while_a_training_logs() -> None:
+    """Within the block nothing more is taken in by its thread; others see all, and so does it afterwards."""
+    seen: list[dict[str, float | None]] = []
+
+    def read() -> None:
+        seen.append({row["name"]: row.get("metrics.a") for row in session.current().store.runs().to_pylist()})
+
+    with ml.start_run("one"):
+        ml.log_metrics({"a": 1.0})
+        with session.current().store.moment():
+            ml.log_metrics({"a": 2.0})
+            read()
+            with session.current().store.moment():
+                ml.log_metrics({"a": 3.0})
+                read()
+            read()
+            other = threading.Thread(target=read)
+            other.start()
+            other.join()
+        read()
+
+    assert [one["one"] for one in seen] == [1.0, 1.0, 1.0, 3.0, 3.0]
 
 
 @pytest.mark.parametrize(
