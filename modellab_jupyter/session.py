@@ -51,7 +51,7 @@ SUBMIT_WAIT = 1.0  # seconds that a change waits for it
 HELD_FOR = 10.0  # seconds that a store may be held before the end of a run says so: others take their turn, too
 SHOW_EVERY = 1.0  # seconds, at least, from one showing to the next while runs are being recorded
 FAILURES = 3  # after which a view is told nothing any more
-SHARE = 0.015  # of the time of a training: what answers to views may take; their messages take the rest of a fiftieth
+SHARE = 0.01  # of the time of a training: what answers to views may take; messages and DuckDB's threads take the rest
 _OWN = [os.path.join(Path(__file__).parent, ""), os.path.join(Path(__file__).parents[1], "evalharness", "")]  # noqa: PTH118
 _Captured = schema.CellExecuted | schema.RandomSeen | schema.EntropyDrawn | schema.FilesRead
 
