@@ -120,11 +120,12 @@ class Dashboard(Widget):
         if payload["runs"]["rows"] > PUSHED_RUNS:  # these would fill the line; how far the training is does not
             payload, buffers = {key: payload[key] for key in ("changed", "token", "project", "progress")}, []
         ids = [run["run_id"] for run in payload["progress"]][:SAVED_CURVES]
-        metrics = _metrics(self._source.runs(self._project_id)) if ids else []
-        metrics.sort(key=lambda metric: metric != self._state().get("metric"))  # stable: the one that is drawn first
-        payload["series"] = {
-            metric.removeprefix("metrics."): self._pushed_series(ids, metric) for metric in metrics[:PUSHED_METRICS]
-        }
+        with self._source.moment():
+            metrics = _metrics(self._source.runs(self._project_id)) if ids else []
+            metrics.sort(key=lambda metric: metric != self._state().get("metric"))  # stable: what is drawn comes first
+            payload["series"] = {
+                metric.removeprefix("metrics."): self._pushed_series(ids, metric) for metric in metrics[:PUSHED_METRICS]
+            }
         channel.push("news", payload, buffers)
 
     def _pushed_series(self, ids: list[str], metric: str) -> dict[str, Any]:
